@@ -1,0 +1,61 @@
+/**
+ * Who may import whom:
+ *   web → oauth → auth → {users, token} → rbac → database → {common, config}, with mail beside rbac.
+ * A module may import itself and anything to its right, never to its left or beside it.
+ */
+const layers = [
+  ['web'],
+  ['oauth'],
+  ['auth'],
+  ['users', 'token'],
+  ['rbac', 'mail'],
+  ['database'],
+  ['common', 'config'],
+];
+
+const layerRules = layers.flatMap((modules, depth) =>
+  modules.map((name) => {
+    const above = layers.slice(0, depth).flat();
+    const beside = depth === layers.length - 1 ? [] : modules.filter((other) => other !== name);
+    return {
+      name: `${name}-imports-only-lower-layers`,
+      severity: 'error',
+      from: { path: `^src/${name}/` },
+      to: { path: `^src/(${[...above, ...beside, 'health', 'cli', '[^/]+\\.ts$'].join('|')})` },
+    };
+  }),
+);
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'config-imports-only-common',
+      severity: 'error',
+      from: { path: '^src/common/' },
+      to: { path: '^src/config/.*(module|service)' },
+    },
+    {
+      name: 'controllers-are-imported-by-modules-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.module\\.ts$' },
+      to: { path: '\\.controller\\.ts$' },
+    },
+    {
+      name: 'services-know-no-http',
+      severity: 'error',
+      from: { path: '\\.(service|worker|entity)\\.ts$' },
+      to: { path: '(platform-fastify|node_modules/fastify/)' },
+    },
+    { name: 'no-dev-dependencies', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-dev'] } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...layerRules,
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { conditionNames: ['import', 'require', 'node', 'default'] },
+    doNotFollow: { path: 'node_modules' },
+  },
+};
