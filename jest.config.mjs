@@ -15,7 +15,6 @@ const swc = (syntax) => [
 const esModules = [
   '@nestjs',
   '@fastify/(cookie|static|csrf)',
-  '@formatjs',
   'cookie',
   'content-disposition',
   'smtp-server',

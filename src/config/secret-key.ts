@@ -1,0 +1,92 @@
+import { hkdfSync, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { InvalidSettings } from './invalid-settings.js';
+import { type Settings } from './settings.js';
+
+/** The secret that every other key is derived from; it shows in no log, inspection or JSON. */
+export class SecretKey {
+  readonly #key: string;
+
+  constructor(key: string) {
+    this.#key = key;
+  }
+
+  /**
+   * Derives the key for one purpose; the same purpose gives the same key on every instance.
+   * @param purpose unique name of the use, such as `signing-keys`
+   * @returns 32 bytes
+   * @see RFC 5869 (HKDF-SHA256, no salt, info `pluto:<purpose>`)
+   */
+  derive(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#key, '', `pluto:${purpose}`, 32));
+  }
+}
+
+/**
+ * Gives `SECRET_KEY` or else the content of `DATA_DIR/secret.key`, which is made at the first start; processes that
+ * start at once agree on one.
+ * @throws InvalidSettings when the file holds anything but a generated key: with a new one, what the old one
+ *   encrypted would be lost
+ */
+export function resolveSecretKey(settings: Pick<Settings, 'secretKey' | 'dataDir'>): string {
+  if (settings.secretKey !== undefined) return settings.secretKey;
+  const path = join(settings.dataDir, 'secret.key');
+  const existing = findKey(path);
+  if (existing !== null) return existing;
+  createKey(path);
+  return readKey(path);
+}
+
+function findKey(path: string): string | null {
+  try {
+    return readKey(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function readKey(path: string): string {
+  const key = readFileSync(path, 'utf8').replace(/\n$/, '');
+  if (!/^[\w-]{43}$/.test(key)) {
+    throw new InvalidSettings([
+      `SECRET_KEY is unset and ${path} does not hold the 43 characters generated for it; restore it or set SECRET_KEY`,
+    ]);
+  }
+  return key;
+}
+
+// A link appears whole or not at all and never replaces a file, so the first process wins and no one reads half a key.
+function createKey(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  try {
+    writeFileSync(temporary, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+    sync(temporary);
+    linkSync(temporary, path);
+    sync(dirname(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

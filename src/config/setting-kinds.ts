@@ -1,0 +1,117 @@
+import { createPrivateKey } from 'node:crypto';
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+
+export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
+export interface MailAddress {
+  name: string;
+  address: string;
+}
+
+/** What a variable can take; `parse` answers undefined for a text that it does not take. */
+export interface Kind<T> {
+  takes: string;
+  parse: (text: string) => T | undefined;
+}
+
+const kind = <T>(takes: string, parse: Kind<T>['parse']): Kind<T> => ({ takes, parse });
+const matching = (takes: string, fits: (text: string) => boolean): Kind<string> =>
+  kind(takes, (text) => (fits(text) ? text : undefined));
+
+export const integer = (least: number, most: number): Kind<number> =>
+  kind(`a whole number from ${least} to ${most}`, (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : NaN;
+    return number >= least && number <= most ? number : undefined;
+  });
+export const oneOf = <const T extends string>(...words: T[]): Kind<T> =>
+  kind(words.join(' or '), (text) => words.find((word) => word === text));
+
+function parseUrl(text: string, ...schemes: string[]): URL | undefined {
+  if (/\s/.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return schemes.includes(url.protocol) && url.hostname ? url : undefined;
+}
+
+function parseHttpUrl(text: string): URL | undefined {
+  const url = parseUrl(text, 'http:', 'https:');
+  return url && !url.username && !url.password && !text.includes('#') ? url : undefined;
+}
+
+function parseDatabaseUrl(text: string): DatabaseSettings | undefined {
+  const path = /^sqlite:(?!\/\/)(.+)$/.exec(text)?.[1];
+  if (path) return { kind: 'sqlite', path: resolve(path) };
+  const url = parseUrl(text, 'mysql:');
+  return url && /^\/[^/]+$/.test(url.pathname) ? { kind: 'mysql', url: text } : undefined;
+}
+
+function parseOrigin(text: string): string | undefined {
+  if (text === '*') return text;
+  const url = parseHttpUrl(text);
+  return url?.pathname === '/' && !text.endsWith('/') && !text.includes('?') ? url.origin : undefined;
+}
+
+function isAddressOrCidr(text: string): boolean {
+  const [address = '', prefix = '0', ...rest] = text.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
+}
+
+function isPkcs8Pem(text: string): boolean {
+  if (!text.trimStart().startsWith('-----BEGIN PRIVATE KEY-----')) return false;
+  try {
+    return createPrivateKey(text).type === 'private';
+  } catch {
+    return false; // createPrivateKey throws a different OpenSSL error for every way a key can be broken.
+  }
+}
+
+function isMail(text: string): boolean {
+  return text.length <= 254 && /^[^\s@<>",;:]+@[^\s@<>",;:]+$/.test(text);
+}
+
+function parseMailbox(text: string): MailAddress | undefined {
+  const [, name = '', address = text] = /^([^<>\r\n]*?)\s*<([^<>]+)>$/.exec(text) ?? [];
+  return isMail(address) ? { name: name.replace(/^"(.*)"$/, '$1'), address } : undefined;
+}
+
+export const boolean = kind('true or false', (text) =>
+  text === 'true' ? true : text === 'false' ? false : undefined,
+);
+export const word = matching('a text without spaces', (text) => /^\S+$/.test(text));
+export const host = matching(
+  'an IP address or a host name',
+  (text) => isIP(text) > 0 || /^[\w.-]+$/.test(text),
+);
+export const directory = kind('a path', (text) => resolve(text));
+export const database = kind('sqlite:<path> or mysql://user:password@host:3306/name', parseDatabaseUrl);
+export const httpUrl = matching('an http: or https: URL without credentials and fragment', (text) =>
+  Boolean(parseHttpUrl(text)),
+);
+export const baseUrl = kind('an http: or https: URL without credentials, query and fragment', (text) =>
+  text.includes('?') ? undefined : parseHttpUrl(text)?.href.replace(/\/+$/, ''),
+);
+export const urlOf = (...schemes: string[]): Kind<string> =>
+  matching(`a URL that starts with ${schemes.join(' or ')}`, (text) => Boolean(parseUrl(text, ...schemes)));
+export const origin = kind('an origin such as https://app.example.com, or * alone', parseOrigin);
+export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
+export const mail = matching('a mail address', isMail);
+export const mailbox = kind('a mail address or Name <mail address>', parseMailbox);
+export const secretKey = matching('32 characters or more', (text) => [...text].length >= 32);
+export const password = matching(
+  '8 characters or more, 1024 bytes at most',
+  (text) => [...text].length >= 8 && Buffer.byteLength(text) <= 1024,
+);
+export const pkcs8Pem = matching('the PKCS#8 PEM of a private key', isPkcs8Pem);
+export const workers = kind('auto or a whole number from 1 to 1024', (text) =>
+  text === 'auto' ? availableParallelism() : integer(1, 1024).parse(text),
+);
+
+/** A comma-separated list. */
+export function listOf(item: Kind<string>): Kind<string[]> {
+  return kind(`a comma-separated list, each ${item.takes}`, (text) => {
+    const texts = text.split(',').map((part) => part.trim());
+    const values = texts.map((part) => (part ? item.parse(part) : undefined));
+    return values.every((value) => value !== undefined) ? values : undefined;
+  });
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { allOrNone, contradictions } from './setting-contradictions.js';
+import { type SettingValues, settingTable } from './setting-table.js';
+import { Variable } from './setting-variable.js';
+
+/** Reads variables one by one and remembers which were given and what was wrong. */
+export class SettingsReader {
+  private readonly texts = new Map<string, string>();
+  private readonly given = new Set<string>();
+  private readonly faults = new Map<string, string[]>();
+
+  constructor(private readonly env: NodeJS.ProcessEnv) {}
+
+  /** The values of the table; only to be used if `allFaults` then finds none. */
+  read(): SettingValues {
+    return this.readEntries(settingTable) as SettingValues;
+  }
+
+  allFaults(values: SettingValues): string[] {
+    const contradicted = contradictions
+      .filter(({ between, holds }) => !between.some((name) => this.faults.has(name)) && holds(values))
+      .map(({ between, fault }) => `${between[0]} ${fault}`);
+    return [...[...this.faults.values()].flat(), ...contradicted, ...this.incompleteSets()];
+  }
+
+  private readEntries(entries: object): Record<string, unknown> {
+    const values = Object.entries(entries).map(([property, entry]: [string, object]) => [
+      property,
+      entry instanceof Variable ? this.readVariable(entry as Variable<unknown>) : this.readEntries(entry),
+    ]);
+    return Object.fromEntries(values) as Record<string, unknown>;
+  }
+
+  private readVariable(variable: Variable<unknown>): unknown {
+    const { name, kind } = variable;
+    const fallback = variable.defaultText((other) => this.texts.get(other) ?? '');
+    const text = this.find(name) ?? fallback;
+    const value = text === undefined ? variable.absent?.() : kind.parse(text);
+    const isRefused = text !== undefined && value === undefined;
+    if (isRefused) this.refuse(name, `takes ${kind.takes}`);
+    // After a fault the default stands in, so that what follows from this variable is not blamed as well.
+    const standing = isRefused ? fallback : text;
+    if (standing !== undefined) this.texts.set(name, standing);
+    return value;
+  }
+
+  private find(name: string): string | undefined {
+    const text = this.env[name] || undefined;
+    const file = this.env[`${name}_FILE`] || undefined;
+    if (text !== undefined || file !== undefined) this.given.add(name);
+    if (file === undefined) return text;
+    if (text === undefined) return this.readSecretFile(name, file);
+    this.refuse(name, `takes a value or a file in ${name}_FILE, not both`);
+    return undefined;
+  }
+
+  // A path is not shown either: someone may have put the secret itself there.
+  private readSecretFile(name: string, path: string): string | undefined {
+    try {
+      const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+      if (text) return text;
+      this.refuse(name, `takes a value; the file named by ${name}_FILE is empty`);
+    } catch (error) {
+      const reason = (error as NodeJS.ErrnoException).code;
+      this.refuse(name, `takes a value; the file named by ${name}_FILE cannot be read (${reason})`);
+    }
+    return undefined;
+  }
+
+  private incompleteSets(): string[] {
+    return allOrNone.flatMap((names) => {
+      const known = names.find((name) => this.given.has(name));
+      const missing = names.filter((name) => !this.given.has(name));
+      return known ? missing.map((name) => `${name} is required with ${known}`) : [];
+    });
+  }
+
+  private refuse(name: string, fault: string): void {
+    this.faults.set(name, [...(this.faults.get(name) ?? []), `${name} ${fault}`]);
+  }
+}

@@ -1,0 +1,504 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { inspect, parseEnv, promisify } from 'node:util';
+import { Test } from '@nestjs/testing';
+import ts from 'typescript';
+import { ConfigModule } from '../../src/config/config.module.js';
+import { renderEnvExample } from '../../src/config/env-example.js';
+import { exitOnInvalidSettings, loadSettings } from '../../src/config/load-settings.js';
+import { resolveSecretKey, SecretKey } from '../../src/config/secret-key.js';
+import { InvalidSettings, Settings, variableGroups } from '../../src/config/settings.js';
+
+const mysqlUrl = 'mysql://pluto:hunter2-mysql@db:3306/pluto';
+const key = 'k'.repeat(32);
+const keyPair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const pkcs8 = keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const sec1 = keyPair.privateKey.export({ type: 'sec1', format: 'pem' }).toString();
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pluto-settings-'));
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+  rmSync(directory, { recursive: true });
+});
+
+function faultsOf(env: NodeJS.ProcessEnv): string[] {
+  try {
+    Settings.load(env);
+  } catch (error) {
+    if (error instanceof InvalidSettings) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+function file(name: string, content: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('Settings with nothing set', () => {
+  it('have the documented defaults', () => {
+    expect({ ...Settings.load({}) }).toEqual({
+      host: '127.0.0.1',
+      port: 8010,
+      publicUrl: 'http://localhost:8010',
+      trustProxy: [],
+      corsOrigins: [],
+      rateLimit: true,
+      workers: 1,
+      logLevel: 'info',
+      logFormat: process.stdout.isTTY ? 'pretty' : 'json',
+      dataDir: resolve('data'),
+      database: { kind: 'sqlite', path: resolve('data/pluto.db') },
+      databaseMigrate: true,
+      redisUrl: undefined,
+      secretKey: undefined,
+      smtpUrl: undefined,
+      mailFrom: { name: 'Pluto', address: 'no-reply@localhost' },
+      adminMail: 'admin@localhost',
+      adminPassword: undefined,
+      skipRegisterVerifyMail: false,
+      accessTokenTtlSeconds: 3600,
+      refreshTokenTtlSeconds: 2_419_200,
+      refreshTokenGraceSeconds: 30,
+      verifyTokenTtlSeconds: 86_400,
+      resetTokenTtlSeconds: 3600,
+      authorizationCodeTtlSeconds: 600,
+      google: {
+        clientIds: [],
+        issuer: 'https://accounts.google.com',
+        jwksUrl: 'https://www.googleapis.com/oauth2/v3/certs',
+      },
+      apple: {
+        teamId: undefined,
+        keyId: undefined,
+        privateKey: undefined,
+        clientId: undefined,
+        baseUrl: 'https://appleid.apple.com',
+      },
+      wechat: {
+        appId: undefined,
+        appSecret: undefined,
+        webAppId: undefined,
+        webAppSecret: undefined,
+        webRedirectUrls: [],
+        apiUrl: 'https://api.weixin.qq.com',
+        openUrl: 'https://open.weixin.qq.com',
+      },
+    });
+  });
+
+  it('are an instance of the class that is injected', () => {
+    expect(Settings.load({})).toBeInstanceOf(Settings);
+  });
+
+  it('log in colour on a terminal and in JSON elsewhere', () => {
+    const terminal = process.stdout.isTTY;
+    try {
+      process.stdout.isTTY = true;
+      expect(Settings.load({}).logFormat).toBe('pretty');
+      process.stdout.isTTY = false;
+      expect(Settings.load({}).logFormat).toBe('json');
+    } finally {
+      process.stdout.isTTY = terminal;
+    }
+  });
+
+  it('are the same with every variable empty', () => {
+    const names = Object.values(variableGroups).flatMap((group) =>
+      Object.values(group).map(({ name }) => name),
+    );
+    const empty = Object.fromEntries(
+      names.flatMap((name) => [name, `${name}_FILE`]).map((name) => [name, '']),
+    );
+    expect(Settings.load(empty)).toEqual(Settings.load({}));
+  });
+});
+
+describe('Settings as given', () => {
+  it('follow PORT with the public URL and DATA_DIR with the database', () => {
+    const settings = Settings.load({ PORT: '9000', DATA_DIR: '/var/lib/pluto' });
+    expect(settings.publicUrl).toBe('http://localhost:9000');
+    expect(settings.database).toEqual({ kind: 'sqlite', path: '/var/lib/pluto/pluto.db' });
+  });
+
+  it('leave port 0 to the system, and out of the public URL', () => {
+    expect(Settings.load({ PORT: '0' })).toMatchObject({ port: 0, publicUrl: 'http://localhost' });
+    const settings = Settings.load({ PORT: '0', PUBLIC_URL: 'https://id.example.com' });
+    expect(settings.publicUrl).toBe('https://id.example.com');
+  });
+
+  it('end the public URL without a slash', () => {
+    expect(Settings.load({ PUBLIC_URL: 'https://id.example.com/pluto/' }).publicUrl).toBe(
+      'https://id.example.com/pluto',
+    );
+  });
+
+  it('resolve a relative database path against the working directory', () => {
+    expect(Settings.load({ DATABASE_URL: 'sqlite:other.db' }).database).toEqual({
+      kind: 'sqlite',
+      path: resolve('other.db'),
+    });
+  });
+
+  it('keep a MySQL URL as it is', () => {
+    const { database } = Settings.load({ DATABASE_URL: mysqlUrl, SECRET_KEY: key });
+    expect(database).toEqual({ kind: 'mysql', url: mysqlUrl });
+  });
+
+  it('split lists at commas', () => {
+    const settings = Settings.load({
+      TRUST_PROXY: '10.0.0.0/8, ::1,fd00::/8',
+      CORS_ORIGINS: 'https://a.example.com,http://localhost:3000',
+      GOOGLE_CLIENT_IDS: 'web.apps, ios.apps',
+    });
+    expect(settings.trustProxy).toEqual(['10.0.0.0/8', '::1', 'fd00::/8']);
+    expect(settings.corsOrigins).toEqual(['https://a.example.com', 'http://localhost:3000']);
+    expect(settings.google.clientIds).toEqual(['web.apps', 'ios.apps']);
+  });
+
+  it.each([
+    ['a@b.example', { name: '', address: 'a@b.example' }],
+    ['<a@b.example>', { name: '', address: 'a@b.example' }],
+    ['"Pluto, Inc." <a@b.example>', { name: 'Pluto, Inc.', address: 'a@b.example' }],
+  ])('take %s as a sender', (text, mailFrom) => {
+    expect(Settings.load({ MAIL_FROM: text }).mailFrom).toEqual(mailFrom);
+  });
+
+  it('give one worker a core with auto', () => {
+    const settings = { WORKERS: 'auto', DATABASE_URL: mysqlUrl, SECRET_KEY: key };
+    expect(Settings.load(settings).workers).toBe(availableParallelism());
+  });
+
+  it('take the four settings of Apple together', () => {
+    const { apple } = Settings.load({
+      APPLE_TEAM_ID: 'TEAM',
+      APPLE_KEY_ID: 'KEY',
+      APPLE_PRIVATE_KEY: pkcs8,
+      APPLE_CLIENT_ID: 'com.example.app',
+    });
+    expect(apple).toMatchObject({
+      teamId: 'TEAM',
+      keyId: 'KEY',
+      privateKey: pkcs8,
+      clientId: 'com.example.app',
+    });
+  });
+});
+
+describe('A refused value', () => {
+  it.each([
+    ['HOST', 'not a host'],
+    ['PORT', '-1'],
+    ['PORT', '65536'],
+    ['PORT', '80.5'],
+    ['PORT', '1e3'],
+    ['PUBLIC_URL', 'localhost:8010'],
+    ['PUBLIC_URL', 'ftp://example.com'],
+    ['PUBLIC_URL', 'https://example.com/?a=1'],
+    ['PUBLIC_URL', 'https://example.com/#'],
+    ['PUBLIC_URL', 'https://user:pass@example.com'],
+    ['DATABASE_URL', 'postgres://db/pluto'],
+    ['DATABASE_URL', 'sqlite:'],
+    ['DATABASE_URL', 'sqlite://pluto.db'],
+    ['DATABASE_URL', 'mysql://db:3306'],
+    ['DATABASE_MIGRATE', 'yes'],
+    ['RATE_LIMIT', 'FALSE'],
+    ['RATE_LIMIT', 'constructor'],
+    ['REDIS_URL', 'http://redis'],
+    ['SECRET_KEY', 'k'.repeat(31)],
+    ['SMTP_URL', 'https://mail.example.com'],
+    ['MAIL_FROM', 'Pluto'],
+    ['MAIL_FROM', 'Pluto <a@b>\r\nBcc: <c@d>'],
+    ['ADMIN_MAIL', 'admin'],
+    ['ADMIN_PASSWORD', '7 chars'],
+    ['ACCESS_TOKEN_TTL', '-1'],
+    ['AUTHORIZATION_CODE_TTL', '601'],
+    ['TRUST_PROXY', 'loopback'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['TRUST_PROXY', '10.0.0.0/8/8'],
+    ['TRUST_PROXY', '10.0.0.1,'],
+    ['CORS_ORIGINS', 'https://example.com/path'],
+    ['CORS_ORIGINS', '*,https://example.com'],
+    ['LOG_LEVEL', 'verbose'],
+    ['LOG_FORMAT', 'xml'],
+    ['WORKERS', '0'],
+    ['WORKERS', 'all'],
+    ['GOOGLE_JWKS_URL', 'file:///etc/passwd'],
+    ['WECHAT_WEB_REDIRECT_URLS', 'https://example.com/#x'],
+  ])('%s=%s is one fault that names the variable', (name, text) => {
+    expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(new RegExp(`^${name} takes .+`))]);
+  });
+
+  it('includes a password of more than 1024 bytes', () => {
+    expect(faultsOf({ ADMIN_PASSWORD: 'é'.repeat(512) })).toEqual([]);
+    expect(faultsOf({ ADMIN_PASSWORD: 'é'.repeat(513) })).toHaveLength(1);
+  });
+
+  it('is reported together with every other fault', () => {
+    const faults = faultsOf({
+      PORT: 'x',
+      RATE_LIMIT: 'maybe',
+      LOG_LEVEL: 'loud',
+      WECHAT_APP_ID: 'wx1',
+      ACCESS_TOKEN_TTL: '60',
+      REFRESH_TOKEN_TTL: '60',
+      ADMIN_PASSWORD_FILE: join(directory, 'missing'),
+    });
+    expect(faults).toEqual([
+      'PORT takes a whole number from 0 to 65535',
+      'RATE_LIMIT takes true or false',
+      'LOG_LEVEL takes fatal or error or warn or info or debug or trace or silent',
+      'ADMIN_PASSWORD takes a value; the file named by ADMIN_PASSWORD_FILE cannot be read (ENOENT)',
+      'REFRESH_TOKEN_TTL takes more seconds than ACCESS_TOKEN_TTL',
+      'WECHAT_APP_SECRET is required with WECHAT_APP_ID',
+    ]);
+  });
+
+  it('is not blamed on the variables that follow from it', () => {
+    expect(faultsOf({ DATABASE_URL: mysqlUrl, SECRET_KEY: 'short' })).toEqual([
+      'SECRET_KEY takes 32 characters or more',
+    ]);
+    expect(faultsOf({ REFRESH_TOKEN_TTL: '60', ACCESS_TOKEN_TTL: 'x' })).toHaveLength(1);
+  });
+
+  it('is never shown', () => {
+    const secrets = {
+      SECRET_KEY: 'hunter2-key',
+      ADMIN_PASSWORD: 'hunter2',
+      DATABASE_URL: 'mysqlx://pluto:hunter2@db/pluto',
+      REDIS_URL: 'hunter2',
+      SMTP_URL: 'http://pluto:hunter2@mail',
+      APPLE_PRIVATE_KEY: 'hunter2',
+      WECHAT_APP_SECRET: 'hunter2 hunter2',
+      WECHAT_WEB_APP_SECRET_FILE: '/hunter2',
+      PUBLIC_URL: 'https://pluto:hunter2@example.com',
+    };
+    const faults = faultsOf(secrets);
+    expect(faults.length).toBeGreaterThanOrEqual(Object.keys(secrets).length);
+    expect(faults.join('\n')).not.toContain('hunter2');
+    expect(faultsOf({ DATABASE_URL: mysqlUrl }).join('\n')).not.toContain('hunter2');
+  });
+});
+
+describe('Settings that contradict each other', () => {
+  it('need SECRET_KEY with mysql:', () => {
+    expect(faultsOf({ DATABASE_URL: mysqlUrl })).toEqual([expect.stringMatching(/^SECRET_KEY is required/)]);
+  });
+
+  it('take one worker with sqlite:', () => {
+    expect(faultsOf({ WORKERS: '2' })).toEqual([expect.stringMatching(/^WORKERS takes 1 with/)]);
+    expect(faultsOf({ WORKERS: 'auto' })).toHaveLength(availableParallelism() > 1 ? 1 : 0);
+  });
+
+  it('let a refresh token outlive its grace', () => {
+    const env = { ACCESS_TOKEN_TTL: '5', REFRESH_TOKEN_TTL: '30' };
+    expect(faultsOf(env)).toEqual(['REFRESH_TOKEN_TTL takes more seconds than REFRESH_TOKEN_GRACE']);
+    expect(faultsOf({ ...env, REFRESH_TOKEN_GRACE: '29' })).toEqual([]);
+  });
+
+  it('need all four of Apple', () => {
+    expect(faultsOf({ APPLE_KEY_ID: 'KEY', APPLE_PRIVATE_KEY: pkcs8 })).toEqual([
+      'APPLE_TEAM_ID is required with APPLE_KEY_ID',
+      'APPLE_CLIENT_ID is required with APPLE_KEY_ID',
+    ]);
+  });
+
+  it.each([
+    ['a SEC1 key', sec1],
+    ['broken base64', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'],
+  ])('refuse %s as the private key of Apple', (_, pem) => {
+    const env = {
+      APPLE_TEAM_ID: 'TEAM',
+      APPLE_KEY_ID: 'KEY',
+      APPLE_CLIENT_ID: 'app',
+      APPLE_PRIVATE_KEY: pem,
+    };
+    expect(faultsOf(env)).toEqual(['APPLE_PRIVATE_KEY takes the PKCS#8 PEM of a private key']);
+  });
+
+  it.each(['WECHAT', 'WECHAT_WEB'])('need id and secret of %s together', (prefix) => {
+    expect(faultsOf({ [`${prefix}_APP_SECRET`]: 's' })).toEqual([
+      `${prefix}_APP_ID is required with ${prefix}_APP_SECRET`,
+    ]);
+  });
+});
+
+describe('NAME_FILE', () => {
+  it('gives the content without its last newline', () => {
+    const settings = Settings.load({
+      SECRET_KEY_FILE: file('key', `${key}\n`),
+      ADMIN_PASSWORD_FILE: file('password', 'correct horse\n\n'),
+    });
+    expect(settings.secretKey).toBe(key);
+    expect(settings.adminPassword).toBe('correct horse\n');
+  });
+
+  it('works for variables that are no secrets', () => {
+    expect(Settings.load({ PORT_FILE: file('port', '9000') }).publicUrl).toBe('http://localhost:9000');
+  });
+
+  it('is refused beside NAME', () => {
+    expect(faultsOf({ SECRET_KEY: key, SECRET_KEY_FILE: file('key', key) })).toEqual([
+      'SECRET_KEY takes a value or a file in SECRET_KEY_FILE, not both',
+    ]);
+  });
+
+  it('is refused when the file is empty, for fear of a default in the place of a secret', () => {
+    expect(faultsOf({ ADMIN_PASSWORD_FILE: file('password', '\n') })).toEqual([
+      'ADMIN_PASSWORD takes a value; the file named by ADMIN_PASSWORD_FILE is empty',
+    ]);
+  });
+});
+
+describe('loadSettings', () => {
+  const environment = process.env;
+  const workingDirectory = process.cwd();
+
+  beforeEach(() => {
+    process.env = {};
+    process.chdir(directory);
+  });
+
+  afterEach(() => {
+    process.env = environment;
+    process.chdir(workingDirectory);
+  });
+
+  it('reads .env behind the environment of the process', () => {
+    file('.env', 'PORT=9000\nHOST=0.0.0.0\n');
+    process.env = { PORT: '9001' };
+    expect(loadSettings()).toMatchObject({ host: '0.0.0.0', port: 9001 });
+  });
+
+  it('does without .env', () => {
+    expect(loadSettings().port).toBe(8010);
+  });
+
+  it('refuses a .env that it cannot read', () => {
+    mkdirSync(join(directory, '.env'));
+    expect(loadSettings).toThrow(new InvalidSettings(['.env cannot be read (EISDIR)']));
+  });
+});
+
+describe('exitOnInvalidSettings', () => {
+  it('prints each fault on a line of its own and exits with 1', () => {
+    const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
+    exitOnInvalidSettings(new InvalidSettings(['PORT takes …', 'HOST takes …']));
+    expect(write).toHaveBeenCalledWith('PORT takes …\nHOST takes …\n');
+    expect(exit).toHaveBeenCalledWith(1);
+  });
+
+  it('rethrows what is no fault of the settings', () => {
+    const error = new Error('other');
+    expect(() => exitOnInvalidSettings(error)).toThrow(error);
+  });
+});
+
+describe('.env.example', () => {
+  const example = readFileSync('.env.example', 'utf8');
+
+  it('is what the settings declare', () => {
+    expect(example).toBe(renderEnvExample());
+  });
+
+  it('changes nothing when all of it is uncommented', () => {
+    const uncommented = example.replace(/^#(?=[A-Z])/gm, '');
+    expect(Settings.load(parseEnv(uncommented))).toEqual(Settings.load({}));
+  });
+});
+
+describe('resolveSecretKey', () => {
+  it('prefers SECRET_KEY and makes no file', () => {
+    expect(resolveSecretKey({ secretKey: key, dataDir: directory })).toBe(key);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('generates a key of 256 bits that only the owner can read, and keeps it', () => {
+    const dataDir = join(directory, 'data');
+    const generated = resolveSecretKey({ secretKey: undefined, dataDir });
+    expect(Buffer.from(generated, 'base64url')).toHaveLength(32);
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+    expect(statSync(join(dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
+    expect(resolveSecretKey({ secretKey: undefined, dataDir })).toBe(generated);
+    expect(readdirSync(dataDir)).toEqual(['secret.key']);
+  });
+
+  it.each(['', 'tooshort', 'x'.repeat(42), `${'x'.repeat(42)}!`])(
+    'refuses a file with "%s" and keeps it',
+    (content) => {
+      const path = file('secret.key', content);
+      expect(() => resolveSecretKey({ secretKey: undefined, dataDir: directory })).toThrow(path);
+      expect(() => resolveSecretKey({ secretKey: undefined, dataDir: directory })).toThrow(InvalidSettings);
+      expect(readFileSync(path, 'utf8')).toBe(content);
+    },
+  );
+
+  it('gives the same key to processes that start at once', async () => {
+    const script = compileForNode();
+    const dataDir = join(directory, 'data');
+    const startAt = String(Date.now() + 1500);
+    const run = promisify(execFile);
+    const racers = Array.from({ length: 12 }, () => run(process.execPath, [script, dataDir, startAt]));
+    const keys = new Set((await Promise.all(racers)).map(({ stdout }) => stdout));
+    expect([...keys]).toEqual([readFileSync(join(dataDir, 'secret.key'), 'utf8')]);
+    expect(readdirSync(dataDir)).toEqual(['secret.key']);
+  });
+});
+
+describe('SecretKey', () => {
+  const secretKey = new SecretKey(key);
+
+  it('derives one key of 32 bytes a purpose', () => {
+    expect(secretKey.derive('cookies')).toHaveLength(32);
+    expect(secretKey.derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
+    expect(secretKey.derive('cookies')).not.toEqual(secretKey.derive('state'));
+    expect(secretKey.derive('cookies')).not.toEqual(new SecretKey(`${key}2`).derive('cookies'));
+  });
+
+  it('cannot be printed', () => {
+    const printed = [JSON.stringify(secretKey), inspect(secretKey, { showHidden: true })];
+    expect(printed.join('\n')).not.toContain(key);
+  });
+});
+
+describe('ConfigModule', () => {
+  it('provides the settings and the key made from them', async () => {
+    const settings = Settings.load({ SECRET_KEY: key });
+    const app = await Test.createTestingModule({ imports: [ConfigModule.forRoot(settings)] }).compile();
+    expect(app.get(Settings)).toBe(settings);
+    expect(app.get(SecretKey).derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
+    await app.close();
+  });
+});
+
+/** Compiles secret-key.ts and what it imports, as Node 20 cannot run TypeScript; answers the script of a racer. */
+function compileForNode(): string {
+  const compiled = join(directory, 'compiled');
+  mkdirSync(compiled);
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
+  for (const name of ['invalid-settings', 'secret-key']) {
+    const source = readFileSync(`src/config/${name}.ts`, 'utf8');
+    writeFileSync(join(compiled, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
+  }
+  writeFileSync(join(compiled, 'package.json'), '{ "type": "module" }');
+  const script = join(compiled, 'racer.js');
+  writeFileSync(
+    script,
+    `import { resolveSecretKey } from './secret-key.js';
+     const [dataDir, startAt] = process.argv.slice(2);
+     while (Date.now() < Number(startAt));
+     process.stdout.write(resolveSecretKey({ dataDir }));`,
+  );
+  return script;
+}
