@@ -1,0 +1,16 @@
+import { JoinColumn, ManyToOne } from 'typeorm';
+
+interface BelongsToOptions {
+  /** The class name of the entity referred to; a name, so that a module need not import the owner's file. */
+  entity: string;
+  column: string;
+  constraint: string;
+}
+
+/** A foreign key whose rows go when the row that they refer to goes; the same in both dialects. */
+export function BelongsTo({ entity, column, constraint }: BelongsToOptions) {
+  return (target: object, property: string): void => {
+    ManyToOne(entity, { onDelete: 'CASCADE', onUpdate: 'NO ACTION', nullable: false })(target, property);
+    JoinColumn({ name: column, foreignKeyConstraintName: constraint })(target, property);
+  };
+}

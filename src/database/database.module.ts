@@ -1,0 +1,52 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSourceOptions } from 'typeorm';
+import { Settings } from '../config/settings.js';
+import { dataSourceOptions } from './data-source-options.js';
+import { pendingMigrations, runMigrations } from './migrate.js';
+import { PlutoDataSource } from './pluto-data-source.js';
+import { Transactions } from './transactions.js';
+
+type Entities = Parameters<typeof dataSourceOptions>[1];
+type Migrations = Parameters<typeof dataSourceOptions>[2];
+
+/** Connects to the database and brings its schema up to date. */
+@Module({})
+export class DatabaseModule {
+  static forRoot(entities: Entities, migrations: Migrations): DynamicModule {
+    const connection = TypeOrmModule.forRootAsync({
+      inject: [Settings],
+      useFactory: ({ database, databaseMigrate }: Settings) => ({
+        ...dataSourceOptions(database, entities, migrations),
+        migrationsRun: databaseMigrate,
+        // A database that is not there is told at once; whoever supervises the process tries again.
+        retryAttempts: 0,
+      }),
+      dataSourceFactory: (options) => connect(options as DataSourceOptions),
+    });
+    return {
+      module: DatabaseModule,
+      global: true,
+      imports: [connection],
+      providers: [Transactions],
+      exports: [Transactions],
+    };
+  }
+}
+
+async function connect({ migrationsRun, ...options }: DataSourceOptions): Promise<PlutoDataSource> {
+  const dataSource = new PlutoDataSource(options);
+  await dataSource.initialize();
+  try {
+    if (migrationsRun) await runMigrations(dataSource);
+    else if (await pendingMigrations(dataSource)) {
+      throw new Error(
+        'the database lacks migrations: run `npm run migration:run`, or set DATABASE_MIGRATE=true',
+      );
+    }
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+  return dataSource;
+}

@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DataSource } from 'typeorm';
+import { isUniqueViolation } from './constraints.js';
+import { isConnectionLost, isTransactionConflict } from './database-error.js';
+
+export interface LeaseTimes {
+  /** How long after its owner's death a lease is free again. */
+  leaseSeconds: number;
+  /** How long to wait for a lease that another holds. */
+  waitSeconds: number;
+}
+
+/** Another instance has the lease and kept it for as long as we could wait. */
+export class LeaseUnavailable extends Error {
+  override name = 'LeaseUnavailable';
+}
+
+/** The lease ran out while its work was still going on, and another instance may have begun the same work. */
+export class LeaseLost extends Error {
+  override name = 'LeaseLost';
+}
+
+const pollMs = 200;
+
+/**
+ * Does work that only one instance may do at a time, holding a row of the table `leases` (rather than GET_LOCK, which
+ * Galera and Vitess refuse). The lease is renewed while the work runs; that of a dead instance expires by itself, by
+ * the database's clock.
+ * @param work is told by the signal when the lease has been lost and it should stop
+ * @returns what `work` returned
+ * @throws LeaseUnavailable | LeaseLost | whatever `work` threw
+ */
+export async function withLease<T>(
+  dataSource: DataSource,
+  name: string,
+  work: (signal: AbortSignal) => Promise<T>,
+  times: LeaseTimes,
+): Promise<T> {
+  const lease = new Lease(dataSource, name, times.leaseSeconds);
+  await lease.createTable();
+  await lease.acquire(times.waitSeconds);
+  const stopRenewing = lease.keepRenewing();
+  let result: T;
+  try {
+    result = await work(lease.signal);
+  } catch (error) {
+    await stopRenewing();
+    // The work's own error is the one to report.
+    await lease.release().catch(() => false);
+    throw error;
+  }
+  await stopRenewing();
+  if (!(await lease.release())) throw new LeaseLost(`The lease ${name} was lost before its work was done`);
+  return result;
+}
+
+class Lease {
+  private readonly owner = randomUUID();
+  private readonly lost = new AbortController();
+  private readonly now: string;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly name: string,
+    private readonly leaseSeconds: number,
+  ) {
+    this.now = this.isSqlite ? 'unixepoch()' : 'UNIX_TIMESTAMP()';
+  }
+
+  get signal(): AbortSignal {
+    return this.lost.signal;
+  }
+
+  /** Not a migration, since migrations run under a lease. */
+  async createTable(): Promise<void> {
+    const collation = this.isSqlite ? '' : ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+    await this.change(
+      'CREATE TABLE IF NOT EXISTS leases (name varchar(64) NOT NULL PRIMARY KEY, ' +
+        `owner varchar(36) NOT NULL, expires_at bigint NOT NULL)${collation}`,
+    );
+  }
+
+  async acquire(waitSeconds: number): Promise<void> {
+    const deadline = performance.now() + waitSeconds * 1000;
+    while (!(await this.tryAcquire())) {
+      if (performance.now() > deadline)
+        throw new LeaseUnavailable(`Another instance holds the lease ${this.name}`);
+      await sleep(pollMs * (0.5 + Math.random()));
+    }
+  }
+
+  /** Renews the lease from time to time until the returned function is called. */
+  keepRenewing(): () => Promise<void> {
+    let pending = Promise.resolve();
+    let isPending = false;
+    const timer = setInterval(
+      () => {
+        if (isPending) return;
+        isPending = true;
+        pending = this.renew().finally(() => (isPending = false));
+      },
+      (this.leaseSeconds * 1000) / 3,
+    );
+    return () => {
+      clearInterval(timer);
+      return pending;
+    };
+  }
+
+  /** @returns whether it was still ours */
+  async release(): Promise<boolean> {
+    return this.changesRow('UPDATE leases SET expires_at = 0 WHERE name = ? AND owner = ?', [
+      this.name,
+      this.owner,
+    ]);
+  }
+
+  private async tryAcquire(): Promise<boolean> {
+    try {
+      return (await this.takeOver()) || (await this.insert());
+    } catch (error) {
+      if (isUniqueViolation(error) || isTransactionConflict(error)) return false;
+      throw error;
+    }
+  }
+
+  private takeOver(): Promise<boolean> {
+    return this.changesRow(
+      `UPDATE leases SET owner = ?, expires_at = ${this.now} + ? WHERE name = ? AND expires_at < ${this.now}`,
+      [this.owner, this.leaseSeconds, this.name],
+    );
+  }
+
+  private insert(): Promise<boolean> {
+    return this.changesRow(`INSERT INTO leases (name, owner, expires_at) VALUES (?, ?, ${this.now} + ?)`, [
+      this.name,
+      this.owner,
+      this.leaseSeconds,
+    ]);
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      const isOurs = await this.changesRow(
+        `UPDATE leases SET expires_at = ${this.now} + ? WHERE name = ? AND owner = ?`,
+        [this.leaseSeconds, this.name, this.owner],
+      );
+      if (!isOurs) this.lost.abort(new LeaseLost(`The lease ${this.name} was lost`));
+    } catch (error) {
+      if (!isTransactionConflict(error) && !isConnectionLost(error)) this.lost.abort(error);
+    }
+  }
+
+  private async changesRow(sql: string, parameters: unknown[]): Promise<boolean> {
+    return (await this.change(sql, parameters)) > 0;
+  }
+
+  private async change(sql: string, parameters: unknown[] = []): Promise<number> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      return (await runner.query(sql, parameters, true)).affected ?? 0;
+    } finally {
+      await runner.release();
+    }
+  }
+
+  private get isSqlite(): boolean {
+    return this.dataSource.options.type === 'better-sqlite3';
+  }
+}

@@ -1,0 +1,64 @@
+import { type DataSource } from 'typeorm';
+import { withLease } from './lease.js';
+
+/**
+ * Brings the database's schema up to date. Instances that start at the same time do it one after the other, and all
+ * but the first find nothing left to do.
+ * @returns the names of the migrations that were run
+ * @throws Error when the MySQL database has the wrong collation and it cannot be changed here
+ * @throws LeaseUnavailable when another instance is still migrating after ten minutes
+ */
+export async function runMigrations(dataSource: DataSource): Promise<string[]> {
+  return withLease(
+    dataSource,
+    'migrations',
+    async () => {
+      if (dataSource.options.type !== 'better-sqlite3') await ensureBinaryCollation(dataSource);
+      const migrations = await dataSource.runMigrations();
+      return migrations.map(({ name }) => name);
+    },
+    { leaseSeconds: 60, waitSeconds: 600 },
+  );
+}
+
+/** Are there migrations that this database has not seen yet? Changes nothing. */
+export async function pendingMigrations(dataSource: DataSource): Promise<boolean> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    if (!(await runner.hasTable('migrations'))) return dataSource.migrations.length > 0;
+    const rows = (await runner.query('SELECT name FROM migrations')) as { name: string }[];
+    const done = new Set(rows.map(({ name }) => name));
+    return dataSource.migrations.some((migration) => !done.has(migration.name ?? migration.constructor.name));
+  } finally {
+    await runner.release();
+  }
+}
+
+const alterCollation = 'ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+
+/**
+ * Tables are created with the database's default collation, and MySQL's own defaults take `A` for `a` and `é` for `e`:
+ * tokens, codes and keys would match others that only look alike.
+ */
+async function ensureBinaryCollation(dataSource: DataSource): Promise<void> {
+  const [database] = await dataSource.query<{ name: string; collation: string }[]>(
+    'SELECT schema_name AS name, default_collation_name AS collation ' +
+      'FROM information_schema.schemata WHERE schema_name = DATABASE()',
+  );
+  if (!database || database.collation === 'utf8mb4_bin') return;
+  const foreignTables = await dataSource.query<{ name: string }[]>(
+    'SELECT table_name AS name FROM information_schema.tables ' +
+      "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_collation <> 'utf8mb4_bin'",
+  );
+  const advice =
+    `The database ${database.name} has the collation ${database.collation}, but Pluto needs utf8mb4_bin. ` +
+    `Give Pluto a database of its own, made by: CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
+  if (foreignTables.length > 0) {
+    throw new Error(`${advice} (it holds other tables: ${foreignTables.map(({ name }) => name).join(', ')})`);
+  }
+  try {
+    await dataSource.query(alterCollation);
+  } catch (cause) {
+    throw new Error(`${advice}, or let an administrator run in it: ${alterCollation}`, { cause });
+  }
+}

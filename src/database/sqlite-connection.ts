@@ -1,0 +1,38 @@
+import Libsql from 'libsql';
+
+/** What TypeORM's better-sqlite3 driver calls on a prepared statement. */
+export interface SqliteStatement {
+  readonly reader: boolean;
+  all(...parameters: unknown[]): unknown[];
+  run(...parameters: unknown[]): { changes: number; lastInsertRowid: number | bigint };
+}
+
+/**
+ * A libsql connection that binds parameters safely. libsql 0.5 takes a lone null or Buffer for a table of named
+ * parameters and aborts the process, as it does on booleans; it stores whole numbers as REAL ('5.0' in a text
+ * column); and it cuts a text at its first NUL when reading it back.
+ */
+export class SqliteConnection extends Libsql {
+  override prepare<Parameters extends NonNullable<unknown> = unknown[]>(sql: string) {
+    const statement = super.prepare<Parameters>(sql);
+    bindSafely(statement);
+    return statement;
+  }
+}
+
+function bindSafely(statement: SqliteStatement): void {
+  const all = statement.all.bind(statement);
+  const run = statement.run.bind(statement);
+  statement.all = (...parameters) => all(parameters.map(bindable));
+  statement.run = (...parameters) => run(parameters.map(bindable));
+}
+
+function bindable(value: unknown): unknown {
+  if (value === null || value === undefined || typeof value === 'bigint' || value instanceof Uint8Array)
+    return value;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (typeof value !== 'string') throw new TypeError(`SQLite cannot store a value of type ${typeof value}`);
+  if (value.includes('\0')) throw new TypeError('SQLite cannot give back a text with a NUL in it');
+  return value;
+}

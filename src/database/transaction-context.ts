@@ -1,0 +1,34 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type DataSource } from 'typeorm';
+
+interface RunningTransaction {
+  dataSource: DataSource;
+  isOver: boolean;
+}
+
+/** The transaction on whose behalf the present code runs. Code that outlives its transaction is outside again. */
+const running = new AsyncLocalStorage<RunningTransaction>();
+
+/** Runs `work` as the inside of a transaction: there `assertOutsideTransaction` throws. */
+export async function insideTransaction<T>(dataSource: DataSource, work: () => Promise<T>): Promise<T> {
+  const context = { dataSource, isOver: false };
+  try {
+    return await running.run(context, work);
+  } finally {
+    context.isOver = true;
+  }
+}
+
+/**
+ * Guards the way to another connection. A statement beside the transaction it belongs to would wait for ever for
+ * SQLite's only connection, and would escape the rollback on MySQL.
+ * @throws Error when called inside a transaction of this data source
+ */
+export function assertOutsideTransaction(dataSource: DataSource): void {
+  const transaction = running.getStore();
+  if (transaction?.dataSource !== dataSource || transaction.isOver) return;
+  throw new Error(
+    'The database was used past the running transaction. Inside Transactions.run() use only the manager it hands ' +
+      'to its callback (manager.getRepository(…), services that take a manager), never an injected repository.',
+  );
+}

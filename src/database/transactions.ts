@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { isConnectionLost, isTransactionConflict } from './database-error.js';
+import { insideTransaction } from './transaction-context.js';
+
+const maxAttempts = 10;
+const maxRetryTimeMs = 15_000;
+
+/** Thrown by the work of a transaction to have it rolled back and run again from its start. */
+export class RetryTransaction extends Error {
+  override name = 'RetryTransaction';
+}
+
+/** The connection was lost while the transaction was being committed: it may or may not have happened. */
+export class CommitOutcomeUnknown extends Error {
+  override name = 'CommitOutcomeUnknown';
+}
+
+type AfterCommit = () => void | Promise<void>;
+
+const afterCommits = new WeakMap<QueryRunner, AfterCommit[]>();
+
+/**
+ * Has something done once the transaction of `manager` is committed, and never if it is rolled back. It runs outside
+ * the transaction and before `Transactions.run` returns; its errors are logged, since the commit stands.
+ * @throws Error if the manager is not one handed out by `Transactions.run`
+ */
+export function afterCommit(manager: EntityManager, callback: AfterCommit): void {
+  const callbacks = manager.queryRunner && afterCommits.get(manager.queryRunner);
+  if (!callbacks) throw new Error('afterCommit needs the manager of a running transaction');
+  callbacks.push(callback);
+}
+
+/** Transactions: one around one use case. */
+@Injectable()
+export class Transactions {
+  private readonly logger = new Logger(Transactions.name);
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  /**
+   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Deadlocks, lock timeouts,
+   * conflicts, lost connections and RetryTransaction make it run again, up to ten times, so apart from what it does
+   * through `manager` it must have no effect (see `afterCommit`) and must not wait for hashes or other servers.
+   * @param work uses the database through its `manager` only; transactions do not nest, hand the manager down
+   * @returns what `work` returned, after the commit has succeeded
+   * @throws whatever `work` threw; RetryTransaction when the attempts are used up; CommitOutcomeUnknown
+   */
+  async run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + maxRetryTimeMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(work);
+      } catch (error) {
+        if (!isRetryable(error) || attempt === maxAttempts || performance.now() > deadline) throw error;
+        await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt));
+      }
+    }
+  }
+
+  private async attempt<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    const callbacks: AfterCommit[] = [];
+    afterCommits.set(runner, callbacks);
+    let result: T;
+    try {
+      await runner.startTransaction();
+      result = await insideTransaction(this.dataSource, () => work(runner.manager)).finally(() => {
+        refuseStragglers(runner);
+        afterCommits.delete(runner);
+      });
+      await commit(runner);
+    } catch (error) {
+      await rollBack(runner);
+      throw error;
+    } finally {
+      await runner.release();
+    }
+    for (const callback of callbacks) await this.runAfterCommit(callback);
+    return result;
+  }
+
+  private async runAfterCommit(callback: AfterCommit): Promise<void> {
+    try {
+      await callback();
+    } catch (error) {
+      this.logger.error('What was to follow a commit failed', error instanceof Error ? error.stack : error);
+    }
+  }
+}
+
+function isRetryable(error: unknown): boolean {
+  if (error instanceof CommitOutcomeUnknown) return false;
+  return error instanceof RetryTransaction || isTransactionConflict(error) || isConnectionLost(error);
+}
+
+/**
+ * Lets only the end of the transaction pass. A branch of a failed Promise.all goes on after the work has thrown: its
+ * next statement would follow the ROLLBACK on the same connection, and stay.
+ */
+function refuseStragglers(runner: QueryRunner): void {
+  const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<unknown>;
+  const endOnly = (sql: string, ...rest: unknown[]): Promise<unknown> =>
+    sql === 'COMMIT' || sql === 'ROLLBACK'
+      ? query(sql, ...rest)
+      : Promise.reject(new Error('A statement was sent after the work of its transaction had ended'));
+  Object.assign(runner, { query: endOnly });
+}
+
+async function commit(runner: QueryRunner): Promise<void> {
+  try {
+    await runner.commitTransaction();
+  } catch (cause) {
+    if (!isConnectionLost(cause)) throw cause;
+    throw new CommitOutcomeUnknown('The connection was lost during the commit', { cause });
+  }
+}
+
+async function rollBack(runner: QueryRunner): Promise<void> {
+  if (!runner.isTransactionActive) return;
+  try {
+    await runner.query('ROLLBACK');
+  } catch {
+    // The first error is the one that matters. But a connection must not go back to the pool in a transaction.
+    const connection = (await runner.connect().catch(() => undefined)) as
+      { destroy?: () => void } | undefined;
+    connection?.destroy?.();
+  }
+}

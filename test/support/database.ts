@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { type DatabaseSettings } from '../../src/database/data-source-options.js';
+
+export interface TestDatabase {
+  database: DatabaseSettings;
+  /** Deletes the database; close its data sources first. */
+  drop(): Promise<void>;
+}
+
+/**
+ * A fresh, empty database: a SQLite file, or with `TEST_DATABASE_URL` (`mysql://root:password@127.0.0.1:3306/`, see
+ * mariadb.sh) a database of its own on that server.
+ */
+export function createTestDatabase(): Promise<TestDatabase> {
+  const server = process.env.TEST_DATABASE_URL;
+  return server ? createMysqlDatabase(server) : createSqliteDatabase();
+}
+
+async function createSqliteDatabase(): Promise<TestDatabase> {
+  const directory = await mkdtemp(join(tmpdir(), 'pluto-test-'));
+  return {
+    database: { kind: 'sqlite', path: join(directory, 'pluto.db') },
+    drop: () => rm(directory, { recursive: true }),
+  };
+}
+
+async function createMysqlDatabase(server: string): Promise<TestDatabase> {
+  const name = `pluto_test_${randomBytes(6).toString('hex')}`;
+  // The usual default of servers, which Pluto has to notice and to change.
+  await execute(server, `CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`);
+  return {
+    database: { kind: 'mysql', url: new URL(name, server).href },
+    drop: () => execute(server, `DROP DATABASE ${name}`),
+  };
+}
+
+async function execute(server: string, sql: string): Promise<void> {
+  const connection = await createConnection(server);
+  try {
+    await connection.query(sql);
+  } finally {
+    await connection.end();
+  }
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# A throw-away MariaDB for tests, reachable from this machine only.
+#   mariadb.sh start DIR   makes DIR if need be, starts a server on a free port and prints the value for TEST_DATABASE_URL
+#   mariadb.sh stop DIR    stops it; DIR may then be deleted
+# Needs Debian's mariadb-server (the service itself need not run).
+set -eu
+
+usage() {
+  echo "usage: $0 start|stop DIR" >&2
+  exit 2
+}
+
+[ $# -eq 2 ] || usage
+command=$1
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+user=$(id -un)
+pid_file=$dir/mariadbd.pid
+PATH=$PATH:/usr/sbin
+
+free_port() {
+  node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+}
+
+is_running() {
+  [ -s "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null
+}
+
+start() {
+  if is_running; then
+    cat "$dir/url"
+    return
+  fi
+  if [ ! -d "$dir/data/mysql" ]; then
+    mariadb-install-db --no-defaults --user="$user" --datadir="$dir/data" --skip-test-db \
+      --auth-root-authentication-method=normal >"$dir/install.log" 2>&1
+  fi
+  password=$(node -p 'require("crypto").randomBytes(12).toString("hex")')
+  echo "ALTER USER root@localhost IDENTIFIED BY '$password';" >"$dir/init.sql"
+  port=$(free_port)
+  socket=$(mktemp -u /tmp/pluto-mariadb-XXXXXX.sock)
+  # Durability is what tests do not need, strictness what they do.
+  mariadbd --no-defaults --user="$user" --datadir="$dir/data" --init-file="$dir/init.sql" \
+    --bind-address=127.0.0.1 --port="$port" --socket="$socket" --pid-file="$pid_file" \
+    --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 --sync-binlog=0 \
+    --skip-log-bin --performance-schema=OFF --max-connections=200 --table-open-cache=1000 \
+    --sql-mode=STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY \
+    >"$dir/server.log" 2>&1 </dev/null &
+  echo "mysql://root:$password@127.0.0.1:$port/" >"$dir/url"
+  tries=0
+  until mariadb --no-defaults -uroot -p"$password" -h127.0.0.1 -P"$port" -e 'SELECT 1' >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 150 ]; then
+      echo 'MariaDB did not start:' >&2
+      tail -n 20 "$dir/server.log" >&2
+      exit 1
+    fi
+    sleep 0.2
+  done
+  cat "$dir/url"
+}
+
+stop() {
+  is_running || return 0
+  pid=$(cat "$pid_file")
+  kill "$pid"
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+
+case $command in
+  start) start ;;
+  stop) stop ;;
+  *) usage ;;
+esac
