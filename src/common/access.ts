@@ -1,0 +1,37 @@
+import { applyDecorators, createParamDecorator, SetMetadata, type ExecutionContext } from '@nestjs/common';
+import { ApiSecurity } from '@nestjs/swagger';
+
+/** Who may call a route. Without a decorator it is `accessToken`: access is closed by default. */
+export type Access = 'public' | 'accessToken' | 'user' | 'admin';
+
+export const ACCESS_METADATA = 'pluto:access';
+
+const access = (value: Access) => SetMetadata(ACCESS_METADATA, value);
+
+/** Opens a route to everyone. */
+export const Public = () => access('public');
+
+/** Asks for an access token of any application. */
+export const AccessTokenOnly = () => applyDecorators(access('accessToken'), ApiSecurity('AccessToken'));
+
+/** Asks for an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
+export const UserOnly = () => applyDecorators(access('user'), ApiSecurity('UserAuth'));
+
+/** Asks for an access token of the application `pluto` with the scope `pluto.admin`, held still by its account. */
+export const AdminOnly = () => applyDecorators(access('admin'), ApiSecurity('AdminAuth'));
+
+/** The bearer of a checked access token. */
+export interface Principal {
+  userId: number;
+  applicationId: number;
+  applicationName: string;
+  sessionId: string;
+  scopes: string[];
+}
+
+/** The bearer of the request's access token, as a controller's parameter. */
+export const CurrentPrincipal = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
+  const { user } = context.switchToHttp().getRequest<{ user?: Principal }>();
+  if (!user) throw new Error('CurrentPrincipal is used on a route without an access token');
+  return user;
+});

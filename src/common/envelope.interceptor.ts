@@ -1,0 +1,29 @@
+import {
+  Injectable,
+  SetMetadata,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { map, type Observable } from 'rxjs';
+
+const BARE_METADATA = 'pluto:bare';
+
+/** Sends what the controller returns as it is: pages, key sets, probes. */
+export const Bare = () => SetMetadata(BARE_METADATA, true);
+
+/** Wraps what API controllers return: `{"status":"ok","body":…}`, with `{}` where there is nothing to say. */
+@Injectable()
+export class EnvelopeInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const isBare = this.reflector.getAllAndOverride<boolean>(BARE_METADATA, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (isBare) return next.handle();
+    return next.handle().pipe(map((body: unknown) => ({ status: 'ok', body: body ?? {} })));
+  }
+}

@@ -1,0 +1,68 @@
+import { Catch, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorEnvelope, PlutoError } from '../errors.js';
+import { chooseLanguage } from '../languages.js';
+import { Views, type ErrorReason } from '../views/views.js';
+import { RouteIndex } from './route-index.js';
+import { toPlutoError } from './to-pluto-error.js';
+import { isPagePath, pathOf, prefersHtml } from './requests.js';
+
+const pageReasons: Record<number, ErrorReason> = {
+  403: 'forbidden',
+  413: 'tooLarge',
+  429: 'tooManyRequests',
+  500: 'server',
+  503: 'unavailable',
+};
+
+/** Turns everything thrown into the one error answer: the envelope, or a page where a browser asks for one. */
+@Injectable()
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  private readonly logger = new Logger('Errors');
+
+  constructor(
+    private readonly views: Views,
+    private readonly routes: RouteIndex,
+  ) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.send(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  private send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const allowed = this.methodsInstead(toPlutoError(thrown), request);
+    const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : toPlutoError(thrown);
+    if (error.status >= 500) this.logger.error(error.cause ?? error);
+    if (reply.sent) return;
+    void reply.status(error.status).header('cache-control', 'no-store');
+    if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
+    if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
+    if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
+    if (isPagePath(request.url) && prefersHtml(request)) {
+      void reply.type('text/html; charset=utf-8').send(this.page(error, request));
+    } else {
+      void reply.type('application/json; charset=utf-8').send(errorEnvelope(error));
+    }
+  }
+
+  /** The methods that the path does answer, when the fault is that this method is not among them. */
+  private methodsInstead(error: PlutoError, request: FastifyRequest): string[] {
+    return error.key === 'pathNotFound' && request.is404
+      ? this.routes.allowedMethods(pathOf(request.url))
+      : [];
+  }
+
+  private page(error: PlutoError, request: FastifyRequest): string {
+    const language = chooseLanguage(request.headers['accept-language']);
+    if (error.status === 404)
+      return this.views.renderPage('not-found', language, { applicationName: 'Pluto' });
+    return this.views.renderPage('error', language, {
+      applicationName: 'Pluto',
+      status: error.status,
+      requestId: request.id,
+      reason: error.page ?? pageReasons[error.status] ?? 'badRequest',
+    });
+  }
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { PlutoError } from '../errors.js';
+import { runInRequest } from './request-context.js';
+import { isPagePath, pathOf } from './requests.js';
+
+const PAGE_CSP =
+  "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/** Swagger UI styles itself inline. */
+const DOCS_CSP =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+const HSTS = 'max-age=31536000; includeSubDomains';
+
+/** The routes that take forms beside or instead of JSON. */
+const JSON_AND_FORM_ROUTE = '/v1/oauth/tokens';
+
+/** The id that the response and every log line of a request carry; a proxy's own is kept when it is harmless. */
+export function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+/** What every request goes through besides its handler. */
+export function addHooks(
+  fastify: FastifyInstance,
+  { isHttps, log }: { isHttps: boolean; log: Logger },
+): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(securityHeaders(request.url, isHttps)).header('x-request-id', request.id);
+    runInRequest(request.id, done);
+  });
+  fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
+  fastify.addHook('onResponse', (request, reply, done) => {
+    logAccess(log, request, reply);
+    done();
+  });
+}
+
+function securityHeaders(url: string, isHttps: boolean): Record<string, string> {
+  const path = pathOf(url);
+  return {
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': path === '/docs' || path.startsWith('/docs/') ? DOCS_CSP : PAGE_CSP,
+    'cache-control': 'no-store',
+    ...(isHttps && { 'strict-transport-security': HSTS }),
+  };
+}
+
+/** JSON is for the API, forms are for the pages: a page's form cannot be posted to the API from elsewhere. */
+function contentTypeFault(request: FastifyRequest): Error | undefined {
+  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  const route = request.routeOptions.url;
+  if (request.is404 || !type || route === JSON_AND_FORM_ROUTE) return undefined;
+  const refused = isPagePath(request.url) ? 'application/json' : 'application/x-www-form-urlencoded';
+  return type === refused ? new PlutoError('unsupportedContentType') : undefined;
+}
+
+/** One line a request: the route's pattern and not the address, which may hold a token. */
+function logAccess(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  log.info(
+    {
+      context: 'Http',
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? '(none)',
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+    },
+    'request',
+  );
+}

@@ -1,0 +1,47 @@
+import { HttpException } from '@nestjs/common';
+import { PlutoError, type ErrorKey } from '../errors.js';
+
+const UNREADABLE_BODY = 'Bad Request: the body is not valid JSON';
+
+/** Fastify's own errors that a client can cause. */
+const fastifyErrors: Record<string, { key: ErrorKey; message?: string }> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: { key: 'badRequest', message: UNREADABLE_BODY },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { key: 'badRequest', message: 'Bad Request: the body is empty' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { key: 'badRequest', message: 'Bad Request: Content-Length is wrong' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { key: 'unsupportedContentType' },
+  FST_ERR_CTP_INVALID_TYPE: { key: 'unsupportedContentType' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { key: 'bodyTooLarge' },
+  FST_ERR_BAD_URL: { key: 'badRequest', message: 'Bad Request: the address is not a valid URL' },
+};
+
+const statusErrors: Record<number, ErrorKey> = {
+  404: 'pathNotFound',
+  405: 'methodNotAllowed',
+  413: 'bodyTooLarge',
+  415: 'unsupportedContentType',
+  503: 'serviceUnavailable',
+};
+
+/** Finds the place in the catalogue for whatever was thrown; what has none is a `serverError`. */
+export function toPlutoError(thrown: unknown): PlutoError {
+  if (thrown instanceof PlutoError) return thrown;
+  const { code, status } = describe(thrown);
+  const known = code === undefined ? undefined : fastifyErrors[code];
+  if (known)
+    return new PlutoError(known.key, { ...(known.message && { message: known.message }), cause: thrown });
+  if (thrown instanceof SyntaxError && status === 400) {
+    return new PlutoError('badRequest', { message: UNREADABLE_BODY, cause: thrown });
+  }
+  const key = statusErrors[status] ?? (status >= 400 && status < 500 ? 'badRequest' : 'serverError');
+  return new PlutoError(key, { cause: thrown });
+}
+
+function describe(thrown: unknown): { code: string | undefined; status: number } {
+  if (!(thrown instanceof Error)) return { code: undefined, status: 500 };
+  const { code, statusCode } = thrown as { code?: unknown; statusCode?: unknown };
+  const status = thrown instanceof HttpException ? thrown.getStatus() : statusCode;
+  return {
+    code: typeof code === 'string' ? code : undefined,
+    status: typeof status === 'number' ? status : 500,
+  };
+}

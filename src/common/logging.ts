@@ -1,0 +1,94 @@
+import type { LoggerService } from '@nestjs/common';
+import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
+import pretty from 'pino-pretty';
+import { currentRequestId } from './http/request-context.js';
+
+export type LogFormat = 'pretty' | 'json';
+
+/** The one structured log of the process: JSON lines, or readable ones on a terminal, with the request's id. */
+export function createLog(level: string, format: LogFormat, destination?: DestinationStream): PinoLogger {
+  const stream =
+    destination ?? (format === 'pretty' ? pretty({ colorize: true, ignore: 'pid,hostname' }) : undefined);
+  return pino(
+    {
+      level,
+      mixin: () => {
+        const requestId = currentRequestId();
+        return requestId === undefined ? {} : { requestId };
+      },
+      serializers: { err: serializeError },
+    },
+    stream ?? pino.destination(1),
+  );
+}
+
+/**
+ * What the log may say of an error. Errors of the database carry the query's parameters (hashes, mails), those of
+ * other libraries whole requests: only name, message, code and stack are written.
+ */
+function serializeError(thrown: unknown): Record<string, unknown> {
+  if (!(thrown instanceof Error)) return { message: typeof thrown };
+  const { code } = thrown as { code?: unknown };
+  return {
+    type: thrown.name,
+    message: withoutValues(thrown.message),
+    ...(typeof code === 'string' && { code }),
+    stack: withoutValues(thrown.stack ?? ''),
+    ...(thrown.cause instanceof Error && { cause: serializeError(thrown.cause) }),
+  };
+}
+
+/** MySQL quotes the offending value in its messages ("Duplicate entry 'a@b.example' for key …"). */
+function withoutValues(text: string): string {
+  return text.replace(/Duplicate entry '.*?' for key/g, "Duplicate entry '…' for key");
+}
+
+/** Nest tells every module and route at start: of interest only to who looks for a fault in them. */
+const CHATTY_CONTEXTS = new Set([
+  'InstanceLoader',
+  'NestApplication',
+  'NestFactory',
+  'RouterExplorer',
+  'RoutesResolver',
+]);
+
+/** Sends what Nest and the services log to the structured log. */
+export class NestLog implements LoggerService {
+  constructor(private readonly sink: PinoLogger) {}
+
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+  log(message: unknown, ...rest: unknown[]): void {
+    this.write(CHATTY_CONTEXTS.has(contextOf(rest) ?? '') ? 'debug' : 'info', message, rest);
+  }
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.write('fatal', message, rest);
+  }
+
+  private write(
+    level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal',
+    message: unknown,
+    rest: unknown[],
+  ): void {
+    const context = contextOf(rest);
+    const fields = { ...(context !== undefined && { context }) };
+    if (message instanceof Error) this.sink[level]({ ...fields, err: message }, message.name);
+    else if (typeof message === 'object' && message !== null) this.sink[level]({ ...fields, ...message });
+    else this.sink[level](fields, String(message));
+  }
+}
+
+/** Nest gives the logger's name last. */
+function contextOf(rest: unknown[]): string | undefined {
+  return rest.findLast((part) => typeof part === 'string');
+}

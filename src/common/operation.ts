@@ -1,0 +1,92 @@
+import { applyDecorators, type Type } from '@nestjs/common';
+import { ApiExtraModels, ApiOperation, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { errorCatalogue, type ErrorKey } from './errors.js';
+
+type Schema = NonNullable<
+  Parameters<typeof ApiResponse>[0] extends infer O ? Extract<O, { schema: unknown }>['schema'] : never
+>;
+
+interface OperationOptions {
+  summary: string;
+  description: string;
+  /** What `body` holds on success; left out where there is nothing to say (`{}`). */
+  answer?: Type | [Type] | Schema;
+  /** The failures that this route adds to those that every route can give. */
+  errors?: ErrorKey[];
+}
+
+class ErrorDetail {
+  @ApiProperty({
+    type: 'integer',
+    description: 'What went wrong; see the error table of the wire contract',
+    example: 1001,
+  })
+  code: number;
+
+  @ApiProperty({ type: String, example: 'Bad Request: mail takes a mail address' })
+  message: string;
+}
+
+/** The body of every failure. */
+export class ErrorAnswer {
+  @ApiProperty({ type: String, enum: ['error'] })
+  status: 'error';
+
+  @ApiProperty({ type: ErrorDetail })
+  error: ErrorDetail;
+}
+
+const EVERYWHERE: ErrorKey[] = ['badRequest', 'tooManyRequests', 'serverError'];
+
+/** Documents a JSON operation: summary, description, the success envelope and the failures by HTTP status. */
+export function Operation({ summary, description, answer, errors = [] }: OperationOptions): MethodDecorator {
+  return applyDecorators(
+    ApiOperation({ summary, description }),
+    ApiExtraModels(ErrorAnswer, ...modelsOf(answer)),
+    ApiResponse({ status: 200, description: 'Success', schema: successSchema(answer) }),
+    ...errorResponses([...new Set([...errors, ...EVERYWHERE])]),
+  );
+}
+
+function modelsOf(answer: OperationOptions['answer']): Type[] {
+  if (Array.isArray(answer)) return [answer[0]];
+  return typeof answer === 'function' ? [answer] : [];
+}
+
+function successSchema(answer: OperationOptions['answer']): Schema {
+  return {
+    type: 'object',
+    required: ['status', 'body'],
+    properties: { status: { type: 'string', enum: ['ok'] }, body: bodySchema(answer) },
+  };
+}
+
+function bodySchema(answer: OperationOptions['answer']): Schema {
+  if (answer === undefined) return { type: 'object', example: {} };
+  if (Array.isArray(answer)) return { type: 'array', items: { $ref: getSchemaPath(answer[0]) } };
+  return typeof answer === 'function' ? { $ref: getSchemaPath(answer) } : answer;
+}
+
+function errorResponses(keys: ErrorKey[]): MethodDecorator[] {
+  const statuses = [...new Set(keys.map((key) => errorCatalogue[key].status))].sort();
+  return statuses.map((status) => {
+    const entries = keys
+      .filter((key) => errorCatalogue[key].status === status)
+      .map((key) => [key, errorCatalogue[key]] as const);
+    return ApiResponse({
+      status,
+      description: entries.map(([, { code, message }]) => `${code} ${message}`).join('; '),
+      content: {
+        'application/json': {
+          schema: { $ref: getSchemaPath(ErrorAnswer) },
+          examples: Object.fromEntries(
+            entries.map(([key, { code, message }]) => [
+              key,
+              { value: { status: 'error', error: { code, message } } },
+            ]),
+          ),
+        },
+      },
+    });
+  });
+}
