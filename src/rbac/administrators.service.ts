@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
+import { Application } from './application.entity.js';
+import { PLUTO } from './names.js';
+import { RoleScope } from './role-scope.entity.js';
+import { Scope } from './scope.entity.js';
+import { UserRole } from './user-role.entity.js';
+
+/** Keeps Pluto from losing its last administrator. */
+@Injectable()
+export class AdministratorsService {
+  /**
+   * Makes a change that may take someone's administration away; such changes go one at a time.
+   * @param manager of the transaction, which the error rolls back
+   * @throws PlutoError forbidden, when nobody would be left to administer Pluto
+   */
+  async keepOne<T>(manager: EntityManager, change: () => Promise<T>): Promise<T> {
+    await manager.increment(Application, { nameKey: PLUTO.application }, 'administratorsRevision', 1);
+    const before = await this.count(manager);
+    const result = await change();
+    if (before > 0 && (await this.count(manager)) === 0) {
+      throw new PlutoError('forbidden', { message: 'Operation Forbidden: this is the last administrator' });
+    }
+    return result;
+  }
+
+  /** Accounts that were given a role of `pluto` with the scope `pluto.admin`. */
+  count(manager: EntityManager): Promise<number> {
+    return manager
+      .createQueryBuilder(UserRole, 'given')
+      .innerJoin(Application, 'application', 'application.id = given.applicationId')
+      .innerJoin(RoleScope, 'attached', 'attached.roleId = given.roleId')
+      .innerJoin(Scope, 'scope', 'scope.id = attached.scopeId AND scope.applicationId = application.id')
+      .where('application.nameKey = :application AND scope.name = :scope', {
+        application: PLUTO.application,
+        scope: PLUTO.adminScope,
+      })
+      .getCount();
+  }
+}
