@@ -1,0 +1,82 @@
+import { mkdir, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Injectable, Logger } from '@nestjs/common';
+import { MailerService } from '@nestjs-modules/mailer';
+import type { RenderedMail } from '../common/views/contexts.js';
+import { Settings } from '../config/settings.js';
+
+export interface Delivery extends RenderedMail {
+  id: number;
+  recipient: string;
+  /** The link in the mail, told in the log where there is no mail server. */
+  link: string;
+}
+
+/** A mail server's answer as far as sending is concerned. */
+export interface DeliveryFault {
+  isPermanent: boolean;
+  reason: string;
+}
+
+const REASON_MAX = 255;
+
+/** Hands mails to the SMTP server, or writes them to `DATA_DIR/outbox` where none is configured. */
+@Injectable()
+export class MailTransport {
+  private readonly logger = new Logger('Mail');
+
+  constructor(
+    private readonly mailer: MailerService,
+    private readonly settings: Settings,
+  ) {}
+
+  async deliver(mail: Delivery): Promise<void> {
+    const sent: unknown = await this.mailer.sendMail({
+      to: { name: '', address: mail.recipient },
+      subject: mail.subject,
+      html: mail.html,
+      text: mail.text,
+      // Marks it as no person's mail, so that no vacation responder answers (RFC 3834 section 5).
+      headers: { 'Auto-Submitted': 'auto-generated' },
+    });
+    if (this.settings.smtpUrl === undefined) await this.keepAsFile(mail, messageOf(sent));
+  }
+
+  private async keepAsFile({ id, recipient, link }: Delivery, message: Buffer): Promise<void> {
+    const folder = join(this.settings.dataDir, 'outbox');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, `${String(id).padStart(8, '0')}.eml`);
+    const file = await open(`${path}.part`, 'w', 0o600);
+    try {
+      await file.writeFile(message);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.part`, path);
+    this.logger.log(`no SMTP_URL is set: the mail to ${recipient} is in ${path}, its link is ${link}`);
+  }
+}
+
+/** Reads what a failed delivery threw: 5xx answers are final (RFC 5321 section 4.2.1), but for failed sign-ins. */
+export function deliveryFault(thrown: unknown): DeliveryFault {
+  if (!(thrown instanceof Error)) return { isPermanent: false, reason: 'unknown' };
+  const { code, responseCode, response } = thrown as {
+    code?: unknown;
+    responseCode?: unknown;
+    response?: unknown;
+  };
+  const isPermanent =
+    code !== 'EAUTH' && typeof responseCode === 'number' && responseCode >= 500 && responseCode < 600;
+  const reason = [code, typeof response === 'string' ? response : thrown.message]
+    .filter((part) => typeof part === 'string')
+    .join(': ');
+  return { isPermanent, reason: reason.slice(0, REASON_MAX) };
+}
+
+function messageOf(sent: unknown): Buffer {
+  if (typeof sent === 'object' && sent !== null && 'message' in sent && Buffer.isBuffer(sent.message)) {
+    return sent.message;
+  }
+  throw new Error('the stream transport returned no message');
+}

@@ -1,0 +1,106 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { nowSeconds } from '../common/time.js';
+import { Views } from '../common/views/views.js';
+import { deliveryFault, MailTransport } from './mail-transport.js';
+import { OutboxService, type ClaimedMail } from './outbox.service.js';
+
+/** Pauses between attempts, in seconds; after the last one a mail is given up. */
+const PAUSES_SECONDS = [10, 30, 120, 600, 1800, 3600, 10_800, 21_600];
+/** How often a worker looks for mails that other instances queued, or that are due again. */
+const POLL_MS = 2000;
+const PARALLEL_DELIVERIES = 3;
+
+/** Sends queued mails until it is stopped. Started by the server only, not by commands. */
+@Injectable()
+export class MailWorker {
+  private readonly logger = new Logger('Mail');
+  private isStopping = false;
+  private lanes: Promise<void>[] = [];
+  private wakers: (() => void)[] = [];
+
+  constructor(
+    private readonly outbox: OutboxService,
+    private readonly transport: MailTransport,
+    private readonly views: Views,
+  ) {}
+
+  start(): void {
+    this.isStopping = false;
+    this.outbox.onQueued(() => this.wake());
+    this.lanes = Array.from({ length: PARALLEL_DELIVERIES }, () => this.work());
+  }
+
+  /** Returns when the mails being sent are settled. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.wake();
+    await Promise.all(this.lanes);
+    this.lanes = [];
+  }
+
+  private async work(): Promise<void> {
+    while (!this.isStopping) {
+      try {
+        const mail = await this.outbox.claimNext();
+        if (mail) await this.send(mail);
+        else await this.rest();
+      } catch (error) {
+        this.logger.error(error);
+        await this.rest();
+      }
+    }
+  }
+
+  private async send(mail: ClaimedMail): Promise<void> {
+    const about = { mailId: mail.id, template: mail.template, userId: mail.userId, attempt: mail.attempts };
+    if (mail.expiresAt <= nowSeconds()) {
+      await this.outbox.fail(mail, 'its link expired before it could be sent');
+      this.logger.warn({ msg: 'mail given up: its link has expired', ...about });
+      return;
+    }
+    try {
+      const rendered = this.views.renderMail(mail.template, mail.language, mail.context);
+      await this.transport.deliver({
+        ...rendered,
+        id: mail.id,
+        recipient: mail.recipient,
+        link: mail.context.link,
+      });
+    } catch (error) {
+      await this.settleFault(mail, error, about);
+      return;
+    }
+    await this.outbox.markSent(mail);
+    this.logger.log({ msg: 'mail sent', ...about });
+  }
+
+  private async settleFault(mail: ClaimedMail, error: unknown, about: object): Promise<void> {
+    const { isPermanent, reason } = deliveryFault(error);
+    const pauseSeconds = PAUSES_SECONDS[mail.attempts - 1];
+    if (isPermanent || pauseSeconds === undefined) {
+      await this.outbox.fail(mail, reason);
+      this.logger.error({ msg: 'mail given up', ...about });
+    } else {
+      await this.outbox.postpone(mail, pauseSeconds, reason);
+      this.logger.warn({ msg: 'mail not sent, will be tried again', pauseSeconds, ...about });
+    }
+  }
+
+  private rest(): Promise<void> {
+    if (this.isStopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(wake, POLL_MS);
+      function wake(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+      this.wakers.push(wake);
+    });
+  }
+
+  private wake(): void {
+    const wakers = this.wakers;
+    this.wakers = [];
+    wakers.forEach((waker) => waker());
+  }
+}
