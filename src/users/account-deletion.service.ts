@@ -1,0 +1,45 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { afterCommit, Transactions } from '../database/transactions.js';
+import { AdministratorsService } from '../rbac/administrators.service.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { PLUTO } from '../rbac/names.js';
+import { AvatarsService } from './avatars.service.js';
+import { User } from './user.entity.js';
+
+/** Deletes accounts. */
+@Injectable()
+export class AccountDeletionService {
+  private readonly logger = new Logger('Accounts');
+
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly administrators: AdministratorsService,
+    private readonly applications: ApplicationsService,
+    private readonly avatars: AvatarsService,
+  ) {}
+
+  /**
+   * Deletes the account and, by the foreign keys, everything that belongs to it: identities, sessions, links, mails,
+   * roles. Its mail and handle are free again; its id is not used again. Deleting a deleted account does nothing.
+   * @throws PlutoError forbidden for the last administrator
+   */
+  async delete(userId: number): Promise<void> {
+    await this.transactions.run(async (manager) => {
+      const user = await manager.findOneBy(User, { id: userId });
+      if (!user) return;
+      const application = await this.applications.getById(user.applicationId, manager);
+      const remove = () => this.remove(manager, user);
+      if (application.nameKey === PLUTO.application) await this.administrators.keepOne(manager, remove);
+      else await remove();
+    });
+  }
+
+  private async remove(manager: EntityManager, { id, avatarFile }: User): Promise<void> {
+    await manager.delete(User, { id });
+    afterCommit(manager, async () => {
+      this.logger.log({ msg: 'account deleted', userId: id });
+      if (avatarFile !== null) await this.avatars.discard(avatarFile);
+    });
+  }
+}

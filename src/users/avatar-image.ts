@@ -1,0 +1,71 @@
+import PQueue from 'p-queue';
+import sharp, { type Sharp } from 'sharp';
+import { PlutoError } from '../common/errors.js';
+
+export interface AvatarImage {
+  bytes: Buffer;
+  extension: 'jpg' | 'png';
+}
+
+interface Format {
+  extension: AvatarImage['extension'];
+  signature: Buffer;
+  encode: (image: Sharp) => Sharp;
+}
+
+const MAX_SIDE = 512;
+const MAX_INPUT_PIXELS = 40_000_000;
+const TIMEOUT_SECONDS = 10;
+const MAX_WAITING = 16;
+
+const formats: Format[] = [
+  {
+    extension: 'jpg',
+    signature: Buffer.from([0xff, 0xd8, 0xff]),
+    encode: (image) => image.jpeg({ quality: 85 }),
+  },
+  {
+    extension: 'png',
+    signature: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    encode: (image) => image.png(),
+  },
+];
+
+// Pictures come from strangers: of the many decoders in libvips these two stay reachable.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] });
+sharp.cache(false);
+
+// One picture on one thread at a time: passwords and signatures need the rest of the thread pool, and a picture at
+// the pixel limit can take a few hundred megabytes.
+sharp.concurrency(1);
+const queue = new PQueue({ concurrency: 1 });
+
+/**
+ * Makes a picture from anywhere fit to be shown: at most 512×512, upright, without metadata, encoded anew.
+ * @param bytes a JPEG or PNG of at most 40 million pixels; each stays what it is
+ * @throws PlutoError invalidAvatar for everything else, truncated pictures too; serviceUnavailable when too many wait
+ */
+export async function normaliseAvatar(bytes: Buffer): Promise<AvatarImage> {
+  const format = formats.find(({ signature }) => bytes.subarray(0, signature.length).equals(signature));
+  if (!format) throw new PlutoError('invalidAvatar');
+  if (queue.size >= MAX_WAITING) throw new PlutoError('serviceUnavailable', { retryAfterSeconds: 5 });
+  return { bytes: await queue.add(() => render(bytes, format)), extension: format.extension };
+}
+
+async function render(bytes: Buffer, format: Format): Promise<Buffer> {
+  const image = sharp(bytes, {
+    autoOrient: true,
+    failOn: 'error',
+    limitInputPixels: MAX_INPUT_PIXELS,
+    sequentialRead: true,
+  })
+    .resize({ width: MAX_SIDE, height: MAX_SIDE, fit: 'inside', withoutEnlargement: true })
+    .timeout({ seconds: TIMEOUT_SECONDS });
+  try {
+    return await format.encode(image).toBuffer();
+  } catch (cause) {
+    // sharp throws plain errors; whatever it says of these bytes, they make no picture within the limits.
+    throw new PlutoError('invalidAvatar', { cause });
+  }
+}

@@ -1,0 +1,43 @@
+import { PlutoError } from '../common/errors.js';
+
+/** What a client wants as its picture: none, one elsewhere, or the bytes of one for Pluto to keep (not yet checked). */
+export type AvatarInput = { kind: 'none' } | { kind: 'url'; url: string } | { kind: 'image'; bytes: Buffer };
+
+const URL_MAX = 2048;
+// Controls, invisible characters, white space and what no URL holds unescaped; a backslash is a slash to browsers only.
+const NOT_IN_URLS = /[\p{C}\p{Z}"<>\\`]/u;
+const DATA_PREFIX = /^data:image\/(?:png|jpe?g);base64,/i;
+
+/**
+ * Reads the field `avatar`.
+ * @param text `''`, an http(s) URL of at most 2048 characters, or a picture as base64, with or without a
+ *   `data:image/…;base64,` before it and with line breaks inside, as Foundation's Data makes them
+ * @throws PlutoError invalidAvatar
+ * @see RFC 4648 section 4; RFC 2397
+ */
+export function parseAvatar(text: string): AvatarInput {
+  if (text === '') return { kind: 'none' };
+  if (/^https?:/i.test(text)) return { kind: 'url', url: checkedUrl(text) };
+  return { kind: 'image', bytes: decodeBase64(text.replace(DATA_PREFIX, '')) };
+}
+
+function checkedUrl(text: string): string {
+  const authority = /^https?:\/\/([^/?#]+)/i.exec(text)?.[1];
+  const isRefused =
+    !authority ||
+    authority.includes('@') ||
+    text.length > URL_MAX ||
+    NOT_IN_URLS.test(text) ||
+    !URL.canParse(text);
+  if (isRefused) throw new PlutoError('invalidAvatar');
+  return text;
+}
+
+// Node's decoder skips what it does not know, and takes base64url and missing padding: only what it would itself have
+// written is base64.
+function decodeBase64(text: string): Buffer {
+  const base64 = text.replace(/[ \t\r\n]+/g, '');
+  const bytes = Buffer.from(base64, 'base64');
+  if (bytes.length === 0 || bytes.toString('base64') !== base64) throw new PlutoError('invalidAvatar');
+  return bytes;
+}

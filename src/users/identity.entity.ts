@@ -1,0 +1,43 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { BelongsTo } from '../database/belongs-to.js';
+import { unixTime } from '../database/columns.js';
+
+export type LoginType = 'mail' | 'google' | 'apple' | 'wechat';
+
+/** A way to sign in to an account: a mail address, or an account at a provider. */
+@Entity('identities')
+@Index('uq_identities_subject', ['applicationId', 'loginType', 'subjectKey'], { unique: true })
+@Index('uq_identities_user', ['userId', 'loginType'], { unique: true })
+export class Identity {
+  @PrimaryGeneratedColumn()
+  id: number;
+
+  @BelongsTo({ entity: 'User', column: 'user_id', constraint: 'fk_identities_user' })
+  user?: object;
+
+  @Column({ name: 'user_id', type: 'integer' })
+  userId: number;
+
+  @BelongsTo({ entity: 'Application', column: 'application_id', constraint: 'fk_identities_application' })
+  application?: object;
+
+  @Column({ name: 'application_id', type: 'integer' })
+  applicationId: number;
+
+  @Column({ name: 'login_type', type: 'varchar', length: 16 })
+  loginType: LoginType;
+
+  /** The form compared by: the mail's comparison key, or the provider's subject as it is. */
+  @Column({ name: 'subject_key', type: 'varchar', length: 255 })
+  subjectKey: string;
+
+  /** The address as its owner wrote it, or the one that the provider told; `''` for none. */
+  @Column({ name: 'mail', type: 'varchar', length: 254, default: '' })
+  mail: string;
+
+  @Column({ name: 'is_verified', type: 'boolean', default: false })
+  isVerified: boolean;
+
+  @Column({ ...unixTime, name: 'created_at' })
+  createdAt: number;
+}

@@ -1,0 +1,127 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, In, type EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
+import { comparisonKey } from '../common/text-keys.js';
+import { nowSeconds } from '../common/time.js';
+import { isUniqueViolation } from '../database/constraints.js';
+import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/transactions.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { parseAvatar } from './avatar-input.js';
+import { AvatarsService } from './avatars.service.js';
+import { Identity } from './identity.entity.js';
+import { User } from './user.entity.js';
+
+/** An account as its owner sees it. */
+export interface Profile {
+  user: User;
+  identities: Identity[];
+  /** The role's name; `''` for none. */
+  role: string;
+}
+
+export interface ProfileChange {
+  name?: string | undefined;
+  avatar?: string | undefined;
+  handle?: string | undefined;
+}
+
+/** Shows and changes profiles. */
+@Injectable()
+export class ProfileService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+    private readonly grants: UserGrantsService,
+    private readonly avatars: AvatarsService,
+  ) {}
+
+  /** @throws PlutoError userNotExist */
+  async get(userId: number): Promise<Profile> {
+    const { manager } = this.dataSource;
+    const user = await manager.findOneBy(User, { id: userId });
+    if (!user) throw new PlutoError('userNotExist');
+    const identities = await manager.find(Identity, { where: { userId }, order: { id: 'ASC' } });
+    const role = await this.grants.findRole(userId, user.applicationId);
+    return { user, identities, role: role?.roleName ?? '' };
+  }
+
+  /**
+   * Changes what is given and leaves the rest; an avatar of `''` removes the picture.
+   * @throws PlutoError userNotExist | userIdExists | invalidAvatar
+   */
+  async update(userId: number, { name, avatar, handle }: ProfileChange): Promise<void> {
+    const picture = await this.readAvatar(avatar);
+    const change = {
+      ...(name !== undefined && { name: name.trim(), nameKey: comparisonKey(name.trim()) }),
+      ...picture,
+    };
+    try {
+      await this.transactions.run((manager) => this.apply(manager, userId, change, handle));
+    } catch (error) {
+      // After an unknown outcome the account may name the picture; if it does not, the sweep finds it.
+      if (picture?.avatarFile && !(error instanceof CommitOutcomeUnknown))
+        await this.avatars.discard(picture.avatarFile);
+      if (isUniqueViolation(error, 'uq_users_handle')) throw new PlutoError('userIdExists', { cause: error });
+      throw error;
+    }
+  }
+
+  /** Public profiles by account id; unknown ids are left out. */
+  findPublic(ids: number[]): Promise<User[]> {
+    return this.dataSource.manager.find(User, { where: { id: In(ids) }, order: { id: 'ASC' } });
+  }
+
+  /**
+   * The public profile of a handle. Without an application the handle may be taken in several; then the oldest
+   * account is shown.
+   * @throws PlutoError applicationNotExist | userIdNotExist
+   */
+  async getPublicByHandle(handle: string, applicationName: string | undefined): Promise<User> {
+    const narrowed =
+      applicationName === undefined
+        ? {}
+        : { applicationId: (await this.applications.getByName(applicationName)).id };
+    const user = await this.dataSource.manager.findOne(User, {
+      where: { handleKey: comparisonKey(handle), ...narrowed },
+      order: { id: 'ASC' },
+    });
+    if (!user) throw new PlutoError('userIdNotExist');
+    return user;
+  }
+
+  private async readAvatar(
+    avatar: string | undefined,
+  ): Promise<Pick<User, 'avatarUrl' | 'avatarFile'> | null> {
+    if (avatar === undefined) return null;
+    const parsed = parseAvatar(avatar);
+    switch (parsed.kind) {
+      case 'none':
+        return { avatarUrl: '', avatarFile: null };
+      case 'url':
+        return { avatarUrl: parsed.url, avatarFile: null };
+      case 'image':
+        return { avatarUrl: '', avatarFile: await this.avatars.store(parsed.bytes) };
+    }
+  }
+
+  private async apply(
+    manager: EntityManager,
+    userId: number,
+    change: Partial<User>,
+    handle: string | undefined,
+  ): Promise<void> {
+    const before = await manager.findOneBy(User, { id: userId });
+    if (!before) throw new PlutoError('userNotExist');
+    const renaming =
+      handle === undefined || handle === before.handle
+        ? {}
+        : { handle, handleKey: comparisonKey(handle), isHandleUpdated: true };
+    await manager.update(User, { id: userId }, { ...change, ...renaming, updatedAt: nowSeconds() });
+    const { avatarFile } = before;
+    if (avatarFile !== null && 'avatarFile' in change) {
+      afterCommit(manager, () => this.avatars.discard(avatarFile));
+    }
+  }
+}

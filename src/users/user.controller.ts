@@ -1,0 +1,111 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiBody, ApiParam, ApiTags, getSchemaPath, ApiExtraModels } from '@nestjs/swagger';
+import { AccessTokenOnly, CurrentPrincipal, Public, type Principal } from '../common/access.js';
+import { isHandle } from '../common/fields.js';
+import { Operation } from '../common/operation.js';
+import { badRequest } from '../common/validation.pipe.js';
+import { PlutoError } from '../common/errors.js';
+import { AccountDeletionService } from './account-deletion.service.js';
+import { AvatarsService } from './avatars.service.js';
+import { ProfileService } from './profile.service.js';
+import {
+  PublicInfoByHandleQuery,
+  PublicInfoQuery,
+  PublicUserDto,
+  UpdateUserInfoDto,
+  UserInfoDto,
+} from './user.dto.js';
+import { presentPublicUser, presentUserInfo } from './user.presenter.js';
+import type { User } from './user.entity.js';
+
+@ApiTags('User Management')
+@ApiExtraModels(PublicUserDto)
+@Controller('v1/user')
+export class UserController {
+  constructor(
+    private readonly profiles: ProfileService,
+    private readonly deletion: AccountDeletionService,
+    private readonly avatars: AvatarsService,
+  ) {}
+
+  @AccessTokenOnly()
+  @Get('info')
+  @Operation({
+    summary: 'Get user info',
+    description: "Get current user's profile information",
+    answer: UserInfoDto,
+    errors: ['unauthorized', 'invalidJwt', 'jwtExpired', 'invalidAccessToken'],
+  })
+  async getInfo(@CurrentPrincipal() { userId, applicationName }: Principal): Promise<UserInfoDto> {
+    return presentUserInfo(await this.profiles.get(userId), applicationName, this.avatarUrl);
+  }
+
+  @AccessTokenOnly()
+  @Put('info')
+  @ApiBody({ type: UpdateUserInfoDto })
+  @Operation({
+    summary: 'Update user info',
+    description: "Update current user's profile information",
+    errors: [
+      'unauthorized',
+      'invalidJwt',
+      'jwtExpired',
+      'invalidAccessToken',
+      'userIdExists',
+      'invalidAvatar',
+      'bodyTooLarge',
+    ],
+  })
+  async updateInfo(
+    @CurrentPrincipal() { userId }: Principal,
+    @Body() body: UpdateUserInfoDto,
+  ): Promise<void> {
+    const { name, avatar, user_id: handle } = body;
+    if (name === undefined && avatar === undefined && handle === undefined)
+      throw badRequest(['one of name, avatar and user_id is needed']);
+    await this.profiles.update(userId, { name, avatar, handle });
+  }
+
+  @Public()
+  @Get('info/public')
+  @Operation({
+    summary: 'Get user public info like avatar, name',
+    description: 'Get public user information',
+    answer: { type: 'object', additionalProperties: { $ref: getSchemaPath(PublicUserDto) } },
+  })
+  async getPublicInfo(@Query() { ids }: PublicInfoQuery): Promise<Record<string, PublicUserDto>> {
+    const users = await this.profiles.findPublic(ids);
+    return Object.fromEntries(users.map((user) => [user.id, presentPublicUser(user, this.avatarUrl)]));
+  }
+
+  @Public()
+  @Get('info/:userId/public')
+  @ApiParam({ name: 'userId', description: 'User ID', schema: { type: 'string' }, example: 'ann' })
+  @Operation({
+    summary: 'Get user public info like avatar, name by userId',
+    description: 'Get public user information by user ID',
+    answer: PublicUserDto,
+    errors: ['userIdNotExist', 'applicationNotExist'],
+  })
+  async getPublicInfoByHandle(
+    @Param('userId') handle: string,
+    @Query() query: PublicInfoByHandleQuery,
+  ): Promise<PublicUserDto> {
+    if (!isHandle(handle)) throw new PlutoError('userIdNotExist');
+    return presentPublicUser(await this.profiles.getPublicByHandle(handle, query.app_id), this.avatarUrl);
+  }
+
+  @AccessTokenOnly()
+  @Post('delete')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Delete user',
+    description: 'Delete current user account',
+    errors: ['unauthorized', 'invalidJwt', 'jwtExpired', 'invalidAccessToken', 'forbidden'],
+  })
+  async delete(@CurrentPrincipal() { userId }: Principal): Promise<void> {
+    await this.deletion.delete(userId);
+  }
+
+  private readonly avatarUrl = (user: User): string => this.avatars.urlOf(user);
+}

@@ -1,0 +1,117 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { ArrayMaxSize, ValidateBy } from 'class-validator';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Field, isId } from '../common/fields.js';
+import type { LoginType } from './identity.entity.js';
+
+const PUBLIC_IDS_MAX = 100;
+
+export class UpdateUserInfoDto {
+  @Field('userName', { description: 'User display name', optional: true })
+  name?: string;
+
+  @Field('avatar', {
+    description: 'User avatar: URL, or a JPEG or PNG as base64; empty removes it',
+    optional: true,
+  })
+  avatar?: string;
+
+  @Field('handle', { description: 'User ID', optional: true })
+  user_id?: string;
+}
+
+export class PublicInfoQuery {
+  @ApiPropertyOptional({
+    description: `User IDs to fetch, at most ${PUBLIC_IDS_MAX}`,
+    type: [String],
+    example: ['1', '2'],
+  })
+  @Transform(({ value }) => toIds(value))
+  @ArrayMaxSize(PUBLIC_IDS_MAX, { message: `$property takes at most ${PUBLIC_IDS_MAX} ids` })
+  @ValidateBy(
+    {
+      name: 'ids',
+      validator: { validate: isId, defaultMessage: () => '$property takes positive 32-bit integers' },
+    },
+    { each: true },
+  )
+  ids: number[] = [];
+}
+
+export class PublicInfoByHandleQuery {
+  @Field('appName', { description: 'Application ID; narrows the search to that application', optional: true })
+  app_id?: string;
+}
+
+export class BindingDto {
+  @ApiProperty({ enum: ['mail', 'google', 'apple', 'wechat'] })
+  login_type: LoginType;
+
+  @ApiProperty({ type: String, example: 'ann@example.com' })
+  mail: string;
+}
+
+export class PublicUserDto {
+  @ApiProperty({ type: 'integer', example: 1 })
+  id: number;
+
+  @ApiProperty({ type: String, example: 'Ann' })
+  name: string;
+
+  @ApiProperty({ type: String, description: 'URL of the picture; empty for none', example: '' })
+  avatar: string;
+}
+
+export class UserInfoDto {
+  @ApiProperty({ type: 'integer', description: 'Account id', example: 1 })
+  sub: number;
+
+  @ApiProperty({ type: String, description: 'Public handle', example: 'ann' })
+  user_id: string;
+
+  @ApiProperty({ type: Boolean, description: 'Whether the handle was changed since registration' })
+  user_id_updated: boolean;
+
+  @ApiProperty({ type: String, example: 'Ann' })
+  name: string;
+
+  @ApiProperty({ type: String, description: 'URL of the picture; empty for none', example: '' })
+  avatar: string;
+
+  @ApiProperty({ type: String, example: 'ann@example.com' })
+  mail: string;
+
+  @ApiProperty({
+    type: String,
+    description: 'Name of the role in the application; empty for none',
+    example: 'user',
+  })
+  role: string;
+
+  @ApiProperty({ type: String, description: 'Application ID', example: 'pluto' })
+  app_id: string;
+
+  @ApiProperty({ type: Boolean, description: 'Whether the mail is confirmed' })
+  verified: boolean;
+
+  @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1767225600 })
+  created_at: number;
+
+  @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1767225600 })
+  updated_at: number;
+
+  @ApiProperty({ type: Boolean })
+  is_password_set: boolean;
+
+  @ApiProperty({ type: [BindingDto] })
+  bindings: BindingDto[];
+}
+
+/** `ids=1&ids=2` arrives as texts: one, several, or none. What is no number stays a text and is refused. */
+function toIds(value: unknown): unknown[] {
+  const values: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value];
+  return [
+    ...new Set(values.map((id) => (typeof id === 'string' && /^\d{1,10}$/.test(id) ? Number(id) : id))),
+  ];
+}

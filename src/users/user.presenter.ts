@@ -1,0 +1,35 @@
+import type { Profile } from './profile.service.js';
+import type { PublicUserDto, UserInfoDto } from './user.dto.js';
+import type { User } from './user.entity.js';
+
+/** Makes the URL of an account's picture; `''` for none. */
+export type AvatarUrl = (user: User) => string;
+
+/** What everybody may know of an account. */
+export function presentPublicUser(user: User, avatarUrl: AvatarUrl): PublicUserDto {
+  return { id: user.id, name: user.name, avatar: avatarUrl(user) };
+}
+
+/** What the owner of an account is told. */
+export function presentUserInfo(
+  { user, identities, role }: Profile,
+  applicationName: string,
+  avatarUrl: AvatarUrl,
+): UserInfoDto {
+  const mailIdentity = identities.find(({ loginType }) => loginType === 'mail');
+  return {
+    sub: user.id,
+    user_id: user.handle,
+    user_id_updated: user.isHandleUpdated,
+    name: user.name,
+    avatar: avatarUrl(user),
+    mail: mailIdentity?.mail ?? '',
+    role,
+    app_id: applicationName,
+    verified: identities.some(({ isVerified }) => isVerified),
+    created_at: user.createdAt,
+    updated_at: user.updatedAt,
+    is_password_set: user.passwordHash !== null,
+    bindings: identities.map(({ loginType, mail }) => ({ login_type: loginType, mail })),
+  };
+}
