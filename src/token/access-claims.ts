@@ -1,0 +1,39 @@
+import { PlutoError } from '../common/errors.js';
+
+/** The claims of an access token; times in seconds since the epoch. */
+export interface AccessClaims {
+  type: 'access';
+  iat: number;
+  exp: number;
+  /** The account's id. */
+  sub: number;
+  /** The name of the application. */
+  iss: string;
+  scopes: string[];
+  /** The session that the token belongs to, so that Pluto refuses it once the session has ended. */
+  sid: string;
+}
+
+/**
+ * Narrows the payload of a token whose signature was checked.
+ * @throws PlutoError invalidJwt for any other kind of token
+ */
+export function readAccessClaims(payload: unknown): AccessClaims {
+  if (!isAccessClaims(payload)) throw new PlutoError('invalidJwt');
+  return payload;
+}
+
+function isAccessClaims(payload: unknown): payload is AccessClaims {
+  if (typeof payload !== 'object' || payload === null) return false;
+  const { type, iat, exp, sub, iss, scopes, sid } = payload as Record<string, unknown>;
+  return (
+    type === 'access' &&
+    Number.isInteger(iat) &&
+    Number.isInteger(exp) &&
+    Number.isInteger(sub) &&
+    typeof iss === 'string' &&
+    Array.isArray(scopes) &&
+    scopes.every((name) => typeof name === 'string') &&
+    typeof sid === 'string'
+  );
+}

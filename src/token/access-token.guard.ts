@@ -1,0 +1,39 @@
+import { Injectable, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
+import { ACCESS_METADATA, type Access } from '../common/access.js';
+import { PlutoError } from '../common/errors.js';
+import { ACCESS_TOKEN_STRATEGY } from './access-token.strategy.js';
+import { tokenError } from './access-tokens.service.js';
+
+/** What passport-jwt says when the request bears no token. */
+const NO_TOKEN = 'No auth token';
+
+/** Lets through public routes, and otherwise only the bearer of a good access token. */
+@Injectable()
+export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
+  constructor(private readonly reflector: Reflector) {
+    super();
+  }
+
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (accessOf(this.reflector, context) === 'public') return true;
+    return (await super.canActivate(context)) as boolean;
+  }
+
+  override handleRequest<Principal>(error: unknown, principal: Principal | false, info: unknown): Principal {
+    if (error) throw tokenError(error);
+    if (principal) return principal;
+    if (info instanceof Error && info.message !== NO_TOKEN) throw tokenError(info);
+    throw new PlutoError('unauthorized');
+  }
+}
+
+/** What the route asks for; closed when it does not say. */
+export function accessOf(reflector: Reflector, context: ExecutionContext): Access {
+  const declared = reflector.getAllAndOverride<Access | undefined>(ACCESS_METADATA, [
+    context.getHandler(),
+    context.getClass(),
+  ]);
+  return declared ?? 'accessToken';
+}

@@ -1,0 +1,49 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Principal } from '../common/access.js';
+import { PlutoError, type ErrorKey } from '../common/errors.js';
+import { PLUTO } from '../rbac/names.js';
+import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { accessOf } from './access-token.guard.js';
+
+/**
+ * Lets through the bearer of a token of `pluto` that has one of the scopes, if the account's role has it still:
+ * who has lost the role is refused at once, whatever the token says.
+ */
+@Injectable()
+abstract class PlutoScopeGuard implements CanActivate {
+  protected abstract readonly access: 'user' | 'admin';
+  protected abstract readonly scopes: readonly string[];
+  protected abstract readonly refusal: ErrorKey;
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly grants: UserGrantsService,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (accessOf(this.reflector, context) !== this.access) return true;
+    const { user: principal } = context.switchToHttp().getRequest<{ user?: Principal }>();
+    if (!principal) throw new PlutoError('unauthorized');
+    if (principal.applicationName !== PLUTO.application) throw new PlutoError('invalidAccessToken');
+    const inToken = this.scopes.filter((name) => principal.scopes.includes(name));
+    const isHeldStill =
+      inToken.length > 0 && (await this.grants.holdsAny(principal.userId, principal.applicationId, inToken));
+    if (!isHeldStill) throw new PlutoError(this.refusal);
+    return true;
+  }
+}
+
+@Injectable()
+export class AdminGuard extends PlutoScopeGuard {
+  protected readonly access = 'admin';
+  protected readonly scopes = [PLUTO.adminScope];
+  protected readonly refusal = 'notPlutoAdmin';
+}
+
+@Injectable()
+export class UserGuard extends PlutoScopeGuard {
+  protected readonly access = 'user';
+  protected readonly scopes = [PLUTO.userScope, PLUTO.adminScope];
+  protected readonly refusal = 'notPlutoUser';
+}

@@ -1,0 +1,48 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { BelongsTo } from '../database/belongs-to.js';
+import { unixTime } from '../database/columns.js';
+
+/** A login that is still good. A session that ends is deleted, and its refresh tokens with it. */
+@Entity('sessions')
+@Index('ix_sessions_user', ['userId'])
+@Index('ix_sessions_application', ['applicationId'])
+export class Session {
+  /** 128 random bits, base64url; the claim `sid` of its access tokens. */
+  @PrimaryColumn({ name: 'id', type: 'varchar', length: 22 })
+  id: string;
+
+  @BelongsTo({ entity: 'User', column: 'user_id', constraint: 'fk_sessions_user' })
+  user?: object;
+
+  @Column({ name: 'user_id', type: 'integer' })
+  userId: number;
+
+  @BelongsTo({ entity: 'Application', column: 'application_id', constraint: 'fk_sessions_application' })
+  application?: object;
+
+  @Column({ name: 'application_id', type: 'integer' })
+  applicationId: number;
+
+  /** The OAuth client that got the session; null for a first-party login. */
+  @Column({ name: 'client_key', type: 'varchar', length: 255, nullable: true })
+  clientKey: string | null;
+
+  @Column({ name: 'device_id', type: 'varchar', length: 255, default: '' })
+  deviceId: string;
+
+  /** The scopes of the latest access token. */
+  @Column({ name: 'scopes', type: 'simple-json' })
+  scopes: string[];
+
+  @Column({ name: 'address', type: 'varchar', length: 64, default: '' })
+  address: string;
+
+  @Column({ name: 'user_agent', type: 'varchar', length: 255, default: '' })
+  userAgent: string;
+
+  @Column({ ...unixTime, name: 'created_at' })
+  createdAt: number;
+
+  @Column({ ...unixTime, name: 'last_used_at' })
+  lastUsedAt: number;
+}

@@ -1,0 +1,37 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { nullableUnixTime, unixTime } from '../database/columns.js';
+
+/** A key pair for access tokens (RS256). The one with the highest sequence that may sign already, signs. */
+@Entity('signing_keys')
+@Index('uq_signing_keys_sequence', ['sequence'], { unique: true })
+@Index('uq_signing_keys_kid', ['kid'], { unique: true })
+export class SigningKey {
+  @PrimaryGeneratedColumn()
+  id: number;
+
+  /** 1, 2, 3, …: two instances that make a key at once meet in this unique key. */
+  @Column({ name: 'sequence', type: 'integer' })
+  sequence: number;
+
+  /** The key's JWK thumbprint (RFC 7638). */
+  @Column({ name: 'kid', type: 'varchar', length: 64 })
+  kid: string;
+
+  /** PEM, SubjectPublicKeyInfo. */
+  @Column({ name: 'public_key', type: 'text' })
+  publicKey: string;
+
+  /** PKCS#8 PEM, encrypted under `SECRET_KEY`. */
+  @Column({ name: 'sealed_private_key', type: 'text' })
+  sealedPrivateKey: string;
+
+  @Column({ ...unixTime, name: 'created_at' })
+  createdAt: number;
+
+  @Column({ ...unixTime, name: 'signs_from' })
+  signsFrom: number;
+
+  /** The end of the last token that it may have signed; null while no successor is known. */
+  @Column({ ...nullableUnixTime, name: 'verifies_until' })
+  verifiesUntil: number | null;
+}

@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Caller } from '../common/caller.js';
+import { hmac, randomToken, sha256 } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
+import { SecretKey } from '../config/secret-key.js';
+import { Settings } from '../config/settings.js';
+import { Transactions } from '../database/transactions.js';
+import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { AccessTokensService } from './access-tokens.service.js';
+import { RefreshToken } from './refresh-token.entity.js';
+import { SessionsService } from './sessions.service.js';
+
+/** An access token with the refresh token that goes with it; times in seconds since the epoch. */
+export interface TokenPair {
+  accessToken: string;
+  accessTokenExpiresAt: number;
+  refreshToken: string;
+  refreshTokenExpiresAt: number;
+}
+
+export interface Login {
+  userId: number;
+  application: { id: number; name: string };
+  deviceId: string | undefined;
+  caller: Caller;
+}
+
+/** Opens sessions and stores their refresh tokens. */
+@Injectable()
+export class TokenIssuerService {
+  private readonly successorKey: Buffer;
+
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly sessions: SessionsService,
+    private readonly grants: UserGrantsService,
+    private readonly accessTokens: AccessTokensService,
+    private readonly settings: Settings,
+    secretKey: SecretKey,
+  ) {
+    this.successorKey = secretKey.derive('refresh-token-successor');
+  }
+
+  /** Opens a first-party session for an account that has proved who it is. */
+  async openSession({ userId, application, deviceId = '', caller }: Login): Promise<TokenPair> {
+    const refreshToken = randomToken();
+    const { session, expiresAt } = await this.transactions.run(async (manager) => {
+      const scopes = await this.grants.scopesFor(
+        { userId, applicationId: application.id, requested: [] },
+        manager,
+      );
+      const opened = await this.sessions.add(manager, {
+        userId,
+        applicationId: application.id,
+        clientKey: null,
+        deviceId,
+        address: caller.address,
+        userAgent: caller.userAgent,
+        scopes,
+      });
+      const stored = await this.store(manager, refreshToken, { sessionId: opened.id, generation: 1 });
+      return { session: opened, expiresAt: stored.expiresAt };
+    });
+    return this.pair({
+      userId,
+      applicationName: application.name,
+      scopes: session.scopes,
+      sessionId: session.id,
+      refreshToken,
+      refreshTokenExpiresAt: expiresAt,
+    });
+  }
+
+  /**
+   * The token that follows another. It is derived, not drawn, so that whoever shows the old one again is given the
+   * same successor although only hashes are stored; without the server's key nobody can derive it.
+   */
+  successorOf(refreshToken: string): string {
+    return hmac(this.successorKey, refreshToken);
+  }
+
+  /** Stores a refresh token, by its hash, as a generation of a session. */
+  async store(
+    manager: EntityManager,
+    refreshToken: string,
+    place: { sessionId: string; generation: number },
+  ): Promise<{ expiresAt: number }> {
+    const now = nowSeconds();
+    const expiresAt = now + this.settings.refreshTokenTtlSeconds;
+    await manager.insert(RefreshToken, {
+      ...place,
+      tokenHash: sha256(refreshToken),
+      createdAt: now,
+      expiresAt,
+      usedAt: null,
+    });
+    return { expiresAt };
+  }
+
+  async pair(parts: {
+    userId: number;
+    applicationName: string;
+    scopes: string[];
+    sessionId: string;
+    refreshToken: string;
+    refreshTokenExpiresAt: number;
+  }): Promise<TokenPair> {
+    const { accessToken, expiresAt } = await this.accessTokens.sign(parts);
+    return {
+      accessToken,
+      accessTokenExpiresAt: expiresAt,
+      refreshToken: parts.refreshToken,
+      refreshTokenExpiresAt: parts.refreshTokenExpiresAt,
+    };
+  }
+}

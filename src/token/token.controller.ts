@@ -1,0 +1,73 @@
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { Public } from '../common/access.js';
+import { Operation } from '../common/operation.js';
+import { AccessTokensService } from './access-tokens.service.js';
+import { RefreshService } from './refresh.service.js';
+import { SigningKeysService } from './signing-keys.service.js';
+import {
+  AccessClaimsDto,
+  presentTokenPair,
+  PublicKeyDto,
+  RefreshDto,
+  TokenPairDto,
+  VerifyTokenDto,
+} from './token.dto.js';
+
+@ApiTags('Token Management')
+@Public()
+@Controller('v1/token')
+export class TokenController {
+  constructor(
+    private readonly refreshes: RefreshService,
+    private readonly accessTokens: AccessTokensService,
+    private readonly keys: SigningKeysService,
+  ) {}
+
+  @Post('refresh')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Refresh access token',
+    description: 'Refresh an access token using a refresh token',
+    answer: TokenPairDto,
+    errors: ['invalidRefreshToken', 'refreshTokenExpired', 'invalidApplication', 'applicationNotExist'],
+  })
+  async refresh(@Body() body: RefreshDto): Promise<TokenPairDto> {
+    return presentTokenPair(
+      await this.refreshes.refresh({
+        refreshToken: body.refresh_token,
+        applicationName: body.app_id,
+        scopes: body.scopes,
+      }),
+    );
+  }
+
+  @Get('publickey')
+  @Operation({
+    summary: 'Get the rsa public key',
+    description: 'Get the RSA public key for token verification',
+    answer: PublicKeyDto,
+  })
+  async getPublicKey(): Promise<PublicKeyDto> {
+    return { public_key: (await this.keys.signingKey()).publicPem };
+  }
+
+  @Get('access/verify')
+  @Operation({
+    summary: 'Verify access token',
+    description: 'Verify the validity of an access token',
+    answer: AccessClaimsDto,
+    errors: ['invalidJwt', 'jwtExpired', 'invalidAccessToken'],
+  })
+  verify(@Query() { token }: VerifyTokenDto): Promise<AccessClaimsDto> {
+    return this.accessTokens.verify(token);
+  }
+
+  /** What the Go services call, which keeps the token out of the address. */
+  @Post('access/verify')
+  @HttpCode(200)
+  @ApiExcludeEndpoint()
+  verifyPosted(@Body() { token }: VerifyTokenDto): Promise<AccessClaimsDto> {
+    return this.accessTokens.verify(token);
+  }
+}
