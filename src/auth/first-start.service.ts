@@ -1,0 +1,87 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { randomToken } from '../common/crypto.js';
+import { Settings } from '../config/settings.js';
+import { withLease } from '../database/lease.js';
+import { Transactions } from '../database/transactions.js';
+import { AdministratorsService } from '../rbac/administrators.service.js';
+import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
+import { SigningKeysService } from '../token/signing-keys.service.js';
+import { AccountsService } from '../users/accounts.service.js';
+import { PasswordHasher } from './password-hasher.service.js';
+
+export interface FirstAdministrator {
+  mail: string;
+  /** Null when the operator chose it. */
+  generatedPassword: string | null;
+}
+
+interface Preparations {
+  key: Awaited<ReturnType<SigningKeysService['draft']>>;
+  password: string;
+  passwordHash: string;
+}
+
+const GENERATED_PASSWORD_LENGTH = 20;
+
+/** Fills an empty database with what Pluto needs to be used: application, roles, scopes, key, administrator. */
+@Injectable()
+export class FirstStartService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly seed: PlutoApplicationSeed,
+    private readonly administrators: AdministratorsService,
+    private readonly accounts: AccountsService,
+    private readonly keys: SigningKeysService,
+    private readonly passwords: PasswordHasher,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Makes what is missing, in one transaction; instances that start together do it once.
+   * @returns the administrator, when this call made one
+   */
+  async prepare(): Promise<FirstAdministrator | null> {
+    if (await this.isPrepared()) return null;
+    return withLease(this.dataSource, 'first-start', () => this.makeMissing(), {
+      leaseSeconds: 30,
+      waitSeconds: 120,
+    });
+  }
+
+  private async makeMissing(): Promise<FirstAdministrator | null> {
+    if (await this.isPrepared()) return null;
+    const password = this.settings.adminPassword ?? randomToken().slice(0, GENERATED_PASSWORD_LENGTH);
+    const [key, passwordHash] = await Promise.all([this.keys.draft(), this.passwords.hash(password)]);
+    const isMade = await this.transactions.run((manager) =>
+      this.plant(manager, { key, password, passwordHash }),
+    );
+    if (!isMade) return null;
+    return {
+      mail: this.settings.adminMail,
+      generatedPassword: this.settings.adminPassword === undefined ? password : null,
+    };
+  }
+
+  private async isPrepared(): Promise<boolean> {
+    const { manager } = this.dataSource;
+    return (await this.administrators.count(manager)) > 0 && (await this.keys.exist(manager));
+  }
+
+  private async plant(manager: EntityManager, { key, passwordHash }: Preparations): Promise<boolean> {
+    await this.keys.addFirst(manager, key);
+    const { applicationId, adminRoleId } = await this.seed.plant(manager);
+    if ((await this.administrators.count(manager)) > 0) return false;
+    const { user } = await this.accounts.createWithMail(manager, {
+      applicationId,
+      mail: this.settings.adminMail,
+      handle: 'admin',
+      name: 'Administrator',
+      passwordHash,
+      isVerified: true,
+    });
+    await this.seed.giveRole(manager, user.id, applicationId, adminRoleId);
+    return true;
+  }
+}

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Caller } from '../common/caller.js';
+import { Settings } from '../config/settings.js';
+import { OutboxService } from '../mail/outbox.service.js';
+import type { Application } from '../rbac/application.entity.js';
+import type { MailAccount } from '../users/accounts.service.js';
+import type { OneTimeTokenKind } from './one-time-token.entity.js';
+import { OneTimeTokensService } from './one-time-tokens.service.js';
+
+/** Queues the mails whose link proves that the mailbox is the account's. */
+@Injectable()
+export class LinkMailsService {
+  constructor(
+    private readonly tokens: OneTimeTokensService,
+    private readonly outbox: OutboxService,
+    private readonly settings: Settings,
+  ) {}
+
+  queueVerification(
+    manager: EntityManager,
+    account: MailAccount,
+    application: Application,
+    caller: Caller,
+  ): Promise<void> {
+    return this.queue(manager, account, application, caller, {
+      kind: 'verify-mail',
+      template: 'verify-mail',
+      path: 'web/mail/verify',
+      ttlSeconds: this.settings.verifyTokenTtlSeconds,
+    });
+  }
+
+  queueReset(
+    manager: EntityManager,
+    account: MailAccount,
+    application: Application,
+    caller: Caller,
+  ): Promise<void> {
+    return this.queue(manager, account, application, caller, {
+      kind: 'reset-password',
+      template: 'password-reset',
+      path: 'web/password/reset',
+      ttlSeconds: this.settings.resetTokenTtlSeconds,
+    });
+  }
+
+  private async queue(
+    manager: EntityManager,
+    { user, identity }: MailAccount,
+    application: Application,
+    { language }: Caller,
+    mail: {
+      kind: OneTimeTokenKind;
+      template: 'verify-mail' | 'password-reset';
+      path: string;
+      ttlSeconds: number;
+    },
+  ): Promise<void> {
+    const { kind, template, path, ttlSeconds } = mail;
+    const { token, expiresAt } = await this.tokens.issue(manager, {
+      kind,
+      identityId: identity.id,
+      ttlSeconds,
+    });
+    await this.outbox.enqueue(manager, {
+      userId: user.id,
+      template,
+      language,
+      recipient: identity.mail,
+      context: {
+        applicationName: application.name,
+        userName: user.name,
+        link: `${this.settings.publicUrl}/${path}/${token}`,
+        validSeconds: ttlSeconds,
+      },
+      expiresAt,
+    });
+  }
+}

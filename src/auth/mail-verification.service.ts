@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../common/caller.js';
+import { PlutoError } from '../common/errors.js';
+import { Transactions } from '../database/transactions.js';
+import type { Application } from '../rbac/application.entity.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { AccountsService, type MailAccount } from '../users/accounts.service.js';
+import { LinkMailsService } from './link-mails.service.js';
+import { OneTimeTokensService } from './one-time-tokens.service.js';
+
+/** The account whose mail a link confirms. */
+export interface VerificationLink extends MailAccount {
+  application: Application;
+}
+
+/** Confirms that a mail belongs to the account that gave it. */
+@Injectable()
+export class MailVerificationService {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+    private readonly accounts: AccountsService,
+    private readonly tokens: OneTimeTokensService,
+    private readonly linkMails: LinkMailsService,
+  ) {}
+
+  /**
+   * Queues the confirming mail again. An unknown account is answered like a known one, and nothing is sent.
+   * @throws PlutoError applicationNotExist | mailAlreadyVerified
+   */
+  async sendAgain(
+    applicationName: string,
+    { mail, handle }: { mail?: string | undefined; handle?: string | undefined },
+    caller: Caller,
+  ): Promise<void> {
+    const application = await this.applications.getByName(applicationName);
+    const account =
+      mail !== undefined
+        ? await this.accounts.findByMail(application.id, mail)
+        : await this.accounts.findByHandle(application.id, handle ?? '');
+    if (!account) return;
+    if (account.identity.isVerified) throw new PlutoError('mailAlreadyVerified');
+    await this.transactions.run((manager) =>
+      this.linkMails.queueVerification(manager, account, application, caller),
+    );
+  }
+
+  /** What a link would confirm; null for an unknown or expired one. Looking uses nothing up. */
+  async look(token: string): Promise<VerificationLink | null> {
+    const link = await this.tokens.find('verify-mail', token);
+    const account = link && (await this.accounts.findByIdentity(link.identityId));
+    if (!account) return null;
+    return { ...account, application: await this.applications.getById(account.user.applicationId) };
+  }
+
+  /**
+   * Uses a link up.
+   * @returns the account and whether this call was the one that confirmed it; null for an unknown or expired link
+   */
+  async confirm(token: string): Promise<(VerificationLink & { isFirst: boolean }) | null> {
+    return this.transactions.run(async (manager) => {
+      const link = await this.tokens.find('verify-mail', token, manager);
+      if (!link) return null;
+      const isFirst = await this.tokens.consume(manager, link);
+      const account = await this.accounts.findByIdentity(link.identityId, manager);
+      if (!account) return null;
+      if (isFirst) await this.accounts.confirmMail(manager, account.identity.id);
+      const application = await this.applications.getById(account.user.applicationId, manager);
+      return { ...account, application, isFirst: isFirst && !account.identity.isVerified };
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { randomToken, sha256 } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
+import { OneTimeToken, type OneTimeTokenKind } from './one-time-token.entity.js';
+
+/** Links that were mailed; stored as hashes and consumed by one conditional update. */
+@Injectable()
+export class OneTimeTokensService {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** @returns the token for the link; it is not stored itself */
+  async issue(
+    manager: EntityManager,
+    { kind, identityId, ttlSeconds }: { kind: OneTimeTokenKind; identityId: number; ttlSeconds: number },
+  ): Promise<{ token: string; expiresAt: number }> {
+    const token = randomToken();
+    const createdAt = nowSeconds();
+    const expiresAt = createdAt + ttlSeconds;
+    await manager.insert(OneTimeToken, {
+      kind,
+      identityId,
+      tokenHash: sha256(token),
+      createdAt,
+      expiresAt,
+      usedAt: null,
+    });
+    return { token, expiresAt };
+  }
+
+  /** Finds a link that has not expired, used or not. */
+  async find(
+    kind: OneTimeTokenKind,
+    token: string,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<OneTimeToken | null> {
+    const found = await manager.findOneBy(OneTimeToken, { kind, tokenHash: sha256(token) });
+    return found && found.expiresAt > nowSeconds() ? found : null;
+  }
+
+  /** @returns whether this call was the one that used it up */
+  async consume(manager: EntityManager, { id }: OneTimeToken): Promise<boolean> {
+    const { affected } = await manager.update(
+      OneTimeToken,
+      { id, usedAt: IsNull() },
+      { usedAt: nowSeconds() },
+    );
+    return affected === 1;
+  }
+
+  /** Makes every unused link to that mail useless; used ones stay, to be recognised. */
+  async revokeAll(manager: EntityManager, identityId: number): Promise<void> {
+    await manager.delete(OneTimeToken, { identityId, usedAt: IsNull() });
+  }
+
+  async purgeExpired(): Promise<void> {
+    await this.dataSource.manager.delete(OneTimeToken, { expiresAt: LessThanOrEqual(nowSeconds()) });
+  }
+}

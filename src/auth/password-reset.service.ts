@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../common/caller.js';
+import { Transactions } from '../database/transactions.js';
+import { OutboxService } from '../mail/outbox.service.js';
+import type { Application } from '../rbac/application.entity.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { SessionsService } from '../token/sessions.service.js';
+import { AccountsService, type MailAccount } from '../users/accounts.service.js';
+import { LinkMailsService } from './link-mails.service.js';
+import { OneTimeTokensService } from './one-time-tokens.service.js';
+import { PasswordHasher } from './password-hasher.service.js';
+
+/** The account whose password a link sets. */
+export interface ResetLink extends MailAccount {
+  application: Application;
+}
+
+/** Sets a new password for whoever can read the account's mail. */
+@Injectable()
+export class PasswordResetService {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+    private readonly accounts: AccountsService,
+    private readonly sessions: SessionsService,
+    private readonly passwords: PasswordHasher,
+    private readonly tokens: OneTimeTokensService,
+    private readonly linkMails: LinkMailsService,
+    private readonly outbox: OutboxService,
+  ) {}
+
+  /**
+   * Queues the mail with the link. An unknown address is answered like a known one, and nothing is sent.
+   * @throws PlutoError applicationNotExist
+   */
+  async sendMail(applicationName: string, mail: string, caller: Caller): Promise<void> {
+    const application = await this.applications.getByName(applicationName);
+    const account = await this.accounts.findByMail(application.id, mail);
+    if (!account) return;
+    await this.transactions.run((manager) =>
+      this.linkMails.queueReset(manager, account, application, caller),
+    );
+  }
+
+  /** Whose password a link would set; null for an unknown, used or expired one. Looking uses nothing up. */
+  async look(token: string): Promise<ResetLink | null> {
+    const link = await this.tokens.find('reset-password', token);
+    const account = link && link.usedAt === null ? await this.accounts.findByIdentity(link.identityId) : null;
+    if (!account) return null;
+    return { ...account, application: await this.applications.getById(account.user.applicationId) };
+  }
+
+  /**
+   * Sets the password and uses the link up. It proves the mailbox, so the mail is confirmed; all sessions end, and
+   * the other links to the account die.
+   * @returns the account; null for an unknown, used or expired link
+   */
+  async reset(token: string, password: string): Promise<ResetLink | null> {
+    const found = await this.look(token);
+    if (!found) return null;
+    const passwordHash = await this.passwords.hash(password);
+    return this.transactions.run(async (manager) => {
+      const link = await this.tokens.find('reset-password', token, manager);
+      if (!link || !(await this.tokens.consume(manager, link))) return null;
+      const account = await this.accounts.findByIdentity(link.identityId, manager);
+      if (!account) return null;
+      await this.accounts.setPassword(manager, account.user.id, passwordHash);
+      await this.accounts.confirmMail(manager, account.identity.id);
+      await this.sessions.endAllOf(manager, account.user.id);
+      await this.tokens.revokeAll(manager, account.identity.id);
+      await this.outbox.withdraw(manager, account.user.id, ['verify-mail', 'password-reset']);
+      return found;
+    });
+  }
+}
