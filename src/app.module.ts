@@ -1,0 +1,43 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { migrations } from '../migrations/index.js';
+import { AuthModule } from './auth/auth.module.js';
+import { EnvelopeInterceptor } from './common/envelope.interceptor.js';
+import { RouteIndex } from './common/http/route-index.js';
+import { Views } from './common/views/views.js';
+import { ConfigModule } from './config/config.module.js';
+import type { Settings } from './config/settings.js';
+import { DatabaseModule } from './database/database.module.js';
+import { entities } from './entities.js';
+import { HealthModule } from './health/health.module.js';
+import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
+import { UsersModule } from './users/users.module.js';
+import { WebModule } from './web/web.module.js';
+
+/** What the whole application shares. */
+@Module({ providers: [RouteIndex, Views], exports: [RouteIndex, Views] })
+class SharedModule {
+  static forRoot(): DynamicModule {
+    return { module: SharedModule, global: true };
+  }
+}
+
+@Module({})
+export class AppModule {
+  static forRoot(settings: Settings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(settings),
+        DatabaseModule.forRoot(entities, migrations),
+        SharedModule.forRoot(),
+        AuthModule,
+        HealthModule,
+        HousekeepingModule,
+        UsersModule,
+        WebModule,
+      ],
+      providers: [{ provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor }],
+    };
+  }
+}

@@ -1,0 +1,28 @@
+import { OneTimeToken } from './auth/one-time-token.entity.js';
+import { Mail } from './mail/mail.entity.js';
+import { Application } from './rbac/application.entity.js';
+import { RoleScope } from './rbac/role-scope.entity.js';
+import { Role } from './rbac/role.entity.js';
+import { Scope } from './rbac/scope.entity.js';
+import { UserRole } from './rbac/user-role.entity.js';
+import { RefreshToken } from './token/refresh-token.entity.js';
+import { Session } from './token/session.entity.js';
+import { SigningKey } from './token/signing-key.entity.js';
+import { Identity } from './users/identity.entity.js';
+import { User } from './users/user.entity.js';
+
+/** Every table of Pluto. */
+export const entities = [
+  Application,
+  Role,
+  Scope,
+  RoleScope,
+  User,
+  UserRole,
+  Identity,
+  OneTimeToken,
+  Session,
+  RefreshToken,
+  SigningKey,
+  Mail,
+];

@@ -1,0 +1,38 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { Public } from '../common/access.js';
+import { Operation } from '../common/operation.js';
+import { packageVersion } from '../common/package-version.js';
+import { HealthDto } from './health.dto.js';
+import { HealthService } from './health.service.js';
+
+@ApiTags('Health Check')
+@Public()
+@Controller()
+export class HealthController {
+  constructor(private readonly health: HealthService) {}
+
+  @Get('v1/healthcheck')
+  @Operation({
+    summary: 'Health check',
+    description: 'Check the health status of the API',
+    answer: HealthDto,
+    errors: ['serviceUnavailable'],
+  })
+  async check(): Promise<HealthDto> {
+    await this.health.assertDatabaseAnswers();
+    return { version: packageVersion, database: 'up' };
+  }
+
+  /** Whether the process runs: what a supervisor restarts it by. */
+  @Get('health/live')
+  @ApiExcludeEndpoint()
+  live(): void {}
+
+  /** Whether requests can be served: what a load balancer goes by. */
+  @Get('health/ready')
+  @ApiExcludeEndpoint()
+  async ready(): Promise<void> {
+    await this.health.assertDatabaseAnswers();
+  }
+}

@@ -1,0 +1,58 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { OneTimeTokensService } from '../auth/one-time-tokens.service.js';
+import { nowSeconds } from '../common/time.js';
+import { OutboxService } from '../mail/outbox.service.js';
+import { SessionsService } from '../token/sessions.service.js';
+import { SigningKeysService } from '../token/signing-keys.service.js';
+import { AvatarsService } from '../users/avatars.service.js';
+
+const INTERVAL_MS = 60 * 60 * 1000;
+/** How long a mail that was given up stays visible after its link has expired. */
+const FAILED_MAIL_RETENTION_SECONDS = 30 * 24 * 60 * 60;
+
+/** Removes what has expired, hourly. Each step may run on several instances at once, and be cut short. */
+@Injectable()
+export class Housekeeping {
+  private readonly logger = new Logger('Housekeeping');
+  private timer: NodeJS.Timeout | null = null;
+  private round: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly tokens: OneTimeTokensService,
+    private readonly sessions: SessionsService,
+    private readonly keys: SigningKeysService,
+    private readonly outbox: OutboxService,
+    private readonly avatars: AvatarsService,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.begin(), INTERVAL_MS);
+    this.begin();
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    await this.round;
+  }
+
+  async run(): Promise<void> {
+    const steps = [
+      () => this.tokens.purgeExpired(),
+      () => this.sessions.purgeExpired(),
+      () => this.keys.purgeRetired(),
+      () => this.outbox.purgeFailedBefore(nowSeconds() - FAILED_MAIL_RETENTION_SECONDS),
+      () => this.avatars.sweep(),
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        this.logger.error(error);
+      }
+    }
+  }
+
+  private begin(): void {
+    this.round = this.run();
+  }
+}

@@ -1,0 +1,69 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+
+const DESCRIPTION = `Pluto provides a set of HTTP restful APIs for user authentication, authorization, RBAC, and OAuth services.
+
+## Authentication
+
+The API uses different authentication mechanisms:
+
+- No authentication required for public endpoints
+- Access token authentication for user endpoints
+- Admin authentication for administrative endpoints
+
+## Error Response
+
+All error responses follow this format:
+
+\`\`\`json
+{
+  "status": "error",
+  "error": {
+    "code": <error_code>,
+    "message": "<error_message>"
+  }
+}
+\`\`\``;
+
+const TAGS = {
+  'Health Check': 'API health monitoring',
+  'User Authentication': 'User registration and authentication',
+  'User Management': 'User profile and account management',
+  'User Administration': 'Administrative user operations',
+  'RBAC Management': 'Role-based access control management',
+  'Token Management': 'JWT token operations',
+  OAuth: 'OAuth 2.0 operations',
+  'Web Interface': 'Web-based UI endpoints',
+};
+
+const BEARER = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } as const;
+
+/** Describes the routes of the application, as the API reference does. */
+export function buildApiDocument(app: INestApplication): OpenAPIObject {
+  const builder = new DocumentBuilder()
+    .setTitle('Pluto API')
+    .setVersion('1.0.0')
+    .setDescription(DESCRIPTION)
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/')
+    .addSecurity('AccessToken', { ...BEARER, description: 'An access token of any application' })
+    .addSecurity('UserAuth', {
+      ...BEARER,
+      description: 'An access token of `pluto` with `pluto.user` or `pluto.admin`',
+    })
+    .addSecurity('AdminAuth', { ...BEARER, description: 'An access token of `pluto` with `pluto.admin`' });
+  for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
+  return SwaggerModule.createDocument(app, builder.build(), {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+}
+
+/** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */
+export function serveApiDocument(app: INestApplication): void {
+  SwaggerModule.setup('docs', app, () => buildApiDocument(app), {
+    jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'openapi.yaml',
+    customSiteTitle: 'Pluto API',
+    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },
+  });
+}

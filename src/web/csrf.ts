@@ -1,0 +1,54 @@
+import '@fastify/cookie';
+import { Tokens } from '@fastify/csrf';
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PlutoError } from '../common/errors.js';
+import { pathOf } from '../common/http/requests.js';
+import { Settings } from '../config/settings.js';
+
+/**
+ * Ties a form to the browser that it was shown to: the browser holds a secret in a cookie, the form a token made
+ * from it.
+ */
+@Injectable()
+export class CsrfService {
+  private readonly tokens = new Tokens({ userInfo: true });
+  private readonly isSecure: boolean;
+  private readonly cookieName: string;
+
+  constructor(settings: Settings) {
+    this.isSecure = settings.publicUrl.startsWith('https:');
+    this.cookieName = this.isSecure ? '__Host-pluto_csrf' : 'pluto_csrf';
+  }
+
+  /** Makes the token for a form that posts to its own address; a browser without a secret is given one. */
+  issue(request: FastifyRequest, reply: FastifyReply): string {
+    const known = request.cookies[this.cookieName];
+    const secret = known ?? this.tokens.secretSync();
+    if (known === undefined) {
+      void reply.setCookie(this.cookieName, secret, {
+        path: '/',
+        httpOnly: true,
+        sameSite: 'lax',
+        secure: this.isSecure,
+      });
+    }
+    return this.tokens.create(secret, pathOf(request.url));
+  }
+
+  /** @throws PlutoError forbidden, when the form was not shown to this browser */
+  assertFrom(request: FastifyRequest): void {
+    const secret = request.cookies[this.cookieName];
+    const token = (request.body as { _csrf?: unknown } | null | undefined)?._csrf;
+    if (
+      typeof secret !== 'string' ||
+      typeof token !== 'string' ||
+      !this.tokens.verify(secret, token, pathOf(request.url))
+    ) {
+      throw new PlutoError('forbidden', {
+        message: 'Operation Forbidden: the form is not valid any more',
+        page: 'csrf',
+      });
+    }
+  }
+}

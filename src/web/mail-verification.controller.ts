@@ -1,0 +1,53 @@
+import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { ApiParam, ApiTags } from '@nestjs/swagger';
+import { MailVerificationService } from '../auth/mail-verification.service.js';
+import { CsrfGuard } from './csrf.guard.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { Pages } from './pages.js';
+
+@ApiTags('Web Interface')
+@ApiParam({ name: 'token', description: 'Verification token', schema: { type: 'string' } })
+@Controller('web/mail/verify/:token')
+export class MailVerificationController {
+  constructor(
+    private readonly verifications: MailVerificationService,
+    private readonly pages: Pages,
+  ) {}
+
+  /** Confirms nothing: mail scanners follow links. */
+  @Get()
+  @Page({ summary: 'Verify the mail registration', description: 'Web page for email verification' })
+  async show(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
+    const link = await this.verifications.look(token);
+    if (!link) return this.pages.renderInvalidLink(exchange, 'verify');
+    const { user, identity, application } = link;
+    const applicationName = application.name;
+    if (identity.isVerified) {
+      return this.pages.render(exchange, 'verify-mail-already', { applicationName, mail: identity.mail });
+    }
+    return this.pages.renderForm(exchange, 'verify-mail', {
+      applicationName,
+      mail: identity.mail,
+      userName: user.name,
+      handle: user.handle,
+    });
+  }
+
+  @UseGuards(CsrfGuard)
+  @Post()
+  @HttpCode(200)
+  @Page({
+    summary: 'Confirm the mail registration',
+    description: 'Process email verification form submission',
+  })
+  async confirm(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
+    const confirmed = await this.verifications.confirm(token);
+    if (!confirmed) return this.pages.renderInvalidLink(exchange, 'verify');
+    const context = { applicationName: confirmed.application.name, mail: confirmed.identity.mail };
+    return this.pages.render(
+      exchange,
+      confirmed.isFirst ? 'verify-mail-done' : 'verify-mail-already',
+      context,
+    );
+  }
+}

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { chooseLanguage } from '../common/languages.js';
+import { pathOf } from '../common/http/requests.js';
+import { Views, type InvalidLinkKind, type PageContexts, type PageName } from '../common/views/views.js';
+import { CsrfService } from './csrf.js';
+import type { Exchange } from './page.js';
+
+type FormFields = 'action' | 'csrfToken';
+type FormName = {
+  [Name in PageName]: PageContexts[Name] extends Record<FormFields, string> ? Name : never;
+}[PageName];
+
+/** Renders pages for whoever asks: in the browser's language, forms with their CSRF token. */
+@Injectable()
+export class Pages {
+  constructor(
+    private readonly views: Views,
+    private readonly csrf: CsrfService,
+  ) {}
+
+  render<Name extends PageName>({ request }: Exchange, page: Name, context: PageContexts[Name]): string {
+    return this.views.renderPage(page, chooseLanguage(request.headers['accept-language']), context);
+  }
+
+  /** A form that posts to its own address. */
+  renderForm<Name extends FormName>(
+    exchange: Exchange,
+    page: Name,
+    context: Omit<PageContexts[Name], FormFields>,
+  ): string {
+    const fields = {
+      action: pathOf(exchange.request.url),
+      csrfToken: this.csrf.issue(exchange.request, exchange.reply),
+    };
+    return this.render(exchange, page, { ...context, ...fields } as PageContexts[Name]);
+  }
+
+  /** Says that a link is unknown, used or expired, and what to do next. */
+  renderInvalidLink(exchange: Exchange, kind: InvalidLinkKind): string {
+    void exchange.reply.status(404);
+    return this.render(exchange, 'link-invalid', { applicationName: 'Pluto', kind });
+  }
+}

@@ -1,0 +1,76 @@
+import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { ApiConsumes, ApiParam, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { Allow } from 'class-validator';
+import { PasswordResetService } from '../auth/password-reset.service.js';
+import { passwordFault } from '../common/fields.js';
+import type { PasswordResetError } from '../common/views/views.js';
+import { CsrfGuard } from './csrf.guard.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { Pages } from './pages.js';
+
+/** What the form sends; a fault is shown in the form, so nothing is refused before. */
+class PasswordResetForm {
+  @Allow()
+  @ApiProperty({ type: String, format: 'password', minLength: 8, description: 'New password' })
+  password?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({
+    type: String,
+    format: 'password',
+    description: 'The same again, where the form asks twice',
+  })
+  password_repeat?: unknown;
+}
+
+@ApiTags('Web Interface')
+@ApiParam({ name: 'token', description: 'Reset token', schema: { type: 'string' } })
+@Controller('web/password/reset/:token')
+export class PasswordResetController {
+  constructor(
+    private readonly resets: PasswordResetService,
+    private readonly pages: Pages,
+  ) {}
+
+  @Get()
+  @Page({ summary: 'Reset password page', description: 'Web page for password reset' })
+  show(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
+    return this.renderForm(token, exchange);
+  }
+
+  @UseGuards(CsrfGuard)
+  @Post()
+  @HttpCode(200)
+  @ApiConsumes('application/x-www-form-urlencoded')
+  @Page({ summary: 'Reset password', description: 'Process password reset form submission' })
+  async reset(
+    @Param('token') token: string,
+    @Body() form: PasswordResetForm,
+    @CurrentExchange() exchange: Exchange,
+  ): Promise<string> {
+    const password = typeof form.password === 'string' ? form.password : '';
+    const error = formFault(password, form.password_repeat);
+    if (error) {
+      void exchange.reply.status(400);
+      return this.renderForm(token, exchange, error);
+    }
+    const account = await this.resets.reset(token, password);
+    if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
+    return this.pages.render(exchange, 'password-reset-done', { applicationName: account.application.name });
+  }
+
+  private async renderForm(token: string, exchange: Exchange, error?: PasswordResetError): Promise<string> {
+    const account = await this.resets.look(token);
+    if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
+    const { application, identity } = account;
+    return this.pages.renderForm(exchange, 'password-reset', {
+      applicationName: application.name,
+      mail: identity.mail,
+      error,
+    });
+  }
+}
+
+function formFault(password: string, repeated: unknown): PasswordResetError | null {
+  return passwordFault(password) ?? (repeated !== undefined && repeated !== password ? 'mismatch' : null);
+}

@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { CsrfService } from './csrf.js';
+import { HomeController } from './home.controller.js';
+import { MailVerificationController } from './mail-verification.controller.js';
+import { Pages } from './pages.js';
+import { PasswordResetController } from './password-reset.controller.js';
+
+@Module({
+  imports: [AuthModule],
+  controllers: [HomeController, MailVerificationController, PasswordResetController],
+  providers: [CsrfService, Pages],
+})
+export class WebModule {}

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DataSource } from 'typeorm';
+import { FirstStartService } from '../../src/auth/first-start.service.js';
+import { createLog } from '../../src/common/logging.js';
+import { Settings } from '../../src/config/settings.js';
+import { createApp } from '../../src/configure-app.js';
+import { MailWorker } from '../../src/mail/mail.worker.js';
+import { createTestDatabase } from './database.js';
+import { Client } from './client.js';
+import { Mailbox } from './mailbox.js';
+
+export const ADMIN = { mail: 'admin@pluto.test', password: 'admin password' };
+
+export interface TestApp {
+  app: NestFastifyApplication;
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+  client: Client;
+  dataSource: DataSource;
+  dataDir: string;
+  settings: Settings;
+  mailbox: Mailbox;
+  /** Everything logged so far, as text. */
+  log: () => string;
+  /** Stops the server and leaves its database, to start another on it. */
+  stop: () => Promise<void>;
+  /** Stops the server and removes what it made. */
+  close: () => Promise<void>;
+}
+
+export interface TestAppOptions {
+  env?: Record<string, string>;
+  /** The place of an earlier server, to go on where it stopped. */
+  on?: Pick<TestApp, 'dataDir' | 'settings'> & { close: () => Promise<void> };
+  /** Whether queued mails are sent; true. */
+  sendMails?: boolean;
+}
+
+/**
+ * Starts the real application on a real database of its own (SQLite, or MariaDB where TEST_DATABASE_URL is set) and a
+ * free port. Mails go to files that `mailbox` reads, unless `env` names an SMTP_URL.
+ */
+export async function startTestApp({
+  env = {},
+  on,
+  sendMails = true,
+}: TestAppOptions = {}): Promise<TestApp> {
+  const dataDir = on?.dataDir ?? mkdtempSync(join(tmpdir(), 'pluto-test-'));
+  const database = on ? null : await createTestDatabase();
+  const settings = testSettings(dataDir, env, on?.settings.database ?? database!.database);
+  let log = '';
+  const sink = new Writable({ write: (chunk, _encoding, done) => ((log += String(chunk)), done()) });
+  const app = await createApp(settings, createLog('info', 'json', sink));
+  await app.get(FirstStartService).prepare();
+  await app.listen(0, '127.0.0.1');
+  const worker = app.get(MailWorker);
+  if (sendMails) worker.start();
+
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  let isStopped = false;
+  const stop = async () => {
+    if (isStopped) return;
+    isStopped = true;
+    await worker.stop();
+    await app.close();
+  };
+  const close = async () => {
+    await stop();
+    if (on) return on.close();
+    await database!.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return {
+    app,
+    url,
+    client: new Client(url),
+    dataSource: app.get(DataSource),
+    dataDir,
+    settings,
+    mailbox: new Mailbox(join(dataDir, 'outbox')),
+    log: () => log,
+    stop,
+    close,
+  };
+}
+
+function testSettings(
+  dataDir: string,
+  env: Record<string, string>,
+  database: Settings['database'],
+): Settings {
+  const settings = Settings.load({
+    DATA_DIR: dataDir,
+    PUBLIC_URL: 'http://pluto.test',
+    SECRET_KEY: 'a secret key of the tests, long enough',
+    ADMIN_MAIL: ADMIN.mail,
+    ADMIN_PASSWORD: ADMIN.password,
+    ...env,
+  });
+  return Object.assign(Object.create(Object.getPrototypeOf(settings) as object), settings, {
+    database,
+  }) as Settings;
+}

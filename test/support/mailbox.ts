@@ -1,0 +1,48 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { simpleParser, type ParsedMail } from 'mailparser';
+
+const PATIENCE_MS = 10_000;
+
+/** The mails that a server without SMTP wrote to its outbox folder. */
+export class Mailbox {
+  constructor(private readonly folder: string) {}
+
+  /** All mails to the address so far, oldest first. */
+  async to(address: string): Promise<ParsedMail[]> {
+    const files = await readdir(this.folder).catch(() => []);
+    const mails = await Promise.all(
+      files
+        .filter((file) => file.endsWith('.eml'))
+        .sort()
+        .map(async (file) => simpleParser(await readFile(join(this.folder, file)))),
+    );
+    return mails.filter((mail) =>
+      [mail.to].flat().some((to) => to?.value.some((one) => one.address === address)),
+    );
+  }
+
+  /** Waits for the `count`th mail to the address. */
+  async waitFor(address: string, count = 1): Promise<ParsedMail> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (performance.now() < deadline) {
+      const mail = (await this.to(address))[count - 1];
+      if (mail) return mail;
+      await sleep(20);
+    }
+    throw new Error(`mail number ${count} to ${address} did not come`);
+  }
+
+  /** The path of the link in the `count`th mail to the address. */
+  async linkTo(address: string, count = 1): Promise<string> {
+    return linkIn(await this.waitFor(address, count));
+  }
+}
+
+/** The path of the link in a mail, without the server's address. */
+export function linkIn(mail: ParsedMail): string {
+  const link = /https?:\/\/[^\s/]+(\/web\/\S+)/.exec(mail.text ?? '')?.[1];
+  if (!link) throw new Error('the mail has no link');
+  return link;
+}
