@@ -1,48 +1,26 @@
-import type { Logger } from 'pino';
-import { FirstStartService } from './auth/first-start.service.js';
-import { startBanner } from './banner.js';
+import cluster from 'node:cluster';
 import { createLog } from './common/logging.js';
-import { exitOnInvalidSettings, loadSettings } from './config/load-settings.js';
-import { prepareDataDirectory } from './config/data-directory.js';
+import { InvalidSettings } from './config/invalid-settings.js';
+import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
-import { createApp } from './configure-app.js';
-import { Housekeeping } from './housekeeping/housekeeping.service.js';
-import { MailWorker } from './mail/mail.worker.js';
-import { SigningKeysService } from './token/signing-keys.service.js';
+import { serve } from './serve.js';
+import { superviseWorkers } from './workers.js';
 
-/** Serves until a signal comes. */
-async function serve(settings: Settings, log: Logger): Promise<void> {
-  prepareDataDirectory(settings.dataDir);
-  const app = await createApp(settings, log);
-  const administrator = await app.get(FirstStartService).prepare();
-  await app.get(SigningKeysService).assertReadable();
-  await app.listen(settings.port, settings.host);
-
-  const worker = app.get(MailWorker);
-  const housekeeping = app.get(Housekeeping);
-  worker.start();
-  housekeeping.start();
-  process.stdout.write(startBanner(settings, await app.getUrl(), administrator));
-
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    log.info(`${signal}: finishing what is under way`);
-    await Promise.all([worker.stop(), housekeeping.stop()]);
-    await app.close();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void stop(signal).then(() => process.exit(0)));
+async function start(settings: Settings): Promise<void> {
+  const log = createLog(settings.logLevel, settings.logFormat);
+  try {
+    if (settings.workers > 1 && cluster.isPrimary) superviseWorkers(settings.workers, log);
+    else await serve(settings, log);
+  } catch (error) {
+    log.fatal({ err: error }, 'Pluto could not start');
+    process.exit(1);
   }
 }
 
 try {
-  const settings = loadSettings();
-  const log = createLog(settings.logLevel, settings.logFormat);
-  await serve(settings, log).catch((error: unknown) => {
-    log.fatal(error instanceof Error ? { err: error } : {}, 'Pluto could not start');
-    process.exitCode = 1;
-    setTimeout(() => process.exit(1), 200).unref();
-    throw error;
-  });
+  await start(loadSettings());
 } catch (error) {
-  exitOnInvalidSettings(error);
+  if (!(error instanceof InvalidSettings)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
 }

@@ -8,7 +8,8 @@ export type LogFormat = 'pretty' | 'json';
 /** The one structured log of the process: JSON lines, or readable ones on a terminal, with the request's id. */
 export function createLog(level: string, format: LogFormat, destination?: DestinationStream): PinoLogger {
   const stream =
-    destination ?? (format === 'pretty' ? pretty({ colorize: true, ignore: 'pid,hostname' }) : undefined);
+    destination ??
+    (format === 'pretty' ? pretty({ colorize: true, ignore: 'pid,hostname', sync: true }) : undefined);
   return pino(
     {
       level,

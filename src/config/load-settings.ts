@@ -11,16 +11,6 @@ export function loadSettings(): Settings {
   return Settings.load({ ...readDotEnv(), ...process.env });
 }
 
-/**
- * Ends the process with code 1 and one line a fault on stderr; rethrows every other error.
- * For the outermost catch: `start().catch(exitOnInvalidSettings)`.
- */
-export function exitOnInvalidSettings(error: unknown): never {
-  if (!(error instanceof InvalidSettings)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-}
-
 function readDotEnv(): NodeJS.Dict<string> {
   try {
     return parseEnv(readFileSync('.env', 'utf8'));

@@ -8,7 +8,7 @@ import { Test } from '@nestjs/testing';
 import ts from 'typescript';
 import { ConfigModule } from '../../src/config/config.module.js';
 import { renderEnvExample } from '../../src/config/env-example.js';
-import { exitOnInvalidSettings, loadSettings } from '../../src/config/load-settings.js';
+import { loadSettings } from '../../src/config/load-settings.js';
 import { resolveSecretKey, SecretKey } from '../../src/config/secret-key.js';
 import { InvalidSettings, Settings, variableGroups } from '../../src/config/settings.js';
 
@@ -387,21 +387,6 @@ describe('loadSettings', () => {
   it('refuses a .env that it cannot read', () => {
     mkdirSync(join(directory, '.env'));
     expect(loadSettings).toThrow(new InvalidSettings(['.env cannot be read (EISDIR)']));
-  });
-});
-
-describe('exitOnInvalidSettings', () => {
-  it('prints each fault on a line of its own and exits with 1', () => {
-    const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-    const exit = jest.spyOn(process, 'exit').mockReturnValue(undefined as never);
-    exitOnInvalidSettings(new InvalidSettings(['PORT takes …', 'HOST takes …']));
-    expect(write).toHaveBeenCalledWith('PORT takes …\nHOST takes …\n');
-    expect(exit).toHaveBeenCalledWith(1);
-  });
-
-  it('rethrows what is no fault of the settings', () => {
-    const error = new Error('other');
-    expect(() => exitOnInvalidSettings(error)).toThrow(error);
   });
 });
 

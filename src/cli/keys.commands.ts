@@ -1,0 +1,44 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { PUBLISH_LEAD_SECONDS, SigningKeysService, type KeyListing } from '../token/signing-keys.service.js';
+import { formatTime, printTable } from './output.js';
+import type { WithServices } from './with-services.js';
+
+/** `pluto keys list` and `pluto keys rotate`. */
+export function addKeysCommands(program: Command, withServices: WithServices): void {
+  const keys = program.command('keys').description('the key pairs that sign access tokens');
+  keys
+    .command('list')
+    .description('show the keys and what each is used for')
+    .action(() => withServices(async (services) => printKeys(await services.get(SigningKeysService).list())));
+  keys
+    .command('rotate')
+    .description(
+      'make the next key: published now, it signs later; the present one verifies until its tokens expire',
+    )
+    .option('--lead <seconds>', 'time from publication to first use', readSeconds, PUBLISH_LEAD_SECONDS)
+    .action(({ lead }: { lead: number }) =>
+      withServices(async (services) => printKeys(await services.get(SigningKeysService).rotate(lead))),
+    );
+}
+
+function printKeys(keys: KeyListing[]): void {
+  printTable(
+    ['KID', 'STATE', 'MADE', 'SIGNS FROM', 'VERIFIES UNTIL'],
+    keys.map(({ kid, state, createdAt, signsFrom, verifiesUntil }) => [
+      kid,
+      state,
+      formatTime(createdAt),
+      formatTime(signsFrom),
+      verifiesUntil === null ? '-' : formatTime(verifiesUntil),
+    ]),
+    'There is no key yet: start the server once.',
+  );
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 30 * 86_400) {
+    throw new InvalidArgumentError('It takes whole seconds, up to 30 days.');
+  }
+  return seconds;
+}

@@ -1,0 +1,57 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Mail } from '../mail/mail.entity.js';
+import { OutboxService } from '../mail/outbox.service.js';
+import { formatTime, print, printTable } from './output.js';
+import type { WithServices } from './with-services.js';
+
+/** `pluto mail list` and `pluto mail retry`. */
+export function addMailCommands(program: Command, withServices: WithServices): void {
+  const mail = program.command('mail').description('the mails on their way');
+  mail
+    .command('list')
+    .description('show the mails that are not sent')
+    .option('--failed', 'only those that were given up', false)
+    .action(({ failed }: { failed: boolean }) =>
+      withServices(async (services) => printMails(await services.get(OutboxService).list(failed))),
+    );
+  mail
+    .command('retry')
+    .description('queue given-up mails again; a running server sends them')
+    .argument('[id]', 'one mail; without it, all that were given up', readId)
+    .action((id: number | undefined) => withServices((services) => retry(services.get(OutboxService), id)));
+}
+
+function printMails(mails: Mail[]): void {
+  printTable(
+    ['ID', 'STATE', 'TEMPLATE', 'TO', 'ATTEMPTS', 'NEXT', 'LAST ERROR'],
+    mails.map(({ id, state, template, recipient, attempts, nextAttemptAt, lastError }) => [
+      String(id),
+      state,
+      template,
+      recipient,
+      String(attempts),
+      state === 'queued' ? formatTime(nextAttemptAt) : '-',
+      lastError,
+    ]),
+    'There is no such mail.',
+  );
+}
+
+async function retry(outbox: OutboxService, id: number | undefined): Promise<void> {
+  const ids = id === undefined ? (await outbox.list(true)).map((mail) => mail.id) : [id];
+  for (const one of ids) {
+    const isQueued = await outbox.retry(one);
+    print(
+      isQueued
+        ? `mail ${one} is queued`
+        : `mail ${one} is not queued: no such failed mail, or its link has expired`,
+    );
+    if (!isQueued) process.exitCode = 1;
+  }
+  if (ids.length === 0) print('No mail was given up.');
+}
+
+function readId(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('It takes the number of a mail.');
+  return Number(text);
+}

@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { packageVersion } from '../common/package-version.js';
+import { addKeysCommands } from './keys.commands.js';
+import { addMailCommands } from './mail.commands.js';
+import type { WithServices } from './with-services.js';
+
+/** The command line `pluto`. */
+export function buildProgram(withServices: WithServices): Command {
+  const program = new Command('pluto')
+    .description('Runs Pluto from the command line, on the database and data folder of the settings')
+    .version(packageVersion)
+    .showHelpAfterError();
+  addKeysCommands(program, withServices);
+  addMailCommands(program, withServices);
+  return program;
+}
