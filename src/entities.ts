@@ -1,5 +1,7 @@
 import { OneTimeToken } from './auth/one-time-token.entity.js';
 import { Mail } from './mail/mail.entity.js';
+import { ApplicationName } from './rbac/application-name.entity.js';
+import { ApplicationSettings } from './rbac/application-settings.entity.js';
 import { Application } from './rbac/application.entity.js';
 import { RoleScope } from './rbac/role-scope.entity.js';
 import { Role } from './rbac/role.entity.js';
@@ -14,6 +16,8 @@ import { User } from './users/user.entity.js';
 /** Every table of Pluto. */
 export const entities = [
   Application,
+  ApplicationName,
+  ApplicationSettings,
   Role,
   Scope,
   RoleScope,

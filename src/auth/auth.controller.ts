@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation } from '../common/operation.js';
@@ -54,6 +54,11 @@ export class AuthController {
 
   @Post('register/verify/mail')
   @HttpCode(200)
+  @ApiBody({
+    type: VerificationMailDto,
+    description:
+      'One of `mail` and `user_id` is needed; an unknown one is answered alike and no mail is sent.',
+  })
   @Operation({
     summary: 'Send registration verification mail',
     description: 'Send verification email for user registration',
@@ -93,6 +98,10 @@ export class AuthController {
 
   @Post('password/reset/mail')
   @HttpCode(200)
+  @ApiBody({
+    type: PasswordResetMailDto,
+    description: 'An unknown `mail` is answered alike and no mail is sent.',
+  })
   @Operation({
     summary: 'Send password reset mail',
     description: 'Send password reset email to user',

@@ -19,25 +19,26 @@ export class RegisterDto {
 }
 
 export class RegisteredDto {
-  @ApiProperty({ type: String, example: 'ann@example.com' })
+  @ApiProperty({ type: String, description: 'User email address', example: 'ann@example.com' })
   mail: string;
 
-  @ApiProperty({ type: Boolean, description: 'Whether the account can sign in without confirming the mail' })
+  @ApiProperty({
+    type: Boolean,
+    description: 'Whether the account can sign in at once; else a mail with a link has been sent',
+    example: false,
+  })
   verified: boolean;
 }
 
 export class VerificationMailDto {
-  @Field('mail', {
-    description: 'User email address; may be left out where user_id is given',
-    optional: true,
-  })
+  @Field('mail', { description: 'User email address', optional: true })
   mail?: string;
-
-  @Field('handle', { description: 'User ID', optional: true })
-  user_id?: string;
 
   @Field('appName', { description: 'Application ID' })
   app_id: string;
+
+  @Field('handle', { description: 'User ID', optional: true })
+  user_id?: string;
 }
 
 export class AccountLoginDto {

@@ -3,6 +3,7 @@ import { MailModule } from '../mail/mail.module.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { AdministratorAccountsService } from './administrator-accounts.service.js';
 import { AuthController } from './auth.controller.js';
 import { FirstStartService } from './first-start.service.js';
 import { LinkMailsService } from './link-mails.service.js';
@@ -17,6 +18,7 @@ import { RegistrationService } from './registration.service.js';
   imports: [MailModule, RbacModule, TokenModule, UsersModule],
   controllers: [AuthController],
   providers: [
+    AdministratorAccountsService,
     FirstStartService,
     LinkMailsService,
     MailVerificationService,
@@ -26,6 +28,12 @@ import { RegistrationService } from './registration.service.js';
     PasswordResetService,
     RegistrationService,
   ],
-  exports: [FirstStartService, MailVerificationService, OneTimeTokensService, PasswordResetService],
+  exports: [
+    AdministratorAccountsService,
+    FirstStartService,
+    MailVerificationService,
+    OneTimeTokensService,
+    PasswordResetService,
+  ],
 })
 export class AuthModule {}

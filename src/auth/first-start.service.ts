@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { randomToken } from '../common/crypto.js';
 import { Settings } from '../config/settings.js';
 import { withLease } from '../database/lease.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { SigningKeysService } from '../token/signing-keys.service.js';
-import { AccountsService } from '../users/accounts.service.js';
+import { AdministratorAccountsService } from './administrator-accounts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 export interface FirstAdministrator {
@@ -18,11 +17,8 @@ export interface FirstAdministrator {
 
 interface Preparations {
   key: Awaited<ReturnType<SigningKeysService['draft']>>;
-  password: string;
   passwordHash: string;
 }
-
-const GENERATED_PASSWORD_LENGTH = 20;
 
 /** Fills an empty database with what Pluto needs to be used: application, roles, scopes, key, administrator. */
 @Injectable()
@@ -32,7 +28,7 @@ export class FirstStartService {
     private readonly transactions: Transactions,
     private readonly seed: PlutoApplicationSeed,
     private readonly administrators: AdministratorsService,
-    private readonly accounts: AccountsService,
+    private readonly administratorAccounts: AdministratorAccountsService,
     private readonly keys: SigningKeysService,
     private readonly passwords: PasswordHasher,
     private readonly settings: Settings,
@@ -52,11 +48,9 @@ export class FirstStartService {
 
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
-    const password = this.settings.adminPassword ?? randomToken().slice(0, GENERATED_PASSWORD_LENGTH);
+    const password = this.settings.adminPassword ?? this.administratorAccounts.generatePassword();
     const [key, passwordHash] = await Promise.all([this.keys.draft(), this.passwords.hash(password)]);
-    const isMade = await this.transactions.run((manager) =>
-      this.plant(manager, { key, password, passwordHash }),
-    );
+    const isMade = await this.transactions.run((manager) => this.plant(manager, { key, passwordHash }));
     if (!isMade) return null;
     return {
       mail: this.settings.adminMail,
@@ -71,17 +65,14 @@ export class FirstStartService {
 
   private async plant(manager: EntityManager, { key, passwordHash }: Preparations): Promise<boolean> {
     await this.keys.addFirst(manager, key);
-    const { applicationId, adminRoleId } = await this.seed.plant(manager);
+    await this.seed.plant(manager);
     if ((await this.administrators.count(manager)) > 0) return false;
-    const { user } = await this.accounts.createWithMail(manager, {
-      applicationId,
+    await this.administratorAccounts.createWithin(manager, {
       mail: this.settings.adminMail,
       handle: 'admin',
       name: 'Administrator',
       passwordHash,
-      isVerified: true,
     });
-    await this.seed.giveRole(manager, user.id, applicationId, adminRoleId);
     return true;
   }
 }

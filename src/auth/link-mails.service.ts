@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { Settings } from '../config/settings.js';
 import { OutboxService } from '../mail/outbox.service.js';
+import { ApplicationNamesService } from '../rbac/application-names.service.js';
 import type { Application } from '../rbac/application.entity.js';
 import type { MailAccount } from '../users/accounts.service.js';
 import type { OneTimeTokenKind } from './one-time-token.entity.js';
@@ -14,6 +15,7 @@ export class LinkMailsService {
   constructor(
     private readonly tokens: OneTimeTokensService,
     private readonly outbox: OutboxService,
+    private readonly applicationNames: ApplicationNamesService,
     private readonly settings: Settings,
   ) {}
 
@@ -49,7 +51,7 @@ export class LinkMailsService {
     manager: EntityManager,
     { user, identity }: MailAccount,
     application: Application,
-    { language }: Caller,
+    { language, acceptLanguage }: Caller,
     mail: {
       kind: OneTimeTokenKind;
       template: 'verify-mail' | 'password-reset';
@@ -69,7 +71,7 @@ export class LinkMailsService {
       language,
       recipient: identity.mail,
       context: {
-        applicationName: application.name,
+        applicationName: await this.applicationNames.displayName(application, acceptLanguage, manager),
         userName: user.name,
         link: `${this.settings.publicUrl}/${path}/${token}`,
         validSeconds: ttlSeconds,

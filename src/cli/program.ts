@@ -1,7 +1,10 @@
 import { Command } from 'commander';
 import { packageVersion } from '../common/package-version.js';
+import { addAdminCommands } from './admin.commands.js';
+import { addAppCommands } from './app.commands.js';
 import { addKeysCommands } from './keys.commands.js';
 import { addMailCommands } from './mail.commands.js';
+import { addRoleCommands } from './role.commands.js';
 import type { WithServices } from './with-services.js';
 
 /** The command line `pluto`. */
@@ -10,6 +13,9 @@ export function buildProgram(withServices: WithServices): Command {
     .description('Runs Pluto from the command line, on the database and data folder of the settings')
     .version(packageVersion)
     .showHelpAfterError();
+  addAdminCommands(program, withServices);
+  addAppCommands(program, withServices);
+  addRoleCommands(program, withServices);
   addKeysCommands(program, withServices);
   addMailCommands(program, withServices);
   return program;

@@ -22,6 +22,8 @@ const PASSWORD_MIN_CHARACTERS = 8;
 const PASSWORD_MAX_BYTES = 1024;
 // eslint-disable-next-line no-control-regex -- control characters are what it refuses
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+/** Half a surrogate pair: UTF-8 has no place for it, so it would be stored and hashed as something else. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const INT32_MAX = 2 ** 31 - 1;
 
 export function isMail(value: unknown): value is string {
@@ -49,6 +51,15 @@ export function isId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) <= INT32_MAX;
 }
 
+/** Requests name scopes in one string, separated by commas or blanks, so a name has neither. */
+export function isScopeName(value: unknown): boolean {
+  return isLine(value, 60) && !/[\s,]/.test(value);
+}
+
+function isIllFormed(value: unknown): boolean {
+  return typeof value === 'string' && LONE_SURROGATE.test(value);
+}
+
 function isOpaque(value: unknown, max: number): boolean {
   return (
     typeof value === 'string' && value.length > 0 && value.length <= max && !CONTROL_CHARACTERS.test(value)
@@ -74,13 +85,13 @@ const rules = {
   newPassword: {
     takes: 'at least 8 characters and at most 1024 bytes',
     accepts: (value) => typeof value === 'string' && passwordFault(value) === null,
-    api: { type: String, format: 'password', minLength: PASSWORD_MIN_CHARACTERS, example: 'correct horse' },
+    api: { type: String, minLength: PASSWORD_MIN_CHARACTERS, example: 'correct horse' },
   },
   password: {
     takes: 'a password of 1 to 1024 bytes',
     accepts: (value) =>
       typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= PASSWORD_MAX_BYTES,
-    api: { type: String, format: 'password', minLength: 1, example: 'correct horse' },
+    api: { type: String, minLength: 1, example: 'correct horse' },
   },
   account: {
     takes: `a mail address or a user id of at most ${MAIL_MAX} characters`,
@@ -105,7 +116,32 @@ const rules = {
   scopes: {
     takes: 'scope names separated by commas or spaces, at most 4096 characters',
     accepts: (value) => value === '' || isOpaque(value, 4096),
-    api: { type: String, maxLength: 4096, example: 'pluto.user' },
+    api: { type: String, maxLength: 4096, example: 'pluto.user pluto.admin' },
+  },
+  id: {
+    takes: 'a positive 32-bit integer',
+    accepts: isId,
+    api: { type: 'integer', minimum: 1, maximum: INT32_MAX, example: 1 },
+  },
+  newAppName: {
+    takes: '1 to 100 characters without control characters',
+    accepts: (value) => isLine(value, 100),
+    api: { type: String, minLength: 1, maxLength: 100, example: 'org.example.app' },
+  },
+  roleName: {
+    takes: '1 to 60 characters without control characters',
+    accepts: (value) => isLine(value, 60),
+    api: { type: String, minLength: 1, maxLength: 60, example: 'editor' },
+  },
+  scopeName: {
+    takes: '1 to 60 characters without blanks, commas and control characters',
+    accepts: isScopeName,
+    api: { type: String, minLength: 1, maxLength: 60, example: 'articles.write' },
+  },
+  searchText: {
+    takes: `1 to ${MAIL_MAX} characters without control characters`,
+    accepts: (value) => isLine(value, MAIL_MAX),
+    api: { type: String, minLength: 1, maxLength: MAIL_MAX, example: 'ann' },
   },
   avatar: {
     takes: 'an http(s) URL of at most 2048 characters, or a JPEG or PNG as base64',
@@ -131,11 +167,81 @@ export function Field(
 }
 
 /** Typed clients send null for what their user left out. */
-const nullAsAbsent = Transform(({ value }: { value: unknown }) => value ?? undefined);
+export const nullAsAbsent = Transform(({ value }: { value: unknown }) => value ?? undefined);
+
+/** An integer field of a query string, where everything arrives as text. */
+export function QueryInteger({
+  description,
+  minimum,
+  maximum,
+  fallback,
+}: {
+  description: string;
+  minimum: number;
+  maximum: number;
+  fallback?: number;
+}): PropertyDecorator {
+  const isOptional = fallback !== undefined;
+  const api = {
+    type: 'integer',
+    description,
+    minimum,
+    maximum,
+    ...(isOptional && { default: fallback }),
+  } as const;
+  return applyDecorators(
+    isOptional ? ApiPropertyOptional(api) : ApiProperty({ ...api, example: 1 }),
+    Transform(({ value }: { value: unknown }) =>
+      typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value,
+    ),
+    mustBe('integer', {
+      takes: `a whole number from ${minimum} to ${maximum}`,
+      accepts: (value) =>
+        Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum,
+    }),
+  );
+}
+
+/** An id in a query string. */
+export function QueryId({ description }: { description: string }): PropertyDecorator {
+  return QueryInteger({ description, minimum: 1, maximum: INT32_MAX });
+}
+
+/** A list of unlike items in a body, each checked alone. */
+export function ListField({
+  description,
+  max,
+  takes,
+  accepts,
+  items,
+  optional = false,
+  example,
+}: {
+  description: string;
+  max: number;
+  takes: string;
+  accepts: (item: unknown) => boolean;
+  items: ApiPropertyOptions;
+  optional?: boolean;
+  example: unknown[];
+}): PropertyDecorator {
+  const api = { ...items, isArray: true, maxItems: max, description, example } as ApiPropertyOptions;
+  return applyDecorators(
+    optional ? ApiPropertyOptional(api) : ApiProperty(api),
+    ...(optional ? [IsOptional(), nullAsAbsent] : []),
+    mustBe('list', {
+      takes: `a list of at most ${max} items, each ${takes}`,
+      accepts: (value) => Array.isArray(value) && value.length <= max && value.every(accepts),
+    }),
+  );
+}
 
 function mustBe(kind: string, { takes, accepts }: Pick<FieldRule, 'takes' | 'accepts'>): PropertyDecorator {
   return ValidateBy({
     name: kind,
-    validator: { validate: accepts, defaultMessage: () => `$property takes ${takes}` },
+    validator: {
+      validate: (value: unknown) => !isIllFormed(value) && accepts(value),
+      defaultMessage: () => `$property takes ${takes}`,
+    },
   });
 }

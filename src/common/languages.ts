@@ -63,3 +63,11 @@ function parseTag(tag: string): Intl.Locale | null {
     throw error;
   }
 }
+
+const MAX_TAG_LENGTH = 64;
+
+/** The canonical form of a BCP 47 language tag (RFC 5646 section 4.5); null for what is none. */
+export function canonicalLanguageTag(tag: string): string | null {
+  const canonical = tag.length <= MAX_TAG_LENGTH ? parseTag(tag)?.toString() : undefined;
+  return canonical !== undefined && canonical.length <= MAX_TAG_LENGTH ? canonical : null;
+}

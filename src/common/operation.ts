@@ -18,23 +18,33 @@ interface OperationOptions {
 class ErrorDetail {
   @ApiProperty({
     type: 'integer',
-    description: 'What went wrong; see the error table of the wire contract',
+    description: 'What went wrong; every operation lists the codes it answers with',
     example: 1001,
   })
   code: number;
 
-  @ApiProperty({ type: String, example: 'Bad Request: mail takes a mail address' })
+  @ApiProperty({
+    type: String,
+    description: 'The same in words, for developers; it may change',
+    example: 'Bad Request: mail takes a mail address of at most 254 characters',
+  })
   message: string;
 }
 
 /** The body of every failure. */
 export class ErrorAnswer {
-  @ApiProperty({ type: String, enum: ['error'] })
+  @ApiProperty({ type: String, enum: ['error'], description: 'What tells a failure from a success' })
   status: 'error';
 
-  @ApiProperty({ type: ErrorDetail })
+  @ApiProperty({ type: ErrorDetail, description: 'The failure' })
   error: ErrorDetail;
 }
+
+/** The failures of every route that asks for an access token. */
+export const TOKEN_ERRORS: ErrorKey[] = ['unauthorized', 'invalidJwt', 'jwtExpired', 'invalidAccessToken'];
+
+/** The failures of every route that asks for an administrator. */
+export const ADMIN_ERRORS: ErrorKey[] = [...TOKEN_ERRORS, 'notPlutoAdmin'];
 
 const EVERYWHERE: ErrorKey[] = ['badRequest', 'tooManyRequests', 'serverError'];
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { Application } from './application.entity.js';
 import { PLUTO } from './names.js';
@@ -16,7 +16,7 @@ export class AdministratorsService {
    * @throws PlutoError forbidden, when nobody would be left to administer Pluto
    */
   async keepOne<T>(manager: EntityManager, change: () => Promise<T>): Promise<T> {
-    await manager.increment(Application, { nameKey: PLUTO.application }, 'administratorsRevision', 1);
+    await manager.increment(Application, { nameKey: PLUTO.application }, 'revision', 1);
     const before = await this.count(manager);
     const result = await change();
     if (before > 0 && (await this.count(manager)) === 0) {
@@ -25,8 +25,18 @@ export class AdministratorsService {
     return result;
   }
 
-  /** Accounts that were given a role of `pluto` with the scope `pluto.admin`. */
+  /** How many accounts were given a role of `pluto` with the scope `pluto.admin`. */
   count(manager: EntityManager): Promise<number> {
+    return this.holders(manager).getCount();
+  }
+
+  /** The ids of those accounts, lowest first. */
+  async listUserIds(manager: EntityManager): Promise<number[]> {
+    const holders = await this.holders(manager).orderBy('given.userId').getMany();
+    return holders.map(({ userId }) => userId);
+  }
+
+  private holders(manager: EntityManager): SelectQueryBuilder<UserRole> {
     return manager
       .createQueryBuilder(UserRole, 'given')
       .innerJoin(Application, 'application', 'application.id = given.applicationId')
@@ -35,7 +45,6 @@ export class AdministratorsService {
       .where('application.nameKey = :application AND scope.name = :scope', {
         application: PLUTO.application,
         scope: PLUTO.adminScope,
-      })
-      .getCount();
+      });
   }
 }

@@ -19,11 +19,11 @@ export class Application {
   defaultRoleId: number | null;
 
   /**
-   * Counted up by every change of who administers the application: two such changes at once meet in this row,
-   * on one server and on a cluster that only notices conflicting writes.
+   * Counted up by every change that more than one row of the application takes part in: two such changes at once
+   * meet in this row, on one server and on a cluster that only notices conflicting writes.
    */
-  @Column({ name: 'administrators_revision', type: 'integer', default: 0 })
-  administratorsRevision: number;
+  @Column({ name: 'revision', type: 'integer', default: 0 })
+  revision: number;
 
   @Column({ ...unixTime, name: 'created_at' })
   createdAt: number;

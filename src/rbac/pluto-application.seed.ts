@@ -7,29 +7,19 @@ import { PLUTO } from './names.js';
 import { RoleScope } from './role-scope.entity.js';
 import { Role } from './role.entity.js';
 import { Scope } from './scope.entity.js';
-import { UserRole } from './user-role.entity.js';
 
 /** Makes the application `pluto` with the roles and scopes that Pluto's own guards go by. */
 @Injectable()
 export class PlutoApplicationSeed {
   /** Makes what is missing and leaves alone what is there. */
-  async plant(manager: EntityManager): Promise<{ applicationId: number; adminRoleId: number }> {
+  async plant(manager: EntityManager): Promise<{ application: Application; adminRole: Role }> {
     const existing = await manager.findOneBy(Application, { nameKey: PLUTO.application });
     const application = existing ?? (await this.plantApplication(manager));
     const adminRole = await manager.findOneByOrFail(Role, {
       applicationId: application.id,
       nameKey: comparisonKey(PLUTO.adminRole),
     });
-    return { applicationId: application.id, adminRoleId: adminRole.id };
-  }
-
-  async giveRole(
-    manager: EntityManager,
-    userId: number,
-    applicationId: number,
-    roleId: number,
-  ): Promise<void> {
-    await manager.insert(UserRole, { userId, applicationId, roleId });
+    return { application, adminRole };
   }
 
   private async plantApplication(manager: EntityManager): Promise<Application> {

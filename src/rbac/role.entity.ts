@@ -25,6 +25,10 @@ export class Role {
   @Column({ name: 'default_scope_id', type: 'integer', nullable: true })
   defaultScopeId: number | null;
 
+  /** Counted up by every change of the role's scopes, so that two such changes at once meet in this row. */
+  @Column({ name: 'revision', type: 'integer', default: 0 })
+  revision: number;
+
   @Column({ ...unixTime, name: 'created_at' })
   createdAt: number;
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, In, type EntityManager } from 'typeorm';
 import { Application } from './application.entity.js';
 import { effectiveScopes, type RoleScopes } from './effective-scopes.js';
 import { RoleScope } from './role-scope.entity.js';
@@ -14,6 +14,9 @@ interface GrantRow {
   scopeId: number | null;
   scopeName: string | null;
 }
+
+/** A role that an account holds, given or by default. */
+export type HeldRole = Pick<Role, 'id' | 'name'>;
 
 /** Says which role an account holds in an application and which scopes it may get there. */
 @Injectable()
@@ -48,6 +51,34 @@ export class UserGrantsService {
       .orderBy('scope.id')
       .getRawMany<GrantRow>();
     return toRoleScopes(rows);
+  }
+
+  /** The roles that accounts hold in their applications, by account id; in two queries however many there are. */
+  async rolesOf(accounts: { userId: number; applicationId: number }[]): Promise<Map<number, HeldRole>> {
+    const { manager } = this.dataSource;
+    const given = await manager.findBy(UserRole, { userId: In(accounts.map(({ userId }) => userId)) });
+    const applicationIds = [...new Set(accounts.map(({ applicationId }) => applicationId))];
+    const roles = await manager
+      .createQueryBuilder(Role, 'role')
+      .innerJoin(Application, 'application', 'application.id = role.applicationId')
+      .select(['role.id AS id', 'role.name AS name', 'role.applicationId AS applicationId'])
+      .addSelect('application.defaultRoleId', 'defaultRoleId')
+      .where('role.applicationId IN (:...applicationIds)', { applicationIds: [0, ...applicationIds] })
+      .andWhere('(role.id = application.defaultRoleId OR role.id IN (:...roleIds))', {
+        roleIds: [0, ...given.map(({ roleId }) => roleId)],
+      })
+      .getRawMany<HeldRole & { applicationId: number; defaultRoleId: number | null }>();
+    const holds = accounts.map(({ userId, applicationId }) => {
+      const own = given.find((row) => row.userId === userId && row.applicationId === applicationId);
+      const role = roles.find((candidate) => {
+        const wanted = own?.roleId ?? candidate.defaultRoleId;
+        return candidate.applicationId === applicationId && candidate.id === wanted;
+      });
+      return [userId, role] as const;
+    });
+    return new Map(
+      holds.flatMap(([userId, role]) => (role ? [[userId, { id: role.id, name: role.name }]] : [])),
+    );
   }
 
   /** The scopes that a token of the account gets: see `effectiveScopes`. */

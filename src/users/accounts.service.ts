@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
@@ -77,6 +77,17 @@ export class AccountsService {
     return identity ? { user, identity } : null;
   }
 
+  /** The accounts of those ids that have a mail, oldest first. */
+  async findWithMail(userIds: number[]): Promise<MailAccount[]> {
+    const { manager } = this.dataSource;
+    const users = await manager.find(User, { where: { id: In(userIds) }, order: { id: 'ASC' } });
+    const identities = await manager.findBy(Identity, { userId: In(userIds), loginType: 'mail' });
+    return users.flatMap((user) => {
+      const identity = identities.find(({ userId }) => userId === user.id);
+      return identity ? { user, identity } : [];
+    });
+  }
+
   find(userId: number, manager: EntityManager = this.dataSource.manager): Promise<User | null> {
     return manager.findOneBy(User, { id: userId });
   }
@@ -134,6 +145,7 @@ export class AccountsService {
       loginType: 'mail' as const,
       subjectKey: comparisonKey(account.mail),
       mail: account.mail,
+      mailKey: comparisonKey(account.mail),
       isVerified: account.isVerified,
       createdAt: now,
     });

@@ -7,6 +7,8 @@ export type LoginType = 'mail' | 'google' | 'apple' | 'wechat';
 /** A way to sign in to an account: a mail address, or an account at a provider. */
 @Entity('identities')
 @Index('uq_identities_subject', ['applicationId', 'loginType', 'subjectKey'], { unique: true })
+@Index('ix_identities_mail', ['mailKey'])
+@Index('ix_identities_verified', ['isVerified', 'userId'])
 @Index('uq_identities_user', ['userId', 'loginType'], { unique: true })
 export class Identity {
   @PrimaryGeneratedColumn()
@@ -34,6 +36,9 @@ export class Identity {
   /** The address as its owner wrote it, or the one that the provider told; `''` for none. */
   @Column({ name: 'mail', type: 'varchar', length: 254, default: '' })
   mail: string;
+
+  @Column({ name: 'mail_key', type: 'varchar', length: 254, default: '' })
+  mailKey: string;
 
   @Column({ name: 'is_verified', type: 'boolean', default: false })
   isVerified: boolean;

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestj
 import { ApiBody, ApiParam, ApiTags, getSchemaPath, ApiExtraModels } from '@nestjs/swagger';
 import { AccessTokenOnly, CurrentPrincipal, Public, type Principal } from '../common/access.js';
 import { isHandle } from '../common/fields.js';
-import { Operation } from '../common/operation.js';
+import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { PlutoError } from '../common/errors.js';
 import { AccountDeletionService } from './account-deletion.service.js';
@@ -34,7 +34,7 @@ export class UserController {
     summary: 'Get user info',
     description: "Get current user's profile information",
     answer: UserInfoDto,
-    errors: ['unauthorized', 'invalidJwt', 'jwtExpired', 'invalidAccessToken'],
+    errors: [...TOKEN_ERRORS],
   })
   async getInfo(@CurrentPrincipal() { userId, applicationName }: Principal): Promise<UserInfoDto> {
     return presentUserInfo(await this.profiles.get(userId), applicationName, this.avatarUrl);
@@ -42,19 +42,16 @@ export class UserController {
 
   @AccessTokenOnly()
   @Put('info')
-  @ApiBody({ type: UpdateUserInfoDto })
+  @ApiBody({
+    type: UpdateUserInfoDto,
+    description:
+      'At least one field. `avatar` also takes a JPEG or PNG as base64, with or without a `data:` prefix; ' +
+      'an empty one removes the picture.',
+  })
   @Operation({
     summary: 'Update user info',
     description: "Update current user's profile information",
-    errors: [
-      'unauthorized',
-      'invalidJwt',
-      'jwtExpired',
-      'invalidAccessToken',
-      'userIdExists',
-      'invalidAvatar',
-      'bodyTooLarge',
-    ],
+    errors: [...TOKEN_ERRORS, 'userIdExists', 'invalidAvatar', 'bodyTooLarge'],
   })
   async updateInfo(
     @CurrentPrincipal() { userId }: Principal,
@@ -80,7 +77,7 @@ export class UserController {
 
   @Public()
   @Get('info/:userId/public')
-  @ApiParam({ name: 'userId', description: 'User ID', schema: { type: 'string' }, example: 'ann' })
+  @ApiParam({ name: 'userId', description: 'User ID', schema: { type: 'string', example: 'ann' } })
   @Operation({
     summary: 'Get user public info like avatar, name by userId',
     description: 'Get public user information by user ID',
@@ -101,7 +98,7 @@ export class UserController {
   @Operation({
     summary: 'Delete user',
     description: 'Delete current user account',
-    errors: ['unauthorized', 'invalidJwt', 'jwtExpired', 'invalidAccessToken', 'forbidden'],
+    errors: [...TOKEN_ERRORS, 'forbidden'],
   })
   async delete(@CurrentPrincipal() { userId }: Principal): Promise<void> {
     await this.deletion.delete(userId);

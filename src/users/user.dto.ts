@@ -11,10 +11,7 @@ export class UpdateUserInfoDto {
   @Field('userName', { description: 'User display name', optional: true })
   name?: string;
 
-  @Field('avatar', {
-    description: 'User avatar: URL, or a JPEG or PNG as base64; empty removes it',
-    optional: true,
-  })
+  @Field('avatar', { description: 'User avatar URL', optional: true })
   avatar?: string;
 
   @Field('handle', { description: 'User ID', optional: true })
@@ -23,8 +20,9 @@ export class UpdateUserInfoDto {
 
 export class PublicInfoQuery {
   @ApiPropertyOptional({
-    description: `User IDs to fetch, at most ${PUBLIC_IDS_MAX}`,
+    description: 'User IDs to fetch',
     type: [String],
+    maxItems: PUBLIC_IDS_MAX,
     example: ['1', '2'],
   })
   @Transform(({ value }) => toIds(value))
@@ -45,21 +43,32 @@ export class PublicInfoByHandleQuery {
 }
 
 export class BindingDto {
-  @ApiProperty({ enum: ['mail', 'google', 'apple', 'wechat'] })
+  @ApiProperty({
+    enum: ['mail', 'google', 'apple', 'wechat'],
+    description: 'How this account can be signed in to',
+  })
   login_type: LoginType;
 
-  @ApiProperty({ type: String, example: 'ann@example.com' })
+  @ApiProperty({
+    type: String,
+    description: 'Mail of the bound account; empty where its provider tells none',
+    example: 'ann@example.com',
+  })
   mail: string;
 }
 
 export class PublicUserDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Account id', example: 1 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'Ann' })
+  @ApiProperty({ type: String, description: 'User display name', example: 'Ann' })
   name: string;
 
-  @ApiProperty({ type: String, description: 'URL of the picture; empty for none', example: '' })
+  @ApiProperty({
+    type: String,
+    description: 'URL of the picture; empty for none',
+    example: 'https://example.com/ann.png',
+  })
   avatar: string;
 }
 
@@ -70,16 +79,28 @@ export class UserInfoDto {
   @ApiProperty({ type: String, description: 'Public handle', example: 'ann' })
   user_id: string;
 
-  @ApiProperty({ type: Boolean, description: 'Whether the handle was changed since registration' })
+  @ApiProperty({
+    type: Boolean,
+    description: 'Whether the handle was changed since registration',
+    example: false,
+  })
   user_id_updated: boolean;
 
-  @ApiProperty({ type: String, example: 'Ann' })
+  @ApiProperty({ type: String, description: 'User display name', example: 'Ann' })
   name: string;
 
-  @ApiProperty({ type: String, description: 'URL of the picture; empty for none', example: '' })
+  @ApiProperty({
+    type: String,
+    description: 'URL of the picture; empty for none',
+    example: 'https://example.com/ann.png',
+  })
   avatar: string;
 
-  @ApiProperty({ type: String, example: 'ann@example.com' })
+  @ApiProperty({
+    type: String,
+    description: 'User email address; empty where none is bound',
+    example: 'ann@example.com',
+  })
   mail: string;
 
   @ApiProperty({
@@ -92,19 +113,27 @@ export class UserInfoDto {
   @ApiProperty({ type: String, description: 'Application ID', example: 'pluto' })
   app_id: string;
 
-  @ApiProperty({ type: Boolean, description: 'Whether the mail is confirmed' })
+  @ApiProperty({ type: Boolean, description: 'Whether the mail is confirmed', example: true })
   verified: boolean;
 
-  @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1767225600 })
+  @ApiProperty({ type: 'integer', description: 'When it registered, Unix seconds', example: 1767225600 })
   created_at: number;
 
-  @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1767225600 })
+  @ApiProperty({
+    type: 'integer',
+    description: 'Last change of the profile, Unix seconds',
+    example: 1767225600,
+  })
   updated_at: number;
 
-  @ApiProperty({ type: Boolean })
+  @ApiProperty({
+    type: Boolean,
+    description: 'Whether there is a password to sign in with',
+    example: true,
+  })
   is_password_set: boolean;
 
-  @ApiProperty({ type: [BindingDto] })
+  @ApiProperty({ type: [BindingDto], description: 'The ways to sign in to this account' })
   bindings: BindingDto[];
 }
 

@@ -6,6 +6,8 @@ import { unixTime } from '../database/columns.js';
 @Entity('users')
 @Index('uq_users_handle', ['applicationId', 'handleKey'], { unique: true })
 @Index('ix_users_handle', ['handleKey'])
+@Index('ix_users_name', ['nameKey'])
+@Index('ix_users_created', ['createdAt'])
 @Index('uq_users_avatar_file', ['avatarFile'], { unique: true })
 export class User {
   @PrimaryGeneratedColumn()

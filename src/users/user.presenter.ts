@@ -1,5 +1,8 @@
+import type { Identity } from './identity.entity.js';
 import type { Profile } from './profile.service.js';
-import type { PublicUserDto, UserInfoDto } from './user.dto.js';
+import type { FoundUserDto } from './user-administration.dto.js';
+import type { FoundUser } from './user-directory.service.js';
+import type { BindingDto, PublicUserDto, UserInfoDto } from './user.dto.js';
 import type { User } from './user.entity.js';
 
 /** Makes the URL of an account's picture; `''` for none. */
@@ -30,6 +33,25 @@ export function presentUserInfo(
     created_at: user.createdAt,
     updated_at: user.updatedAt,
     is_password_set: user.passwordHash !== null,
-    bindings: identities.map(({ loginType, mail }) => ({ login_type: loginType, mail })),
+    bindings: identities.map(presentBinding),
   };
+}
+
+/** What administrators are told of an account. */
+export function presentFoundUser(
+  { user, identities, application, role }: FoundUser,
+  avatarUrl: AvatarUrl,
+): FoundUserDto {
+  return {
+    id: user.id,
+    user_id: user.handle,
+    name: user.name,
+    avatar: avatarUrl(user),
+    applications: [{ id: application.id, name: application.name, roles: role ? [role] : [] }],
+    bindings: identities.map(presentBinding),
+  };
+}
+
+function presentBinding({ loginType, mail }: Identity): BindingDto {
+  return { login_type: loginType, mail };
 }

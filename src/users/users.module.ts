@@ -4,12 +4,23 @@ import { AccountDeletionService } from './account-deletion.service.js';
 import { AccountsService } from './accounts.service.js';
 import { AvatarsService } from './avatars.service.js';
 import { ProfileService } from './profile.service.js';
+import { UserAdministrationController } from './user-administration.controller.js';
+import { UserDirectoryService } from './user-directory.service.js';
+import { UserRoleController } from './user-role.controller.js';
+import { UserRoleAssignmentService } from './user-role-assignment.service.js';
 import { UserController } from './user.controller.js';
 
 @Module({
   imports: [RbacModule],
-  controllers: [UserController],
-  providers: [AccountDeletionService, AccountsService, AvatarsService, ProfileService],
-  exports: [AccountsService, AvatarsService],
+  controllers: [UserController, UserAdministrationController, UserRoleController],
+  providers: [
+    AccountDeletionService,
+    AccountsService,
+    AvatarsService,
+    ProfileService,
+    UserDirectoryService,
+    UserRoleAssignmentService,
+  ],
+  exports: [AccountsService, AvatarsService, UserRoleAssignmentService],
 })
 export class UsersModule {}

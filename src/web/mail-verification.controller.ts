@@ -1,12 +1,12 @@
 import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
-import { ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import { MailVerificationService } from '../auth/mail-verification.service.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { CurrentExchange, Page, type Exchange } from './page.js';
+import { CurrentExchange, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 
 @ApiTags('Web Interface')
-@ApiParam({ name: 'token', description: 'Verification token', schema: { type: 'string' } })
+@LinkToken('Verification token')
 @Controller('web/mail/verify/:token')
 export class MailVerificationController {
   constructor(
@@ -21,7 +21,7 @@ export class MailVerificationController {
     const link = await this.verifications.look(token);
     if (!link) return this.pages.renderInvalidLink(exchange, 'verify');
     const { user, identity, application } = link;
-    const applicationName = application.name;
+    const applicationName = await this.pages.nameOf(application, exchange);
     if (identity.isVerified) {
       return this.pages.render(exchange, 'verify-mail-already', { applicationName, mail: identity.mail });
     }
@@ -39,11 +39,13 @@ export class MailVerificationController {
   @Page({
     summary: 'Confirm the mail registration',
     description: 'Process email verification form submission',
+    refusals: { 403: 'the form was not shown to this browser' },
   })
   async confirm(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     const confirmed = await this.verifications.confirm(token);
     if (!confirmed) return this.pages.renderInvalidLink(exchange, 'verify');
-    const context = { applicationName: confirmed.application.name, mail: confirmed.identity.mail };
+    const applicationName = await this.pages.nameOf(confirmed.application, exchange);
+    const context = { applicationName, mail: confirmed.identity.mail };
     return this.pages.render(
       exchange,
       confirmed.isFirst ? 'verify-mail-done' : 'verify-mail-already',

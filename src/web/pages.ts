@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { chooseLanguage } from '../common/languages.js';
 import { pathOf } from '../common/http/requests.js';
 import { Views, type InvalidLinkKind, type PageContexts, type PageName } from '../common/views/views.js';
+import { ApplicationNamesService } from '../rbac/application-names.service.js';
+import type { Application } from '../rbac/application.entity.js';
 import { CsrfService } from './csrf.js';
 import type { Exchange } from './page.js';
 
@@ -16,6 +18,7 @@ export class Pages {
   constructor(
     private readonly views: Views,
     private readonly csrf: CsrfService,
+    private readonly applicationNames: ApplicationNamesService,
   ) {}
 
   render<Name extends PageName>({ request }: Exchange, page: Name, context: PageContexts[Name]): string {
@@ -33,6 +36,11 @@ export class Pages {
       csrfToken: this.csrf.issue(exchange.request, exchange.reply),
     };
     return this.render(exchange, page, { ...context, ...fields } as PageContexts[Name]);
+  }
+
+  /** What to call the application in front of whoever asks. */
+  nameOf(application: Application, { request }: Exchange): Promise<string> {
+    return this.applicationNames.displayName(application, request.headers['accept-language']);
   }
 
   /** Says that a link is unknown, used or expired, and what to do next. */

@@ -1,30 +1,30 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
-import { ApiConsumes, ApiParam, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { PasswordResetService } from '../auth/password-reset.service.js';
 import { passwordFault } from '../common/fields.js';
 import type { PasswordResetError } from '../common/views/views.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { CurrentExchange, Page, type Exchange } from './page.js';
+import { CurrentExchange, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 
 /** What the form sends; a fault is shown in the form, so nothing is refused before. */
 class PasswordResetForm {
   @Allow()
-  @ApiProperty({ type: String, format: 'password', minLength: 8, description: 'New password' })
+  @ApiProperty({ type: String, minLength: 8, description: 'New password', example: 'correct horse' })
   password?: unknown;
 
   @Allow()
   @ApiPropertyOptional({
     type: String,
-    format: 'password',
     description: 'The same again, where the form asks twice',
+    example: 'correct horse',
   })
   password_repeat?: unknown;
 }
 
 @ApiTags('Web Interface')
-@ApiParam({ name: 'token', description: 'Reset token', schema: { type: 'string' } })
+@LinkToken('Reset token')
 @Controller('web/password/reset/:token')
 export class PasswordResetController {
   constructor(
@@ -42,7 +42,14 @@ export class PasswordResetController {
   @Post()
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
-  @Page({ summary: 'Reset password', description: 'Process password reset form submission' })
+  @Page({
+    summary: 'Reset password',
+    description: 'Process password reset form submission',
+    refusals: {
+      400: 'the form again, with what is wrong about the password',
+      403: 'the form was not shown to this browser',
+    },
+  })
   async reset(
     @Param('token') token: string,
     @Body() form: PasswordResetForm,
@@ -56,7 +63,8 @@ export class PasswordResetController {
     }
     const account = await this.resets.reset(token, password);
     if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
-    return this.pages.render(exchange, 'password-reset-done', { applicationName: account.application.name });
+    const applicationName = await this.pages.nameOf(account.application, exchange);
+    return this.pages.render(exchange, 'password-reset-done', { applicationName });
   }
 
   private async renderForm(token: string, exchange: Exchange, error?: PasswordResetError): Promise<string> {
@@ -64,7 +72,7 @@ export class PasswordResetController {
     if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
     const { application, identity } = account;
     return this.pages.renderForm(exchange, 'password-reset', {
-      applicationName: application.name,
+      applicationName: await this.pages.nameOf(application, exchange),
       mail: identity.mail,
       error,
     });

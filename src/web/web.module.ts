@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
+import { RbacModule } from '../rbac/rbac.module.js';
 import { CsrfService } from './csrf.js';
 import { HomeController } from './home.controller.js';
 import { MailVerificationController } from './mail-verification.controller.js';
@@ -7,7 +8,7 @@ import { Pages } from './pages.js';
 import { PasswordResetController } from './password-reset.controller.js';
 
 @Module({
-  imports: [AuthModule],
+  imports: [AuthModule, RbacModule],
   controllers: [HomeController, MailVerificationController, PasswordResetController],
   providers: [CsrfService, Pages],
 })

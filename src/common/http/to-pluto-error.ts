@@ -29,7 +29,7 @@ export function toPlutoError(thrown: unknown): PlutoError {
   const known = code === undefined ? undefined : fastifyErrors[code];
   if (known)
     return new PlutoError(known.key, { ...(known.message && { message: known.message }), cause: thrown });
-  if (thrown instanceof SyntaxError && status === 400) {
+  if (originOf(thrown) instanceof SyntaxError && status === 400) {
     return new PlutoError('badRequest', { message: UNREADABLE_BODY, cause: thrown });
   }
   const key = statusErrors[status] ?? (status >= 400 && status < 500 ? 'badRequest' : 'serverError');
@@ -38,10 +38,16 @@ export function toPlutoError(thrown: unknown): PlutoError {
 
 function describe(thrown: unknown): { code: string | undefined; status: number } {
   if (!(thrown instanceof Error)) return { code: undefined, status: 500 };
-  const { code, statusCode } = thrown as { code?: unknown; statusCode?: unknown };
+  const { code } = originOf(thrown) as { code?: unknown };
+  const { statusCode } = thrown as { statusCode?: unknown };
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusCode;
   return {
     code: typeof code === 'string' ? code : undefined,
     status: typeof status === 'number' ? status : 500,
   };
+}
+
+/** Nest wraps what Fastify throws. */
+function originOf(thrown: unknown): unknown {
+  return thrown instanceof HttpException && thrown.cause instanceof Error ? thrown.cause : thrown;
 }

@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { randomToken } from '../common/crypto.js';
+import { Transactions } from '../database/transactions.js';
+import { AdministratorsService } from '../rbac/administrators.service.js';
+import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
+import { UserRolesService } from '../rbac/user-roles.service.js';
+import { AccountsService, type MailAccount } from '../users/accounts.service.js';
+import { PasswordHasher } from './password-hasher.service.js';
+
+export interface NewAdministrator {
+  mail: string;
+  handle: string;
+  name: string;
+  passwordHash: string;
+}
+
+const GENERATED_PASSWORD_LENGTH = 20;
+
+/** Makes and lists the accounts that administer Pluto. */
+@Injectable()
+export class AdministratorAccountsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly seed: PlutoApplicationSeed,
+    private readonly administrators: AdministratorsService,
+    private readonly userRoles: UserRolesService,
+    private readonly accounts: AccountsService,
+    private readonly passwords: PasswordHasher,
+  ) {}
+
+  /** A password for an account whose owner did not choose one: 120 random bits. */
+  generatePassword(): string {
+    return randomToken().slice(0, GENERATED_PASSWORD_LENGTH);
+  }
+
+  /**
+   * Makes a confirmed account of `pluto` with the role `admin`.
+   * @throws PlutoError mailAlreadyRegistered | userIdExists
+   */
+  async create(administrator: Omit<NewAdministrator, 'passwordHash'>, password: string): Promise<number> {
+    const passwordHash = await this.passwords.hash(password);
+    return this.transactions.run((manager) => this.createWithin(manager, { ...administrator, passwordHash }));
+  }
+
+  /** As `create`, within a transaction. @returns the account's id */
+  async createWithin(manager: EntityManager, administrator: NewAdministrator): Promise<number> {
+    const { application, adminRole } = await this.seed.plant(manager);
+    const { user } = await this.accounts.createWithMail(manager, {
+      ...administrator,
+      applicationId: application.id,
+      isVerified: true,
+    });
+    await this.userRoles.assign(manager, user.id, application, adminRole.id);
+    return user.id;
+  }
+
+  async list(): Promise<MailAccount[]> {
+    const ids = await this.administrators.listUserIds(this.dataSource.manager);
+    return this.accounts.findWithMail(ids);
+  }
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError, type Command } from 'commander';
+import { AdministratorAccountsService } from '../auth/administrator-accounts.service.js';
+import { isHandle, isLine, isMail, passwordFault } from '../common/fields.js';
+import { formatTime, print, printTable } from './output.js';
+import type { WithServices } from './with-services.js';
+
+interface CreateOptions {
+  handle: string;
+  name: string;
+  passwordStdin: boolean;
+}
+
+/** `pluto admin create` and `pluto admin list`. */
+export function addAdminCommands(program: Command, withServices: WithServices): void {
+  const admin = program.command('admin').description('the accounts that administer Pluto');
+  admin
+    .command('create')
+    .description('make an administrator; the generated password is printed once')
+    .argument('<mail>', 'mail address', readMail)
+    .requiredOption('--handle <handle>', 'public user id', readHandle)
+    .option('--name <name>', 'display name', readName, 'Administrator')
+    .option('--password-stdin', 'read the password from standard input instead of making one', false)
+    .action((mail: string, options: CreateOptions) =>
+      withServices((services) => create(services.get(AdministratorAccountsService), mail, options)),
+    );
+  admin
+    .command('list')
+    .description('show the administrators')
+    .action(() => withServices((services) => list(services.get(AdministratorAccountsService))));
+}
+
+async function create(
+  administrators: AdministratorAccountsService,
+  mail: string,
+  { handle, name, passwordStdin }: CreateOptions,
+): Promise<void> {
+  const password = passwordStdin ? readPassword() : administrators.generatePassword();
+  const id = await administrators.create({ mail, handle, name: name.trim() }, password);
+  print(`administrator ${id} made: ${mail}`);
+  if (!passwordStdin) print(`password (shown this once): ${password}`);
+}
+
+async function list(administrators: AdministratorAccountsService): Promise<void> {
+  const accounts = await administrators.list();
+  printTable(
+    ['ID', 'MAIL', 'HANDLE', 'NAME', 'MADE'],
+    accounts.map(({ user, identity }) => [
+      String(user.id),
+      identity.mail,
+      user.handle,
+      user.name,
+      formatTime(user.createdAt),
+    ]),
+    'There is no administrator yet: start the server once.',
+  );
+}
+
+function readPassword(): string {
+  const password = readFileSync(0, 'utf8').replace(/\r?\n$/, '');
+  if (passwordFault(password) !== null)
+    throw new Error('a password takes at least 8 characters and at most 1024 bytes');
+  return password;
+}
+
+function readMail(text: string): string {
+  if (!isMail(text)) throw new InvalidArgumentError('It takes a mail address.');
+  return text;
+}
+
+function readHandle(text: string): string {
+  if (!isHandle(text)) throw new InvalidArgumentError('It takes 1 to 100 characters of A-Z a-z 0-9 _ -.');
+  return text;
+}
+
+function readName(text: string): string {
+  if (!isLine(text, 60)) throw new InvalidArgumentError('It takes 1 to 60 characters.');
+  return text;
+}

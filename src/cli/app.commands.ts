@@ -1,0 +1,43 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { isLine } from '../common/fields.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { formatTime, print, printTable } from './output.js';
+import type { WithServices } from './with-services.js';
+
+/** `pluto app create` and `pluto app list`. */
+export function addAppCommands(program: Command, withServices: WithServices): void {
+  const app = program.command('app').description('the applications whose accounts Pluto keeps');
+  app
+    .command('create')
+    .description('make an application')
+    .argument('<name>', 'what its clients send as app_id, such as org.example.app', readName)
+    .action((name: string) =>
+      withServices(async (services) => {
+        const application = await services.get(ApplicationsService).create(name);
+        print(`application ${application.id} made: ${application.name}`);
+      }),
+    );
+  app
+    .command('list')
+    .description('show the applications')
+    .action(() => withServices(async (services) => list(services.get(ApplicationsService))));
+}
+
+async function list(applications: ApplicationsService): Promise<void> {
+  const rows = await applications.list();
+  printTable(
+    ['ID', 'NAME', 'DEFAULT ROLE', 'MADE'],
+    rows.map(({ id, name, defaultRoleId, createdAt }) => [
+      String(id),
+      name,
+      defaultRoleId === null ? '-' : String(defaultRoleId),
+      formatTime(createdAt),
+    ]),
+    'There is no application yet: start the server once.',
+  );
+}
+
+function readName(text: string): string {
+  if (!isLine(text, 100)) throw new InvalidArgumentError('It takes 1 to 100 characters.');
+  return text;
+}

@@ -1,0 +1,133 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { InvalidArgumentError, type Command } from 'commander';
+import { isLine, isScopeName } from '../common/fields.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { RolesService } from '../rbac/roles.service.js';
+import { ScopesService } from '../rbac/scopes.service.js';
+import { AccountsService } from '../users/accounts.service.js';
+import { UserRoleAssignmentService } from '../users/user-role-assignment.service.js';
+import { print, printTable } from './output.js';
+import type { WithServices } from './with-services.js';
+
+/** `pluto role …` and `pluto scope create`; applications, roles and scopes are named by name. */
+export function addRoleCommands(program: Command, withServices: WithServices): void {
+  const scope = program.command('scope').description('what may be allowed in an application');
+  scope
+    .command('create')
+    .description('make a scope')
+    .argument('<app>')
+    .argument('<scope>', 'name without blanks and commas', readScopeName)
+    .action((app: string, name: string) => withServices((services) => createScope(services, app, name)));
+
+  const role = program.command('role').description('the sets of scopes that accounts are given');
+  role
+    .command('create')
+    .description('make a role')
+    .argument('<app>')
+    .argument('<role>', 'name', readRoleName)
+    .action((app: string, name: string) => withServices((services) => createRole(services, app, name)));
+  role
+    .command('list')
+    .description('show the roles of an application and their scopes; * marks the defaults')
+    .argument('<app>')
+    .action((app: string) => withServices((services) => listRoles(services, app)));
+  role
+    .command('scopes')
+    .description('replace the scopes of a role')
+    .argument('<app>')
+    .argument('<role>')
+    .argument('[scopes...]', 'names; none takes all away')
+    .option('--default <scope>', 'the one granted when nothing is asked for')
+    .action((app: string, name: string, scopes: string[], options: { default?: string }) =>
+      withServices((services) => setScopes(services, app, name, scopes, options.default)),
+    );
+  role
+    .command('default')
+    .description('set the role of accounts that were given none')
+    .argument('<app>')
+    .argument('<role>')
+    .action((app: string, name: string) => withServices((services) => setDefaultRole(services, app, name)));
+  role
+    .command('assign')
+    .description('give an account a role')
+    .argument('<app>')
+    .argument('<role>')
+    .argument('<account>', 'mail address or handle')
+    .action((app: string, name: string, account: string) =>
+      withServices((services) => assign(services, app, name, account)),
+    );
+}
+
+async function createScope(services: INestApplicationContext, app: string, name: string): Promise<void> {
+  const { id } = await services.get(ApplicationsService).getByName(app);
+  const scope = await services.get(ScopesService).create(id, name);
+  print(`scope ${scope.id} made: ${scope.name}`);
+}
+
+async function createRole(services: INestApplicationContext, app: string, name: string): Promise<void> {
+  const { id } = await services.get(ApplicationsService).getByName(app);
+  const role = await services.get(RolesService).create(id, name);
+  print(`role ${role.id} made: ${role.name}`);
+}
+
+async function listRoles(services: INestApplicationContext, app: string): Promise<void> {
+  const { id } = await services.get(ApplicationsService).getByName(app);
+  const { application, roles } = await services.get(RolesService).list(id);
+  printTable(
+    ['ID', 'ROLE', 'SCOPES'],
+    roles.map(({ role, scopes }) => [
+      String(role.id),
+      role.name + (role.id === application.defaultRoleId ? ' *' : ''),
+      scopes.map((scope) => scope.name + (scope.id === role.defaultScopeId ? ' *' : '')).join(', '),
+    ]),
+    'The application has no role.',
+  );
+}
+
+async function setScopes(
+  services: INestApplicationContext,
+  app: string,
+  name: string,
+  scopeNames: string[],
+  defaultScope: string | undefined,
+): Promise<void> {
+  const { id } = await services.get(ApplicationsService).getByName(app);
+  const [roles, scopes] = [services.get(RolesService), services.get(ScopesService)];
+  const role = await roles.getByName(id, name);
+  const defaultIds = defaultScope === undefined ? [] : await scopes.idsByName(id, [defaultScope]);
+  await roles.replaceScopes(role.id, await scopes.idsByName(id, scopeNames));
+  for (const defaultId of defaultIds) await roles.setDefaultScope(role.id, defaultId);
+  await listRoles(services, app);
+}
+
+async function setDefaultRole(services: INestApplicationContext, app: string, name: string): Promise<void> {
+  const { id } = await services.get(ApplicationsService).getByName(app);
+  const role = await services.get(RolesService).getByName(id, name);
+  await services.get(ApplicationsService).setDefaultRole(id, role.id);
+  await listRoles(services, app);
+}
+
+async function assign(
+  services: INestApplicationContext,
+  app: string,
+  name: string,
+  account: string,
+): Promise<void> {
+  const { id } = await services.get(ApplicationsService).getByName(app);
+  const role = await services.get(RolesService).getByName(id, name);
+  const found = await services.get(AccountsService).findByAccount(id, account);
+  if (!found) throw new Error(`${app} has no account ${account}`);
+  await services.get(UserRoleAssignmentService).assign(found.user.id, id, role.id);
+  print(`${account} has the role ${role.name} now`);
+}
+
+function readRoleName(text: string): string {
+  if (!isLine(text, 60)) throw new InvalidArgumentError('It takes 1 to 60 characters.');
+  return text;
+}
+
+function readScopeName(text: string): string {
+  if (!isScopeName(text))
+    throw new InvalidArgumentError('It takes 1 to 60 characters without blanks and commas.');
+  return text;
+}

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { bestMatch, preferredLanguages } from '../common/languages.js';
+import { Transactions } from '../database/transactions.js';
+import { ApplicationName } from './application-name.entity.js';
+import { Application } from './application.entity.js';
+import { ApplicationsService } from './applications.service.js';
+
+export type LocalizedName = Pick<ApplicationName, 'tag' | 'name'>;
+
+/** Keeps what applications are called in the languages of their users. */
+@Injectable()
+export class ApplicationNamesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+  ) {}
+
+  /** @throws PlutoError applicationNotExist */
+  async get(applicationId: number): Promise<{ application: Application; names: LocalizedName[] }> {
+    return {
+      application: await this.applications.getById(applicationId),
+      names: await this.namesOf(applicationId, this.dataSource.manager),
+    };
+  }
+
+  /**
+   * Replaces all names of the application.
+   * @param names with canonical tags, each once
+   * @throws PlutoError applicationNotExist
+   */
+  async replace(applicationId: number, names: LocalizedName[]): Promise<void> {
+    await this.transactions.run(async (manager) => {
+      await manager.increment(Application, { id: applicationId }, 'revision', 1);
+      await this.applications.getById(applicationId, manager);
+      await manager.delete(ApplicationName, { applicationId });
+      if (names.length > 0)
+        await manager.insert(
+          ApplicationName,
+          names.map((name) => ({ ...name, applicationId })),
+        );
+    });
+  }
+
+  /** What to call the application in front of a reader: in a language they read, else in English, else its name. */
+  async displayName(
+    { id, name }: Pick<Application, 'id' | 'name'>,
+    acceptLanguage: string | undefined,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<string> {
+    const names = await this.namesOf(id, manager);
+    const tags = names.map(({ tag }) => tag);
+    const tag = bestMatch(preferredLanguages(acceptLanguage), tags) ?? bestMatch(['en'], tags);
+    return names.find((candidate) => candidate.tag === tag)?.name ?? name;
+  }
+
+  private namesOf(applicationId: number, manager: EntityManager): Promise<LocalizedName[]> {
+    return manager.find(ApplicationName, { where: { applicationId }, order: { tag: 'ASC' } });
+  }
+}

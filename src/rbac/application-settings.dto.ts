@@ -1,0 +1,151 @@
+import { createPrivateKey } from 'node:crypto';
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsOptional, ValidateBy } from 'class-validator';
+import { Field, ListField, nullAsAbsent } from '../common/fields.js';
+
+const URLS_MAX = 100;
+const URL_MAX_LENGTH = 2048;
+const IDENTIFIER_MAX = 255;
+const PROVIDER_ID_MAX = 64;
+const SECRET_MAX = 255;
+const PEM_MAX = 8192;
+
+/** Printable ASCII: what providers make their ids and secrets of. */
+function isIdentifier(value: unknown, max: number): boolean {
+  return typeof value === 'string' && value.length <= max && /^[\x21-\x7e]*$/.test(value);
+}
+
+/** http(s), or a private-use scheme of a mobile app, which has a dot in it (RFC 8252 section 7.1). */
+export function isRedirectUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > URL_MAX_LENGTH || !/^[\x21-\x7e]+$/.test(value))
+    return false;
+  if (!URL.canParse(value) || value.includes('#')) return false;
+  const { protocol, username, password } = new URL(value);
+  const isAllowed = protocol === 'https:' || protocol === 'http:' || protocol.includes('.');
+  return isAllowed && username === '' && password === '';
+}
+
+function isAppleKey(value: unknown): boolean {
+  if (value === '') return true;
+  if (typeof value !== 'string' || value.length > PEM_MAX) return false;
+  try {
+    return createPrivateKey({ key: value, format: 'pem', type: 'pkcs8' }).asymmetricKeyType === 'ec';
+  } catch {
+    return false;
+  }
+}
+
+function Optional(
+  description: string,
+  takes: string,
+  validate: (value: unknown) => boolean,
+): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({ type: String, description: `${description}; left out: unchanged, empty: cleared` }),
+    IsOptional(),
+    nullAsAbsent,
+    ValidateBy({
+      name: 'setting',
+      validator: { validate, defaultMessage: () => `$property takes ${takes}` },
+    }),
+  );
+}
+
+const ProviderId = (description: string, max = PROVIDER_ID_MAX) =>
+  Optional(description, `up to ${max} printable ASCII characters`, (value) => isIdentifier(value, max));
+
+const ProviderSecret = (description: string) =>
+  Optional(`${description} (write-only)`, `up to ${SECRET_MAX} printable ASCII characters`, (value) =>
+    isIdentifier(value, SECRET_MAX),
+  );
+
+export class ChangeApplicationSettingsDto {
+  @Field('id', { description: 'Application ID' })
+  app_id: number;
+
+  @ListField({
+    description: 'URLs that sign-ins may return to; left out: unchanged, empty: none',
+    max: URLS_MAX,
+    takes: `an http(s) URL, or one of an app's own scheme, of at most ${URL_MAX_LENGTH} characters without a fragment`,
+    accepts: isRedirectUrl,
+    items: { type: String, format: 'uri' },
+    optional: true,
+    example: ['https://example.com/signed-in'],
+  })
+  redirect_urls?: string[];
+
+  @ListField({
+    description: 'Audiences of accepted Google ID tokens; left out: unchanged, empty: those of the server',
+    max: URLS_MAX,
+    takes: `a client id of 1 to ${IDENTIFIER_MAX} printable ASCII characters`,
+    accepts: (value) => value !== '' && isIdentifier(value, IDENTIFIER_MAX),
+    items: { type: String },
+    optional: true,
+    example: ['1234.apps.googleusercontent.com'],
+  })
+  google_client_ids?: string[];
+
+  @ProviderId('Apple team id')
+  apple_team_id?: string;
+
+  @ProviderId('Apple key id')
+  apple_key_id?: string;
+
+  @ProviderId('Apple client id (bundle or service id)', IDENTIFIER_MAX)
+  apple_client_id?: string;
+
+  @Optional(
+    'Apple private key: the .p8 file (write-only)',
+    'an elliptic-curve private key as PKCS#8 PEM',
+    isAppleKey,
+  )
+  apple_private_key?: string;
+
+  @ProviderId('WeChat id of the mobile app')
+  wechat_app_id?: string;
+
+  @ProviderSecret('WeChat secret of the mobile app')
+  wechat_app_secret?: string;
+
+  @ProviderId('WeChat id of the website app')
+  wechat_web_app_id?: string;
+
+  @ProviderSecret('WeChat secret of the website app')
+  wechat_web_app_secret?: string;
+}
+
+export class ApplicationSettingsDto {
+  @ApiProperty({ type: 'integer', example: 1 })
+  app_id: number;
+
+  @ApiProperty({ type: [String], example: ['https://example.com/signed-in'] })
+  redirect_urls: string[];
+
+  @ApiProperty({ type: [String], example: ['1234.apps.googleusercontent.com'] })
+  google_client_ids: string[];
+
+  @ApiProperty({ type: String, example: '' })
+  apple_team_id: string;
+
+  @ApiProperty({ type: String, example: '' })
+  apple_key_id: string;
+
+  @ApiProperty({ type: String, example: '' })
+  apple_client_id: string;
+
+  @ApiProperty({ type: Boolean, description: 'Whether a private key is stored; it is never shown' })
+  apple_private_key_set: boolean;
+
+  @ApiProperty({ type: String, example: '' })
+  wechat_app_id: string;
+
+  @ApiProperty({ type: Boolean, description: 'Whether a secret is stored; it is never shown' })
+  wechat_app_secret_set: boolean;
+
+  @ApiProperty({ type: String, example: '' })
+  wechat_web_app_id: string;
+
+  @ApiProperty({ type: Boolean, description: 'Whether a secret is stored; it is never shown' })
+  wechat_web_app_secret_set: boolean;
+}

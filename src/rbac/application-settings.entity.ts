@@ -1,0 +1,47 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { BelongsTo } from '../database/belongs-to.js';
+
+/** Where an application's sign-ins may return to, and its own accounts at the providers; `''` for what is not set. */
+@Entity('application_settings')
+export class ApplicationSettings {
+  @PrimaryColumn({ name: 'application_id', type: 'integer' })
+  applicationId: number;
+
+  @BelongsTo({
+    entity: 'Application',
+    column: 'application_id',
+    constraint: 'fk_application_settings_application',
+  })
+  application?: object;
+
+  @Column({ name: 'redirect_urls', type: 'simple-json' })
+  redirectUrls: string[];
+
+  @Column({ name: 'google_client_ids', type: 'simple-json' })
+  googleClientIds: string[];
+
+  @Column({ name: 'apple_team_id', type: 'varchar', length: 64, default: '' })
+  appleTeamId: string;
+
+  @Column({ name: 'apple_key_id', type: 'varchar', length: 64, default: '' })
+  appleKeyId: string;
+
+  @Column({ name: 'apple_client_id', type: 'varchar', length: 255, default: '' })
+  appleClientId: string;
+
+  /** The secrets are encrypted under `SECRET_KEY`. */
+  @Column({ name: 'sealed_apple_private_key', type: 'text' })
+  sealedApplePrivateKey: string;
+
+  @Column({ name: 'wechat_app_id', type: 'varchar', length: 64, default: '' })
+  wechatAppId: string;
+
+  @Column({ name: 'sealed_wechat_app_secret', type: 'text' })
+  sealedWechatAppSecret: string;
+
+  @Column({ name: 'wechat_web_app_id', type: 'varchar', length: 64, default: '' })
+  wechatWebAppId: string;
+
+  @Column({ name: 'sealed_wechat_web_app_secret', type: 'text' })
+  sealedWechatWebAppSecret: string;
+}

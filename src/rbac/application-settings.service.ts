@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { seal } from '../common/crypto.js';
+import { badRequest } from '../common/validation.pipe.js';
+import { SecretKey } from '../config/secret-key.js';
+import { Transactions } from '../database/transactions.js';
+import { ApplicationSettings } from './application-settings.entity.js';
+import { Application } from './application.entity.js';
+import { ApplicationsService } from './applications.service.js';
+
+const secretColumns = {
+  applePrivateKey: 'sealedApplePrivateKey',
+  wechatAppSecret: 'sealedWechatAppSecret',
+  wechatWebAppSecret: 'sealedWechatWebAppSecret',
+} as const satisfies Record<string, keyof ApplicationSettings>;
+
+type SecretName = keyof typeof secretColumns;
+type PlainName = Exclude<
+  keyof ApplicationSettings,
+  'applicationId' | 'application' | (typeof secretColumns)[SecretName]
+>;
+
+/** What is given is set, `''` or `[]` clears, what is left out stays. */
+export type SettingsChange = Partial<Pick<ApplicationSettings, PlainName> & Record<SecretName, string>>;
+
+/** Keeps where an application's sign-ins may return to, and its accounts at the providers. */
+@Injectable()
+export class ApplicationSettingsService {
+  private readonly sealingKey: Buffer;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+    secretKey: SecretKey,
+  ) {
+    this.sealingKey = secretKey.derive('application-settings');
+  }
+
+  /** @throws PlutoError applicationNotExist */
+  async get(applicationId: number): Promise<ApplicationSettings> {
+    await this.applications.getById(applicationId);
+    return this.read(this.dataSource.manager, applicationId);
+  }
+
+  /** @throws PlutoError applicationNotExist | badRequest, when a provider would be set in part */
+  async change(applicationId: number, change: SettingsChange): Promise<ApplicationSettings> {
+    return this.transactions.run(async (manager) => {
+      await manager.increment(Application, { id: applicationId }, 'revision', 1);
+      await this.applications.getById(applicationId, manager);
+      const settings = {
+        ...(await this.read(manager, applicationId)),
+        ...this.columnsOf(applicationId, change),
+      };
+      refusePartialProviders(settings);
+      return manager.save(ApplicationSettings, settings);
+    });
+  }
+
+  private async read(manager: EntityManager, applicationId: number): Promise<ApplicationSettings> {
+    return (await manager.findOneBy(ApplicationSettings, { applicationId })) ?? unset(applicationId);
+  }
+
+  private columnsOf(applicationId: number, change: SettingsChange): Partial<ApplicationSettings> {
+    const given = Object.entries(change).filter(([, value]) => value !== undefined);
+    return Object.fromEntries(
+      given.map(([name, value]) =>
+        isSecretName(name)
+          ? [secretColumns[name], this.sealed(applicationId, name, String(value))]
+          : [name, value],
+      ),
+    );
+  }
+
+  private sealed(applicationId: number, name: SecretName, value: string): string {
+    return value === '' ? '' : seal(this.sealingKey, `${applicationId}:${name}`, value);
+  }
+}
+
+function isSecretName(name: string): name is SecretName {
+  return name in secretColumns;
+}
+
+function unset(applicationId: number): ApplicationSettings {
+  return {
+    applicationId,
+    redirectUrls: [],
+    googleClientIds: [],
+    appleTeamId: '',
+    appleKeyId: '',
+    appleClientId: '',
+    sealedApplePrivateKey: '',
+    wechatAppId: '',
+    sealedWechatAppSecret: '',
+    wechatWebAppId: '',
+    sealedWechatWebAppSecret: '',
+  };
+}
+
+/** A provider with half of its settings would fail at the first sign-in; better now. */
+function refusePartialProviders(settings: ApplicationSettings): void {
+  const groups: Record<string, string[]> = {
+    'apple_team_id, apple_key_id, apple_client_id and apple_private_key': [
+      settings.appleTeamId,
+      settings.appleKeyId,
+      settings.appleClientId,
+      settings.sealedApplePrivateKey,
+    ],
+    'wechat_app_id and wechat_app_secret': [settings.wechatAppId, settings.sealedWechatAppSecret],
+    'wechat_web_app_id and wechat_web_app_secret': [
+      settings.wechatWebAppId,
+      settings.sealedWechatWebAppSecret,
+    ],
+  };
+  const faults = Object.entries(groups)
+    .filter(([, values]) => values.includes('') && values.some((value) => value !== ''))
+    .map(([names]) => `${names} are set together or not at all`);
+  if (faults.length > 0) throw badRequest(faults);
+}

@@ -1,0 +1,99 @@
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AdminOnly, Public } from '../common/access.js';
+import { canonicalLanguageTag } from '../common/languages.js';
+import { ADMIN_ERRORS, Operation } from '../common/operation.js';
+import { badRequest } from '../common/validation.pipe.js';
+import { ApplicationNamesService, type LocalizedName } from './application-names.service.js';
+import { ApplicationsService } from './applications.service.js';
+import {
+  ApplicationDto,
+  ApplicationNamesDto,
+  ApplicationQuery,
+  CreateApplicationDto,
+  DefaultRoleDto,
+  LocalizedNamesDto,
+  type LocalizedNameDto,
+} from './rbac.dto.js';
+import { presentApplication, presentNames } from './rbac.presenter.js';
+
+@ApiTags('RBAC Management')
+@Controller('v1/rbac/application')
+export class ApplicationsController {
+  constructor(
+    private readonly applications: ApplicationsService,
+    private readonly names: ApplicationNamesService,
+  ) {}
+
+  @AdminOnly()
+  @Post('create')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Create application',
+    description: 'Create a new application',
+    answer: ApplicationDto,
+    errors: [...ADMIN_ERRORS, 'applicationExists'],
+  })
+  async create(@Body() body: CreateApplicationDto): Promise<ApplicationDto> {
+    return presentApplication(await this.applications.create(body.name));
+  }
+
+  @AdminOnly()
+  @Post('update-i18n-name')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Update application i18n name',
+    description: 'Update internationalized names for the application',
+    errors: [...ADMIN_ERRORS, 'applicationNotExist'],
+  })
+  async replaceNames(@Body() body: LocalizedNamesDto): Promise<void> {
+    await this.names.replace(body.app_id, readNames(body.i18n_names));
+  }
+
+  @AdminOnly()
+  @Get('i18n-name')
+  @Operation({
+    summary: 'get application i18n name',
+    description: 'Get internationalized name for the application',
+    answer: ApplicationNamesDto,
+    errors: [...ADMIN_ERRORS, 'applicationNotExist'],
+  })
+  async getNames(@Query() query: ApplicationQuery): Promise<ApplicationNamesDto> {
+    const { application, names } = await this.names.get(query.app_id);
+    return presentNames(application, names);
+  }
+
+  @AdminOnly()
+  @Post('role/default')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Set the default role of the application',
+    description: 'Set the default role for an application',
+    errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleNotExist'],
+  })
+  async setDefaultRole(@Body() body: DefaultRoleDto): Promise<void> {
+    await this.applications.setDefaultRole(body.app_id, body.role_id);
+  }
+
+  @Public()
+  @Get('list')
+  @Operation({
+    summary: 'List all the applications',
+    description: 'Get a list of all applications',
+    answer: [ApplicationDto],
+  })
+  async list(): Promise<ApplicationDto[]> {
+    return (await this.applications.list()).map(presentApplication);
+  }
+}
+
+/** Tags in canonical form, in which each may be given once. */
+function readNames(names: LocalizedNameDto[]): LocalizedName[] {
+  const read = names.map(({ tag, i18n_name: name }) => ({
+    tag: canonicalLanguageTag(tag) ?? tag,
+    name: name.trim(),
+  }));
+  if (new Set(read.map(({ tag }) => tag)).size < read.length)
+    throw badRequest(['i18n_names takes each language once']);
+  return read;
+}

@@ -1,0 +1,190 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { ArrayMaxSize, IsArray, ValidateBy, ValidateNested } from 'class-validator';
+import { Field, isId, ListField, QueryId } from '../common/fields.js';
+import { canonicalLanguageTag } from '../common/languages.js';
+
+const SCOPES_MAX = 1000;
+const NAMES_MAX = 100;
+
+export class CreateRoleDto {
+  @Field('id', { description: 'Application ID' })
+  app_id: number;
+
+  @Field('roleName', { description: 'Role name' })
+  name: string;
+}
+
+export class CreateScopeDto {
+  @Field('id', { description: 'Application ID' })
+  app_id: number;
+
+  @Field('scopeName', { description: 'Scope name' })
+  name: string;
+}
+
+export class RoleScopesDto {
+  @Field('id', { description: 'Role ID' })
+  role_id: number;
+
+  @ListField({
+    description: 'Array of scope IDs',
+    max: SCOPES_MAX,
+    takes: 'a positive 32-bit integer',
+    accepts: isId,
+    items: { type: 'integer' },
+    example: [1, 2],
+  })
+  scopes: number[];
+}
+
+export class DefaultScopeDto {
+  @Field('id', { description: 'Role ID' })
+  role_id: number;
+
+  @Field('id', { description: 'Scope ID' })
+  scope_id: number;
+}
+
+export class CreateApplicationDto {
+  @Field('newAppName', { description: 'Application name' })
+  name: string;
+}
+
+export class LocalizedNameDto {
+  @ApiProperty({ type: String, description: 'Language, BCP 47', maxLength: 64, example: 'ja' })
+  @ValidateBy({
+    name: 'tag',
+    validator: {
+      validate: (tag) => typeof tag === 'string' && canonicalLanguageTag(tag) !== null,
+      defaultMessage: () => '$property takes a BCP 47 language tag of at most 64 characters',
+    },
+  })
+  tag: string;
+
+  @Field('newAppName', {
+    description: 'What the application is called in that language',
+    example: 'サンプル',
+  })
+  i18n_name: string;
+}
+
+export class LocalizedNamesDto {
+  @Field('id', { description: 'Application ID' })
+  app_id: number;
+
+  @ApiProperty({
+    type: [LocalizedNameDto],
+    description: 'Internationalized names; they replace those there were',
+  })
+  @IsArray({ message: '$property takes a list of names' })
+  @ArrayMaxSize(NAMES_MAX, { message: `$property takes at most ${NAMES_MAX} names` })
+  @ValidateNested({ each: true, message: '$property takes objects with tag and i18n_name' })
+  @Type(() => LocalizedNameDto)
+  i18n_names: LocalizedNameDto[];
+}
+
+export class DefaultRoleDto {
+  @Field('id', { description: 'Application ID' })
+  app_id: number;
+
+  @Field('id', { description: 'Role ID' })
+  role_id: number;
+}
+
+export class ApplicationQuery {
+  @QueryId({ description: 'Application ID' })
+  app_id: number;
+}
+
+export class ApplicationDto {
+  @ApiProperty({ type: 'integer', example: 1 })
+  id: number;
+
+  @ApiProperty({ type: String, example: 'pluto' })
+  name: string;
+
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'Id of the default role; null for none',
+    example: 2,
+  })
+  default_role: number | null;
+}
+
+export class RoleDto {
+  @ApiProperty({ type: 'integer', example: 3 })
+  id: number;
+
+  @ApiProperty({ type: 'integer', example: 1 })
+  app_id: number;
+
+  @ApiProperty({ type: String, example: 'editor' })
+  name: string;
+}
+
+export class CreatedScopeDto {
+  @ApiProperty({ type: 'integer', example: 3 })
+  id: number;
+
+  @ApiProperty({ type: 'integer', example: 1 })
+  app_id: number;
+
+  @ApiProperty({ type: String, example: 'articles.write' })
+  name: string;
+}
+
+export class ScopeDto {
+  @ApiProperty({ type: 'integer', example: 1 })
+  id: number;
+
+  @ApiProperty({ type: String, example: 'pluto.user' })
+  name: string;
+}
+
+export class RoleWithScopesDto {
+  @ApiProperty({ type: 'integer', example: 2 })
+  id: number;
+
+  @ApiProperty({ type: String, example: 'user' })
+  name: string;
+
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'Id of the default scope; null for none',
+    example: 2,
+  })
+  default_scope: number | null;
+
+  @ApiProperty({ type: [ScopeDto] })
+  scopes: ScopeDto[];
+}
+
+export class RoleListDto {
+  @ApiProperty({ type: ApplicationDto })
+  application: ApplicationDto;
+
+  @ApiProperty({ type: [RoleWithScopesDto] })
+  roles: RoleWithScopesDto[];
+}
+
+export class ScopeListDto {
+  @ApiProperty({ type: ApplicationDto })
+  application: ApplicationDto;
+
+  @ApiProperty({ type: [ScopeDto] })
+  scopes: ScopeDto[];
+}
+
+export class ApplicationNamesDto {
+  @ApiProperty({ type: 'integer', example: 1 })
+  app_id: number;
+
+  @ApiProperty({ type: String, example: 'pluto' })
+  app_name: string;
+
+  @ApiProperty({ type: [LocalizedNameDto] })
+  i18n_names: LocalizedNameDto[];
+}

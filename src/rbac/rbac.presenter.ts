@@ -1,0 +1,42 @@
+import type { LocalizedName } from './application-names.service.js';
+import type { Application } from './application.entity.js';
+import type {
+  ApplicationDto,
+  ApplicationNamesDto,
+  RoleDto,
+  RoleWithScopesDto,
+  ScopeDto,
+} from './rbac.dto.js';
+import type { Role } from './role.entity.js';
+import type { RoleWithScopes } from './roles.service.js';
+import type { Scope } from './scope.entity.js';
+
+export function presentApplication({ id, name, defaultRoleId }: Application): ApplicationDto {
+  return { id, name, default_role: defaultRoleId };
+}
+
+/** A role or scope that was just made. */
+export function presentCreated({ id, applicationId, name }: Role | Scope): RoleDto {
+  return { id, app_id: applicationId, name };
+}
+
+export function presentScope({ id, name }: Pick<Scope, 'id' | 'name'>): ScopeDto {
+  return { id, name };
+}
+
+export function presentRole({ role, scopes }: RoleWithScopes): RoleWithScopesDto {
+  return {
+    id: role.id,
+    name: role.name,
+    default_scope: role.defaultScopeId,
+    scopes: scopes.map(presentScope),
+  };
+}
+
+export function presentNames(application: Application, names: LocalizedName[]): ApplicationNamesDto {
+  return {
+    app_id: application.id,
+    app_name: application.name,
+    i18n_names: names.map(({ tag, name }) => ({ tag, i18n_name: name })),
+  };
+}

@@ -1,0 +1,86 @@
+import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { AdminOnly, Public } from '../common/access.js';
+import { ADMIN_ERRORS, Operation } from '../common/operation.js';
+import {
+  ApplicationQuery,
+  CreateRoleDto,
+  DefaultScopeDto,
+  RoleDto,
+  RoleListDto,
+  RoleScopesDto,
+} from './rbac.dto.js';
+import { presentApplication, presentCreated, presentRole } from './rbac.presenter.js';
+import { RolesService } from './roles.service.js';
+
+@ApiTags('RBAC Management')
+@Controller('v1/rbac/role')
+export class RolesController {
+  constructor(private readonly roles: RolesService) {}
+
+  @AdminOnly()
+  @Post('create')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Create role',
+    description: 'Create a new role in the application',
+    answer: RoleDto,
+    errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleExists'],
+  })
+  async create(@Body() body: CreateRoleDto): Promise<RoleDto> {
+    return presentCreated(await this.roles.create(body.app_id, body.name));
+  }
+
+  @AdminOnly()
+  @Put('scope')
+  @Operation({
+    summary: 'Update scopes of the role',
+    description: 'Update the scopes assigned to a role',
+    errors: [...ADMIN_ERRORS, 'roleNotExist', 'scopeNotExist', 'forbidden'],
+  })
+  async replaceScopes(@Body() body: RoleScopesDto): Promise<void> {
+    await this.roles.replaceScopes(body.role_id, body.scopes);
+  }
+
+  /** The method that the admin app uses. */
+  @AdminOnly()
+  @Post('scope')
+  @HttpCode(200)
+  @ApiExcludeEndpoint()
+  async replaceScopesByPost(@Body() body: RoleScopesDto): Promise<void> {
+    await this.replaceScopes(body);
+  }
+
+  @AdminOnly()
+  @Put('scope/default')
+  @Operation({
+    summary: 'Set the default scope of the role',
+    description: 'Set the default scope for a role',
+    errors: [...ADMIN_ERRORS, 'roleNotExist', 'scopeNotExist'],
+  })
+  async setDefaultScope(@Body() body: DefaultScopeDto): Promise<void> {
+    await this.roles.setDefaultScope(body.role_id, body.scope_id);
+  }
+
+  /** The method that the admin app uses. */
+  @AdminOnly()
+  @Post('scope/default')
+  @HttpCode(200)
+  @ApiExcludeEndpoint()
+  async setDefaultScopeByPost(@Body() body: DefaultScopeDto): Promise<void> {
+    await this.setDefaultScope(body);
+  }
+
+  @Public()
+  @Get('list')
+  @Operation({
+    summary: 'List all the roles in the application',
+    description: 'Get a list of all roles in a specific application',
+    answer: RoleListDto,
+    errors: ['applicationNotExist'],
+  })
+  async list(@Query() query: ApplicationQuery): Promise<RoleListDto> {
+    const { application, roles } = await this.roles.list(query.app_id);
+    return { application: presentApplication(application), roles: roles.map(presentRole) };
+  }
+}

@@ -1,0 +1,141 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, In, type EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
+import { groupBy } from '../common/group-by.js';
+import { comparisonKey } from '../common/text-keys.js';
+import { nowSeconds } from '../common/time.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
+import { Transactions } from '../database/transactions.js';
+import { AdministratorsService } from './administrators.service.js';
+import { Application } from './application.entity.js';
+import { ApplicationsService } from './applications.service.js';
+import { PLUTO } from './names.js';
+import { RoleScope } from './role-scope.entity.js';
+import { Role } from './role.entity.js';
+import { Scope } from './scope.entity.js';
+
+/** A role with its scopes. */
+export interface RoleWithScopes {
+  role: Role;
+  scopes: Scope[];
+}
+
+const INSERT_BATCH = 200;
+
+/** Keeps the roles of applications and which scopes they have. */
+@Injectable()
+export class RolesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+    private readonly administrators: AdministratorsService,
+  ) {}
+
+  /** @throws PlutoError applicationNotExist | roleExists, also when the name differs in case only */
+  async create(applicationId: number, name: string): Promise<Role> {
+    await this.applications.getById(applicationId);
+    const trimmed = name.trim();
+    const role = {
+      applicationId,
+      name: trimmed,
+      nameKey: comparisonKey(trimmed),
+      defaultScopeId: null,
+      createdAt: nowSeconds(),
+    };
+    try {
+      return await this.transactions.run((manager) => manager.save(Role, role));
+    } catch (error) {
+      if (isUniqueViolation(error, 'uq_roles_name')) throw new PlutoError('roleExists', { cause: error });
+      throw error;
+    }
+  }
+
+  /**
+   * The application with its roles and their scopes, each by id; three queries however many there are.
+   * @throws PlutoError applicationNotExist
+   */
+  async list(applicationId: number): Promise<{ application: Application; roles: RoleWithScopes[] }> {
+    const { manager } = this.dataSource;
+    const application = await this.applications.getById(applicationId);
+    const roles = await manager.find(Role, { where: { applicationId }, order: { id: 'ASC' } });
+    const attached = await manager
+      .createQueryBuilder(Scope, 'scope')
+      .innerJoin(RoleScope, 'attached', 'attached.scopeId = scope.id')
+      .innerJoin(Role, 'role', 'role.id = attached.roleId')
+      .select(['scope.id AS id', 'scope.name AS name', 'attached.roleId AS roleId'])
+      .where('role.applicationId = :applicationId', { applicationId })
+      .orderBy('scope.id')
+      .getRawMany<Scope & { roleId: number }>();
+    const scopesOf = groupBy(attached, ({ roleId }) => roleId);
+    return { application, roles: roles.map((role) => ({ role, scopes: scopesOf.get(role.id) ?? [] })) };
+  }
+
+  /** @throws PlutoError roleNotExist */
+  async getByName(applicationId: number, name: string): Promise<Role> {
+    const role = await this.dataSource.manager.findOneBy(Role, {
+      applicationId,
+      nameKey: comparisonKey(name.trim()),
+    });
+    if (!role) throw new PlutoError('roleNotExist');
+    return role;
+  }
+
+  /**
+   * Replaces the role's scopes, all or nothing. A default scope that is no longer among them is cleared.
+   * @throws PlutoError roleNotExist | scopeNotExist, also for scopes of another application | forbidden, when it would
+   *   leave no administrator
+   */
+  async replaceScopes(roleId: number, scopeIds: number[]): Promise<void> {
+    await this.change(roleId, async (manager, role) => {
+      const wanted = [...new Set(scopeIds)];
+      const known = await manager.countBy(Scope, { id: In(wanted), applicationId: role.applicationId });
+      if (known !== wanted.length) throw new PlutoError('scopeNotExist');
+      await manager.delete(RoleScope, { roleId });
+      for (let start = 0; start < wanted.length; start += INSERT_BATCH) {
+        const batch = wanted.slice(start, start + INSERT_BATCH);
+        await manager.insert(
+          RoleScope,
+          batch.map((scopeId) => ({ roleId, scopeId })),
+        );
+      }
+      if (role.defaultScopeId !== null && !wanted.includes(role.defaultScopeId)) {
+        await manager.update(Role, { id: roleId }, { defaultScopeId: null });
+      }
+    });
+  }
+
+  /**
+   * Sets what is granted when nothing is asked for.
+   * @throws PlutoError roleNotExist | scopeNotExist, when the role does not have the scope
+   */
+  async setDefaultScope(roleId: number, scopeId: number): Promise<void> {
+    await this.change(roleId, async (manager) => {
+      if (!(await manager.existsBy(RoleScope, { roleId, scopeId }))) {
+        throw new PlutoError('scopeNotExist', { message: 'Scope not exist: the role does not have it' });
+      }
+      await manager.update(Role, { id: roleId }, { defaultScopeId: scopeId });
+    });
+  }
+
+  /** Changes of one role go one at a time; those that may take an administration away keep one. */
+  private async change(
+    roleId: number,
+    work: (manager: EntityManager, role: Role) => Promise<void>,
+  ): Promise<void> {
+    const pluto = await this.applications.getByName(PLUTO.application);
+    try {
+      await this.transactions.run(async (manager) => {
+        await manager.increment(Role, { id: roleId }, 'revision', 1);
+        const role = await manager.findOneBy(Role, { id: roleId });
+        if (!role) throw new PlutoError('roleNotExist');
+        if (role.applicationId === pluto.id)
+          await this.administrators.keepOne(manager, () => work(manager, role));
+        else await work(manager, role);
+      });
+    } catch (error) {
+      if (isForeignKeyViolation(error)) throw new PlutoError('scopeNotExist', { cause: error });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
+import { RetryTransaction } from '../database/transactions.js';
+import { AdministratorsService } from './administrators.service.js';
+import type { Application } from './application.entity.js';
+import { PLUTO } from './names.js';
+import { Role } from './role.entity.js';
+import { UserRole } from './user-role.entity.js';
+
+/** Gives accounts their roles. Whether account and application belong together is for the caller to know. */
+@Injectable()
+export class UserRolesService {
+  constructor(private readonly administrators: AdministratorsService) {}
+
+  /**
+   * Gives the account a role in its application, in place of the one that it was given before.
+   * @throws PlutoError roleNotExist, also for a role of another application | userNotExist | forbidden, when it would
+   *   leave no administrator
+   */
+  async assign(
+    manager: EntityManager,
+    userId: number,
+    application: Application,
+    roleId: number,
+  ): Promise<void> {
+    const place = { userId, applicationId: application.id };
+    if (!(await manager.existsBy(Role, { id: roleId, applicationId: application.id }))) {
+      throw new PlutoError('roleNotExist');
+    }
+    const put = () => this.put(manager, place, roleId);
+    if (application.nameKey === PLUTO.application) await this.administrators.keepOne(manager, put);
+    else await put();
+  }
+
+  private async put(
+    manager: EntityManager,
+    place: Pick<UserRole, 'userId' | 'applicationId'>,
+    roleId: number,
+  ): Promise<void> {
+    const { affected } = await manager.update(UserRole, place, { roleId });
+    if (affected === 1) return;
+    try {
+      await manager.insert(UserRole, { ...place, roleId });
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new RetryTransaction();
+      if (isForeignKeyViolation(error)) throw new PlutoError('userNotExist', { cause: error });
+      throw error;
+    }
+  }
+}
