@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Put, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { AdminOnly } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
 import { ApplicationSettingsDto, ChangeApplicationSettingsDto } from './application-settings.dto.js';
@@ -26,6 +26,16 @@ export class ApplicationSettingsController {
   }
 
   @Put()
+  @ApiBody({
+    type: ChangeApplicationSettingsDto,
+    description: 'The accounts at Apple and WeChat are set whole: ids together with their secrets.',
+    examples: {
+      redirectUrls: {
+        summary: 'Where sign-ins may return to',
+        value: { app_id: 1, redirect_urls: ['https://example.com/signed-in'] },
+      },
+    },
+  })
   @Operation({
     summary: 'Change the settings of the application',
     description: 'Set what is given: a field left out stays as it is, an empty one is cleared',

@@ -10,6 +10,11 @@ const IDENTIFIER_MAX = 255;
 const PROVIDER_ID_MAX = 64;
 const SECRET_MAX = 255;
 const PEM_MAX = 8192;
+const APPLE_TEAM_ID = 'A1B2C3D4E5';
+const APPLE_KEY_ID = 'F6G7H8J9K0';
+const APPLE_CLIENT_ID = 'org.example.app';
+const WECHAT_APP_ID = 'wx0123456789abcdef';
+const WECHAT_WEB_APP_ID = 'wxfedcba9876543210';
 
 /** Printable ASCII: what providers make their ids and secrets of. */
 function isIdentifier(value: unknown, max: number): boolean {
@@ -36,13 +41,19 @@ function isAppleKey(value: unknown): boolean {
   }
 }
 
+/** Secrets show an empty value: one that looks real would be taken for real. */
 function Optional(
   description: string,
   takes: string,
   validate: (value: unknown) => boolean,
+  example = '',
 ): PropertyDecorator {
   return applyDecorators(
-    ApiPropertyOptional({ type: String, description: `${description}; left out: unchanged, empty: cleared` }),
+    ApiPropertyOptional({
+      type: String,
+      description: `${description}; left out: unchanged, empty: cleared`,
+      example,
+    }),
     IsOptional(),
     nullAsAbsent,
     ValidateBy({
@@ -52,8 +63,13 @@ function Optional(
   );
 }
 
-const ProviderId = (description: string, max = PROVIDER_ID_MAX) =>
-  Optional(description, `up to ${max} printable ASCII characters`, (value) => isIdentifier(value, max));
+const ProviderId = (description: string, example: string, max = PROVIDER_ID_MAX) =>
+  Optional(
+    description,
+    `up to ${max} printable ASCII characters`,
+    (value) => isIdentifier(value, max),
+    example,
+  );
 
 const ProviderSecret = (description: string) =>
   Optional(`${description} (write-only)`, `up to ${SECRET_MAX} printable ASCII characters`, (value) =>
@@ -86,13 +102,13 @@ export class ChangeApplicationSettingsDto {
   })
   google_client_ids?: string[];
 
-  @ProviderId('Apple team id')
+  @ProviderId('Apple team id', APPLE_TEAM_ID)
   apple_team_id?: string;
 
-  @ProviderId('Apple key id')
+  @ProviderId('Apple key id', APPLE_KEY_ID)
   apple_key_id?: string;
 
-  @ProviderId('Apple client id (bundle or service id)', IDENTIFIER_MAX)
+  @ProviderId('Apple client id (bundle or service id)', APPLE_CLIENT_ID, IDENTIFIER_MAX)
   apple_client_id?: string;
 
   @Optional(
@@ -102,13 +118,13 @@ export class ChangeApplicationSettingsDto {
   )
   apple_private_key?: string;
 
-  @ProviderId('WeChat id of the mobile app')
+  @ProviderId('WeChat id of the mobile app', WECHAT_APP_ID)
   wechat_app_id?: string;
 
   @ProviderSecret('WeChat secret of the mobile app')
   wechat_app_secret?: string;
 
-  @ProviderId('WeChat id of the website app')
+  @ProviderId('WeChat id of the website app', WECHAT_WEB_APP_ID)
   wechat_web_app_id?: string;
 
   @ProviderSecret('WeChat secret of the website app')
@@ -116,36 +132,60 @@ export class ChangeApplicationSettingsDto {
 }
 
 export class ApplicationSettingsDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   app_id: number;
 
-  @ApiProperty({ type: [String], example: ['https://example.com/signed-in'] })
+  @ApiProperty({
+    type: [String],
+    description: 'URLs that sign-ins may return to',
+    example: ['https://example.com/signed-in'],
+  })
   redirect_urls: string[];
 
-  @ApiProperty({ type: [String], example: ['1234.apps.googleusercontent.com'] })
+  @ApiProperty({
+    type: [String],
+    description: 'Audiences of accepted Google ID tokens; empty: those of the server',
+    example: ['1234.apps.googleusercontent.com'],
+  })
   google_client_ids: string[];
 
-  @ApiProperty({ type: String, example: '' })
+  @ApiProperty({ type: String, description: 'Apple team id', example: APPLE_TEAM_ID })
   apple_team_id: string;
 
-  @ApiProperty({ type: String, example: '' })
+  @ApiProperty({ type: String, description: 'Apple key id', example: APPLE_KEY_ID })
   apple_key_id: string;
 
-  @ApiProperty({ type: String, example: '' })
+  @ApiProperty({
+    type: String,
+    description: 'Apple client id (bundle or service id)',
+    example: APPLE_CLIENT_ID,
+  })
   apple_client_id: string;
 
-  @ApiProperty({ type: Boolean, description: 'Whether a private key is stored; it is never shown' })
+  @ApiProperty({
+    type: Boolean,
+    description: 'Whether a private key is stored; it is never shown',
+    example: true,
+  })
   apple_private_key_set: boolean;
 
-  @ApiProperty({ type: String, example: '' })
+  @ApiProperty({ type: String, description: 'WeChat id of the mobile app', example: WECHAT_APP_ID })
   wechat_app_id: string;
 
-  @ApiProperty({ type: Boolean, description: 'Whether a secret is stored; it is never shown' })
+  @ApiProperty({
+    type: Boolean,
+    description: 'Whether a secret is stored; it is never shown',
+    example: true,
+  })
   wechat_app_secret_set: boolean;
 
-  @ApiProperty({ type: String, example: '' })
+  @ApiProperty({ type: String, description: 'WeChat id of the website app', example: WECHAT_WEB_APP_ID })
   wechat_web_app_id: string;
 
-  @ApiProperty({ type: Boolean, description: 'Whether a secret is stored; it is never shown' })
+  @ApiProperty({
+    type: Boolean,
+    description: 'Whether a secret is stored; it is never shown',
+    example: true,
+  })
   wechat_web_app_secret_set: boolean;
 }

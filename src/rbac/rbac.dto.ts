@@ -98,10 +98,10 @@ export class ApplicationQuery {
 }
 
 export class ApplicationDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'pluto' })
+  @ApiProperty({ type: String, description: 'Application name', example: 'pluto' })
   name: string;
 
   @ApiProperty({
@@ -114,40 +114,40 @@ export class ApplicationDto {
 }
 
 export class RoleDto {
-  @ApiProperty({ type: 'integer', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Role ID', example: 3 })
   id: number;
 
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   app_id: number;
 
-  @ApiProperty({ type: String, example: 'editor' })
+  @ApiProperty({ type: String, description: 'Role name', example: 'editor' })
   name: string;
 }
 
 export class CreatedScopeDto {
-  @ApiProperty({ type: 'integer', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Scope ID', example: 3 })
   id: number;
 
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   app_id: number;
 
-  @ApiProperty({ type: String, example: 'articles.write' })
+  @ApiProperty({ type: String, description: 'Scope name', example: 'articles.write' })
   name: string;
 }
 
 export class ScopeDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Scope ID', example: 2 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'pluto.user' })
+  @ApiProperty({ type: String, description: 'Scope name', example: 'pluto.user' })
   name: string;
 }
 
 export class RoleWithScopesDto {
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({ type: 'integer', description: 'Role ID', example: 2 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'user' })
+  @ApiProperty({ type: String, description: 'Role name', example: 'user' })
   name: string;
 
   @ApiProperty({
@@ -158,33 +158,33 @@ export class RoleWithScopesDto {
   })
   default_scope: number | null;
 
-  @ApiProperty({ type: [ScopeDto] })
+  @ApiProperty({ type: [ScopeDto], description: 'The scopes that the role may be granted' })
   scopes: ScopeDto[];
 }
 
 export class RoleListDto {
-  @ApiProperty({ type: ApplicationDto })
+  @ApiProperty({ type: ApplicationDto, description: 'The application asked for' })
   application: ApplicationDto;
 
-  @ApiProperty({ type: [RoleWithScopesDto] })
+  @ApiProperty({ type: [RoleWithScopesDto], description: 'Its roles' })
   roles: RoleWithScopesDto[];
 }
 
 export class ScopeListDto {
-  @ApiProperty({ type: ApplicationDto })
+  @ApiProperty({ type: ApplicationDto, description: 'The application asked for' })
   application: ApplicationDto;
 
-  @ApiProperty({ type: [ScopeDto] })
+  @ApiProperty({ type: [ScopeDto], description: 'Its scopes' })
   scopes: ScopeDto[];
 }
 
 export class ApplicationNamesDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   app_id: number;
 
-  @ApiProperty({ type: String, example: 'pluto' })
+  @ApiProperty({ type: String, description: 'Application name', example: 'pluto' })
   app_name: string;
 
-  @ApiProperty({ type: [LocalizedNameDto] })
+  @ApiProperty({ type: [LocalizedNameDto], description: 'What it is called in other languages' })
   i18n_names: LocalizedNameDto[];
 }
