@@ -11,16 +11,15 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { errorEnvelope, PlutoError } from './common/errors.js';
 import { ErrorFilter } from './common/http/error.filter.js';
-import { addHooks, requestId } from './common/http/hooks.js';
+import { addHooks, requestId, standInForHooks } from './common/http/hooks.js';
 import { isPagePath } from './common/http/requests.js';
 import { RouteIndex } from './common/http/route-index.js';
-import { toPlutoError } from './common/http/to-pluto-error.js';
 import { NestLog } from './common/logging.js';
 import { createValidationPipe } from './common/validation.pipe.js';
 import { Views, viewsDirectory } from './common/views/views.js';
 import type { Settings } from './config/settings.js';
 import { serveApiDocument } from './openapi-document.js';
-import { avatarsFolder } from './users/avatars.service.js';
+import { avatarsFolder, isAvatarFile } from './users/avatars.service.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** Room for an avatar as base64. */
@@ -31,46 +30,43 @@ const HOUR_MS = 60 * 60 * 1000;
 
 /** Builds the HTTP application, ready to listen. */
 export async function createApp(settings: Settings, log: Logger): Promise<NestFastifyApplication> {
+  const hookOptions = { isHttps: settings.publicUrl.startsWith('https:'), log };
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     genReqId: requestId,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: refuseUnroutable,
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      standInForHooks(request, reply, hookOptions, () => errors.send(error, request, reply)),
     clientErrorHandler: refuseUnreadable,
   });
-  const registered = watchRoutes(adapter.getInstance<FastifyInstance>());
+  // Fastify reads it unasked.
+  adapter.getInstance<FastifyInstance>().removeContentTypeParser('text/plain');
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings), adapter, {
     logger: new NestLog(log),
     abortOnError: false,
     forceCloseConnections: true,
   });
   const routes = app.get(RouteIndex);
-  addHooks(adapter.getInstance<FastifyInstance>(), { isHttps: settings.publicUrl.startsWith('https:'), log });
+  watchRoutes(adapter.getInstance<FastifyInstance>(), routes);
+  const errors = new ErrorFilter(app.get(Views), routes);
+  addHooks(adapter.getInstance<FastifyInstance>(), hookOptions);
   await app.register(fastifyCookie);
   await serveFiles(app, settings);
   app.useGlobalPipes(createValidationPipe());
-  app.useGlobalFilters(new ErrorFilter(app.get(Views), routes));
+  app.useGlobalFilters(errors);
   allowOrigins(app, settings.corsOrigins);
   serveApiDocument(app);
   await app.init();
-  for (const { methods, path } of registered) routes.add(methods, path);
   return app;
 }
 
-interface RegisteredRoute {
-  methods: string[];
-  path: string;
-}
-
 /** Notes every route, and widens the one body limit that is wider. */
-function watchRoutes(fastify: FastifyInstance): RegisteredRoute[] {
-  const routes: RegisteredRoute[] = [];
+function watchRoutes(fastify: FastifyInstance, routes: RouteIndex): void {
   fastify.addHook('onRoute', (route) => {
     if (route.url === '/v1/user/info' && route.method === 'PUT') route.bodyLimit = PROFILE_BODY_LIMIT_BYTES;
-    routes.push({ methods: [route.method].flat(), path: route.url });
+    routes.add([route.method].flat(), route.url);
   });
-  return routes;
 }
 
 async function serveFiles(app: NestFastifyApplication, settings: Settings): Promise<void> {
@@ -81,15 +77,21 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
     index: false,
     maxAge: HOUR_MS,
   });
-  await app.register(fastifyStatic, {
-    root: avatarsFolder(settings),
-    prefix: '/avatars/',
-    index: false,
-    decorateReply: false,
-    dotfiles: 'ignore',
-    // A changed picture has a new name.
-    maxAge: YEAR_MS,
-    immutable: true,
+  await app.register(async (scope: FastifyInstance) => {
+    // Not the plugin's `allowedPath`, which reads the whole folder at every request.
+    scope.addHook('onRequest', (request, _reply, done) => {
+      const { '*': file } = request.params as { '*': string };
+      done(isAvatarFile(file) ? undefined : new PlutoError('pathNotFound'));
+    });
+    await scope.register(fastifyStatic, {
+      root: avatarsFolder(settings),
+      prefix: '/avatars/',
+      index: false,
+      decorateReply: false,
+      // A changed picture has a new name.
+      maxAge: YEAR_MS,
+      immutable: true,
+    });
   });
 }
 
@@ -105,12 +107,6 @@ function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
       maxAge: 600,
     });
   app.enableCors({ delegator: answerFor });
-}
-
-/** Answers what has no route because its address cannot be read. */
-function refuseUnroutable(error: Error, _request: FastifyRequest, reply: FastifyReply): void {
-  const refusal = toPlutoError(error);
-  void reply.status(refusal.status).send(errorEnvelope(refusal));
 }
 
 /** Answers what is not HTTP, or too large a head, before there is a request. */

@@ -53,9 +53,21 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
     })
     .addSecurity('AdminAuth', { ...BEARER, description: 'An access token of `pluto` with `pluto.admin`' });
   for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
-  return SwaggerModule.createDocument(app, builder.build(), {
+  const { openapi, info, tags, paths, ...rest } = SwaggerModule.createDocument(app, builder.build(), {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
+  // The builder makes an empty one.
+  delete info.contact;
+  return { openapi, info, tags, ...rest, paths: inOrderOfTags(paths) };
+}
+
+type PathItem = OpenAPIObject['paths'][string];
+
+/** Sorts the paths as the tags are, whatever the order of the modules; within a tag they stay as they are. */
+function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
+  const place = Object.keys(TAGS);
+  const rank = (item: PathItem) => place.indexOf((item.get ?? item.post ?? item.put)?.tags?.[0] ?? '');
+  return Object.fromEntries(Object.entries(paths).sort(([, one], [, other]) => rank(one) - rank(other)));
 }
 
 /** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */

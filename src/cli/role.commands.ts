@@ -94,8 +94,11 @@ async function setScopes(
   const { id } = await services.get(ApplicationsService).getByName(app);
   const [roles, scopes] = [services.get(RolesService), services.get(ScopesService)];
   const role = await roles.getByName(id, name);
+  const scopeIds = await scopes.idsByName(id, scopeNames);
   const defaultIds = defaultScope === undefined ? [] : await scopes.idsByName(id, [defaultScope]);
-  await roles.replaceScopes(role.id, await scopes.idsByName(id, scopeNames));
+  if (!defaultIds.every((defaultId) => scopeIds.includes(defaultId)))
+    throw new Error(`${defaultScope} is to be the default, but is not among the scopes`);
+  await roles.replaceScopes(role.id, scopeIds);
   for (const defaultId of defaultIds) await roles.setDefaultScope(role.id, defaultId);
   await listRoles(services, app);
 }

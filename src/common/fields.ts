@@ -42,7 +42,7 @@ export function passwordFault(value: string): 'tooShort' | 'tooLong' | null {
 
 /** Text of 1 to `max` characters after trimming, on one line; also after folding to its comparison key. */
 export function isLine(value: unknown, max: number): value is string {
-  if (typeof value !== 'string' || CONTROL_CHARACTERS.test(value)) return false;
+  if (typeof value !== 'string' || CONTROL_CHARACTERS.test(value) || isIllFormed(value)) return false;
   const trimmed = value.trim();
   return trimmed.length > 0 && [...trimmed].length <= max && comparisonKey(trimmed).length <= 3 * max;
 }

@@ -1,9 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OneTimeTokensService } from '../auth/one-time-tokens.service.js';
 import { nowSeconds } from '../common/time.js';
+import { MailFilesService } from '../mail/mail-files.service.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { SigningKeysService } from '../token/signing-keys.service.js';
+import { AccountsService } from '../users/accounts.service.js';
 import { AvatarsService } from '../users/avatars.service.js';
 
 const INTERVAL_MS = 60 * 60 * 1000;
@@ -23,6 +25,8 @@ export class Housekeeping {
     private readonly keys: SigningKeysService,
     private readonly outbox: OutboxService,
     private readonly avatars: AvatarsService,
+    private readonly mailFiles: MailFilesService,
+    private readonly accounts: AccountsService,
   ) {}
 
   start(): void {
@@ -42,6 +46,7 @@ export class Housekeeping {
       () => this.keys.purgeRetired(),
       () => this.outbox.purgeFailedBefore(nowSeconds() - FAILED_MAIL_RETENTION_SECONDS),
       () => this.avatars.sweep(),
+      () => this.removeOrphanedMailFiles(),
     ];
     for (const step of steps) {
       try {
@@ -50,6 +55,11 @@ export class Housekeeping {
         this.logger.error(error);
       }
     }
+  }
+
+  /** Mails of accounts that went while their mail was being written, or of which a crash spared the files. */
+  private async removeOrphanedMailFiles(): Promise<void> {
+    await this.mailFiles.removeOf(await this.accounts.missing(await this.mailFiles.userIds()));
   }
 
   private begin(): void {

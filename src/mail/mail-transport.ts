@@ -1,12 +1,13 @@
-import { mkdir, open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isNativeError } from 'node:util/types';
 import { Injectable, Logger } from '@nestjs/common';
 import { MailerService } from '@nestjs-modules/mailer';
 import type { RenderedMail } from '../common/views/contexts.js';
 import { Settings } from '../config/settings.js';
+import { MailFilesService } from './mail-files.service.js';
 
 export interface Delivery extends RenderedMail {
   id: number;
+  userId: number;
   recipient: string;
   /** The link in the mail, told in the log where there is no mail server. */
   link: string;
@@ -27,6 +28,7 @@ export class MailTransport {
 
   constructor(
     private readonly mailer: MailerService,
+    private readonly files: MailFilesService,
     private readonly settings: Settings,
   ) {}
 
@@ -42,25 +44,17 @@ export class MailTransport {
     if (this.settings.smtpUrl === undefined) await this.keepAsFile(mail, messageOf(sent));
   }
 
-  private async keepAsFile({ id, recipient, link }: Delivery, message: Buffer): Promise<void> {
-    const folder = join(this.settings.dataDir, 'outbox');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, `${String(id).padStart(8, '0')}.eml`);
-    const file = await open(`${path}.part`, 'w', 0o600);
-    try {
-      await file.writeFile(message);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${path}.part`, path);
-    this.logger.log(`no SMTP_URL is set: the mail to ${recipient} is in ${path}, its link is ${link}`);
+  private async keepAsFile(mail: Delivery, message: Buffer): Promise<void> {
+    const path = await this.files.keep(mail, message);
+    this.logger.log(
+      `no SMTP_URL is set: the mail to ${mail.recipient} is in ${path}, its link is ${mail.link}`,
+    );
   }
 }
 
 /** Reads what a failed delivery threw: 5xx answers are final (RFC 5321 section 4.2.1), but for failed sign-ins. */
 export function deliveryFault(thrown: unknown): DeliveryFault {
-  if (!(thrown instanceof Error)) return { isPermanent: false, reason: 'unknown' };
+  if (!isNativeError(thrown)) return { isPermanent: false, reason: 'unknown' };
   const { code, responseCode, response } = thrown as {
     code?: unknown;
     responseCode?: unknown;

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { MailerModule, type MailerOptions } from '@nestjs-modules/mailer';
 import { Settings } from '../config/settings.js';
+import { MailFilesService } from './mail-files.service.js';
 import { MailTransport } from './mail-transport.js';
 import { MailWorker } from './mail.worker.js';
 import { OutboxService } from './outbox.service.js';
@@ -9,8 +10,8 @@ const SMTP_TIMEOUTS_MS = { connectionTimeout: 15_000, greetingTimeout: 15_000, s
 
 @Module({
   imports: [MailerModule.forRootAsync({ imports: [], inject: [Settings], useFactory: mailerOptions })],
-  providers: [MailTransport, MailWorker, OutboxService],
-  exports: [MailWorker, OutboxService],
+  providers: [MailFilesService, MailTransport, MailWorker, OutboxService],
+  exports: [MailFilesService, MailWorker, OutboxService],
 })
 export class MailModule {}
 

@@ -63,6 +63,7 @@ export class MailWorker {
       await this.transport.deliver({
         ...rendered,
         id: mail.id,
+        userId: mail.userId,
         recipient: mail.recipient,
         link: mail.context.link,
       });

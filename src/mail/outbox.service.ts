@@ -108,7 +108,7 @@ export class OutboxService {
   }
 
   /** Gives the mail up; it stays in the table for an operator to see. */
-  async fail({ id, claim }: ClaimedMail, reason: string): Promise<void> {
+  async fail({ id, claim }: Pick<ClaimedMail, 'id' | 'claim'>, reason: string): Promise<void> {
     await this.settle(id, claim, { state: 'failed', lastError: reason });
   }
 
@@ -154,10 +154,18 @@ export class OutboxService {
       { claim, claimedUntil: now + CLAIM_SECONDS, attempts: mail.attempts + 1 },
     );
     if (affected !== 1) return null;
-    const context = JSON.parse(
-      unseal(this.sealingKey, sealContext(mail), mail.sealedContext),
-    ) as ClaimedMail['context'];
-    return { ...mail, claim, context, attempts: mail.attempts + 1 };
+    return { ...mail, claim, context: await this.open(mail, claim), attempts: mail.attempts + 1 };
+  }
+
+  private async open(mail: Mail, claim: string): Promise<ClaimedMail['context']> {
+    try {
+      const context = unseal(this.sealingKey, sealContext(mail), mail.sealedContext);
+      return JSON.parse(context) as ClaimedMail['context'];
+    } catch (error) {
+      // Damaged, or sealed under another SECRET_KEY: no later attempt would do better.
+      await this.fail({ id: mail.id, claim }, 'its content cannot be decrypted');
+      throw error;
+    }
   }
 
   private async settle(id: number, claim: string, change: Partial<Mail>): Promise<void> {

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, ValidateBy, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsObject, ValidateBy, ValidateNested } from 'class-validator';
 import { Field, isId, ListField, QueryId } from '../common/fields.js';
 import { canonicalLanguageTag } from '../common/languages.js';
 
@@ -79,7 +79,9 @@ export class LocalizedNamesDto {
   })
   @IsArray({ message: '$property takes a list of names' })
   @ArrayMaxSize(NAMES_MAX, { message: `$property takes at most ${NAMES_MAX} names` })
-  @ValidateNested({ each: true, message: '$property takes objects with tag and i18n_name' })
+  // ValidateNested lets null pass, and looks into lists for the objects in them.
+  @IsObject({ each: true, message: '$property takes objects with tag and i18n_name' })
+  @ValidateNested({ each: true })
   @Type(() => LocalizedNameDto)
   i18n_names: LocalizedNameDto[];
 }

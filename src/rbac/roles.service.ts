@@ -123,13 +123,13 @@ export class RolesService {
     roleId: number,
     work: (manager: EntityManager, role: Role) => Promise<void>,
   ): Promise<void> {
-    const pluto = await this.applications.getByName(PLUTO.application);
     try {
       await this.transactions.run(async (manager) => {
         await manager.increment(Role, { id: roleId }, 'revision', 1);
         const role = await manager.findOneBy(Role, { id: roleId });
         if (!role) throw new PlutoError('roleNotExist');
-        if (role.applicationId === pluto.id)
+        const application = await this.applications.getById(role.applicationId, manager);
+        if (application.nameKey === PLUTO.application)
           await this.administrators.keepOne(manager, () => work(manager, role));
         else await work(manager, role);
       });

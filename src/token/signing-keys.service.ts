@@ -222,9 +222,17 @@ export class SigningKeysService {
   private privateKeyOf({ kid, row }: CachedKey): KeyObject {
     const cached = this.privateKeys.get(kid);
     if (cached) return cached;
-    const privateKey = createPrivateKey(unseal(this.sealingKey, kid, row.sealedPrivateKey));
+    const privateKey = createPrivateKey(this.unsealPrivate(row));
     this.privateKeys.set(kid, privateKey);
     return privateKey;
+  }
+
+  private unsealPrivate({ kid, sealedPrivateKey }: SigningKey): string {
+    try {
+      return unseal(this.sealingKey, kid, sealedPrivateKey);
+    } catch (cause) {
+      throw new Error(`the signing key ${kid} was encrypted under another SECRET_KEY`, { cause });
+    }
   }
 }
 

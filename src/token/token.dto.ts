@@ -3,49 +3,65 @@ import { Field } from '../common/fields.js';
 import type { AccessClaims } from './access-claims.js';
 import type { TokenPair } from './token-issuer.service.js';
 
+const ACCESS_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln';
+const REFRESH_TOKEN_EXAMPLE = 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M';
+
 export class RefreshDto {
-  @Field('token', { description: 'Refresh token', example: 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M' })
+  @Field('token', { description: 'Refresh token', example: REFRESH_TOKEN_EXAMPLE })
   refresh_token: string;
 
   @Field('appName', { description: 'Application ID' })
   app_id: string;
 
-  @Field('scopes', { description: 'Requested scopes, separated by commas or spaces', optional: true })
+  @Field('scopes', { description: 'Requested scopes', optional: true })
   scopes?: string;
 }
 
 export class VerifyTokenDto {
-  @Field('token', {
-    description: 'Access token to verify',
-    example: 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln',
-  })
+  @Field('token', { description: 'Access token to verify', example: ACCESS_TOKEN_EXAMPLE })
   token: string;
 }
 
 export class TokenPairDto {
-  @ApiProperty({ type: String, description: 'JWT, RS256' })
+  @ApiProperty({ type: String, description: 'JWT, RS256', example: ACCESS_TOKEN_EXAMPLE })
   access_token: string;
 
-  @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1767229200 })
+  @ApiProperty({
+    type: 'integer',
+    description: 'When the access token expires, Unix seconds',
+    example: 1767229200,
+  })
   access_token_expire_at: number;
 
-  @ApiProperty({ type: String, description: 'Opaque; good for one exchange' })
+  @ApiProperty({
+    type: String,
+    description: 'Opaque; good for one exchange',
+    example: REFRESH_TOKEN_EXAMPLE,
+  })
   refresh_token: string;
 
-  @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1769644800 })
+  @ApiProperty({
+    type: 'integer',
+    description: 'When the refresh token expires, Unix seconds',
+    example: 1769644800,
+  })
   refresh_token_expire_at: number;
 
-  @ApiProperty({ enum: ['Bearer'] })
+  @ApiProperty({ enum: ['Bearer'], description: 'How the access token is sent: `Authorization: Bearer …`' })
   type: 'Bearer';
 }
 
 export class PublicKeyDto {
-  @ApiProperty({ type: String, description: 'PEM, SubjectPublicKeyInfo' })
+  @ApiProperty({
+    type: String,
+    description: 'PEM, SubjectPublicKeyInfo',
+    example: '-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkq…IDAQAB\n-----END PUBLIC KEY-----\n',
+  })
   public_key: string;
 }
 
 export class AccessClaimsDto implements AccessClaims {
-  @ApiProperty({ enum: ['access'] })
+  @ApiProperty({ enum: ['access'], description: 'The kind of token' })
   type: 'access';
 
   @ApiProperty({ type: 'integer', description: 'Issued at, Unix seconds', example: 1767225600 })
@@ -60,7 +76,7 @@ export class AccessClaimsDto implements AccessClaims {
   @ApiProperty({ type: String, description: 'Application name', example: 'pluto' })
   iss: string;
 
-  @ApiProperty({ type: [String], example: ['pluto.user'] })
+  @ApiProperty({ type: [String], description: 'Granted scopes; empty for none', example: ['pluto.user'] })
   scopes: string[];
 
   @ApiProperty({ type: String, description: 'Session id', example: '0N7XyqBMZPHe2hcL9UQmTw' })

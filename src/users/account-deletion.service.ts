@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { afterCommit, Transactions } from '../database/transactions.js';
+import { MailFilesService } from '../mail/mail-files.service.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { PLUTO } from '../rbac/names.js';
@@ -17,6 +18,7 @@ export class AccountDeletionService {
     private readonly administrators: AdministratorsService,
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,
+    private readonly mailFiles: MailFilesService,
   ) {}
 
   /**
@@ -40,6 +42,7 @@ export class AccountDeletionService {
     afterCommit(manager, async () => {
       this.logger.log({ msg: 'account deleted', userId: id });
       if (avatarFile !== null) await this.avatars.discard(avatarFile);
+      await this.mailFiles.removeOf([id]);
     });
   }
 }

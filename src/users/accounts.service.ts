@@ -39,10 +39,12 @@ export class AccountsService {
       return await this.insert(manager, account);
     } catch (error) {
       const key = violatedUniqueKey(error);
-      if (key === 'uq_users_handle') throw new PlutoError('userIdExists', { cause: error });
-      // Someone registered the mail meanwhile; the next attempt sees whether that account is confirmed.
-      if (key === 'uq_identities_subject') throw new RetryTransaction();
-      throw error;
+      if (key !== 'uq_users_handle' && key !== 'uq_identities_subject') throw error;
+      // Someone registered the mail meanwhile; the next attempt sees whether that account is confirmed. Its handle
+      // may be this one: the same form sent twice.
+      const registered = await this.findIdentity(account.applicationId, account.mail, manager);
+      if (registered || key === 'uq_identities_subject') throw new RetryTransaction();
+      throw new PlutoError('userIdExists', { cause: error });
     }
   }
 
@@ -92,6 +94,16 @@ export class AccountsService {
     return manager.findOneBy(User, { id: userId });
   }
 
+  /** Those of the ids that no account has. */
+  async missing(userIds: readonly number[]): Promise<number[]> {
+    const users = await this.dataSource.manager.find(User, {
+      select: { id: true },
+      where: { id: In([...userIds]) },
+    });
+    const known = new Set(users.map(({ id }) => id));
+    return userIds.filter((id) => !known.has(id));
+  }
+
   /** The account that a mail identity belongs to; null when either is gone. */
   async findByIdentity(
     identityId: number,
@@ -118,9 +130,10 @@ export class AccountsService {
   private async removePending(manager: EntityManager, applicationId: number, mail: string): Promise<void> {
     const identity = await this.findIdentity(applicationId, mail, manager);
     if (!identity) return;
-    // The condition decides, not the look before it: a confirmation at the same moment wins.
+    if (identity.isVerified) throw new PlutoError('mailAlreadyRegistered');
+    // The condition decides, not the look before it: the account may be confirmed or replaced at the same moment.
     const { affected } = await manager.delete(Identity, { id: identity.id, isVerified: false });
-    if (affected !== 1) throw new PlutoError('mailAlreadyRegistered');
+    if (affected !== 1) throw new RetryTransaction();
     await manager.delete(User, { id: identity.userId });
   }
 

@@ -16,18 +16,18 @@ export class SearchQuery {
 }
 
 class HeldRoleDto {
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({ type: 'integer', description: 'Role ID', example: 2 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'user' })
+  @ApiProperty({ type: String, description: 'Role name', example: 'user' })
   name: string;
 }
 
 class FoundUserApplicationDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'pluto' })
+  @ApiProperty({ type: String, description: 'Application name', example: 'pluto' })
   name: string;
 
   @ApiProperty({ type: [HeldRoleDto], description: 'The role that the user holds, given or by default' })
@@ -41,21 +41,25 @@ export class FoundUserDto {
   @ApiProperty({ type: String, description: 'Public handle', example: 'ann' })
   user_id: string;
 
-  @ApiProperty({ type: String, example: 'Ann' })
+  @ApiProperty({ type: String, description: 'User display name', example: 'Ann' })
   name: string;
 
-  @ApiProperty({ type: String, description: 'URL of the picture; empty for none', example: '' })
+  @ApiProperty({
+    type: String,
+    description: 'URL of the picture; empty for none',
+    example: 'https://example.com/ann.png',
+  })
   avatar: string;
 
-  @ApiProperty({ type: [FoundUserApplicationDto] })
+  @ApiProperty({ type: [FoundUserApplicationDto], description: 'The application of the account' })
   applications: FoundUserApplicationDto[];
 
-  @ApiProperty({ type: [BindingDto] })
+  @ApiProperty({ type: [BindingDto], description: 'The ways to sign in to the account' })
   bindings: BindingDto[];
 }
 
 export class FoundUsersDto {
-  @ApiProperty({ type: [FoundUserDto] })
+  @ApiProperty({ type: [FoundUserDto], description: 'Oldest first' })
   users: FoundUserDto[];
 
   @ApiProperty({ type: 'integer', description: 'How many users match in all', example: 1 })
@@ -63,13 +67,13 @@ export class FoundUsersDto {
 }
 
 class ApplicationTotalDto {
-  @ApiProperty({ type: 'integer', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
   id: number;
 
-  @ApiProperty({ type: String, example: 'pluto' })
+  @ApiProperty({ type: String, description: 'Application name', example: 'pluto' })
   name: string;
 
-  @ApiProperty({ type: 'integer', example: 42 })
+  @ApiProperty({ type: 'integer', description: 'Users of the application', example: 42 })
   total: number;
 }
 

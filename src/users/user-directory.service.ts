@@ -9,6 +9,8 @@ import { ApplicationsService } from '../rbac/applications.service.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
 
+type Range = [from: string, to: string];
+
 /** An account as administrators see it. */
 export interface FoundUser {
   user: User;
@@ -30,14 +32,24 @@ const DAY_SECONDS = 24 * 60 * 60;
 /** The last code point: no key that begins with a prefix is greater than the prefix followed by it. */
 const LAST_CHARACTER = '\u{10ffff}';
 
+const NAME_MATCHES = 'u.name_key BETWEEN ? AND ?';
+const HANDLE_MATCHES = 'u.handle_key BETWEEN ? AND ?';
+
 /**
- * The accounts whose name, handle or mail is in a range of keys. A range rather than LIKE: it is served by the
- * indexes in both dialects, and has no wildcards.
+ * The accounts that match, in three parts that share none: by name, else by handle, else by mail. Each part is read
+ * in the order of its index, so a page costs no more than its place in it, however many accounts match. A range
+ * rather than LIKE: both dialects serve it by the indexes, and no character in it is a wildcard.
  */
-const MATCHES = `
-  SELECT id FROM users WHERE name_key >= ? AND name_key <= ?
-  UNION SELECT id FROM users WHERE handle_key >= ? AND handle_key <= ?
-  UNION SELECT user_id AS id FROM identities WHERE mail_key >= ? AND mail_key <= ?`;
+const MATCHES = [
+  { from: `users u WHERE ${NAME_MATCHES}`, order: 'u.name_key, u.id' },
+  { from: `users u WHERE ${HANDLE_MATCHES} AND NOT (${NAME_MATCHES})`, order: 'u.handle_key, u.id' },
+  {
+    from: `identities i JOIN users u ON u.id = i.user_id WHERE i.mail_key BETWEEN ? AND ?
+      AND NOT (${NAME_MATCHES}) AND NOT (${HANDLE_MATCHES}) AND NOT EXISTS (
+        SELECT 1 FROM identities o WHERE o.user_id = i.user_id AND o.id < i.id AND o.mail_key BETWEEN ? AND ?)`,
+    order: 'i.mail_key, i.id',
+  },
+];
 
 /** Lets administrators find and count accounts. */
 @Injectable()
@@ -48,24 +60,27 @@ export class UserDirectoryService {
     private readonly grants: UserGrantsService,
   ) {}
 
-  /** Accounts whose name, handle or mail is the text or begins with it, without regard to case; oldest first. */
+  /**
+   * Accounts whose name, handle or mail is the text or begins with it, without regard to case: those found by name
+   * first, then by handle, then by mail, each in the order of what they were found by, so that exact matches lead.
+   */
   async search(
     text: string,
     page: { limit: number; offset: number },
   ): Promise<{ users: FoundUser[]; total: number }> {
     const from = comparisonKey(text.trim());
-    const range = [from, from + LAST_CHARACTER];
-    const ranges = [...range, ...range, ...range];
-    const [counted] = await this.dataSource.query<{ total: number | string }[]>(
-      `SELECT COUNT(*) AS total FROM (${MATCHES}) matches`,
-      ranges,
-    );
-    const rows = await this.dataSource.query<{ id: number }[]>(`${MATCHES} ORDER BY id LIMIT ? OFFSET ?`, [
-      ...ranges,
-      page.limit,
-      page.offset,
-    ]);
-    return { users: await this.load(rows.map(({ id }) => id)), total: Number(counted?.total ?? 0) };
+    const range: Range = [from, from + LAST_CHARACTER];
+    const ids: number[] = [];
+    let total = 0;
+    for (const { from: matches, order } of MATCHES) {
+      const count = await this.count(matches, range);
+      const offset = Math.max(0, page.offset - total);
+      const limit = page.limit - ids.length;
+      if (limit > 0 && offset < count)
+        ids.push(...(await this.readIds(`${matches} ORDER BY ${order}`, range, { limit, offset })));
+      total += count;
+    }
+    return { users: await this.load(ids), total };
   }
 
   /** Counts accounts; nothing is loaded. */
@@ -87,9 +102,31 @@ export class UserDirectoryService {
     return { total, verified, newIn24Hours, newIn7Days, newIn30Days, applications };
   }
 
+  private async count(matches: string, range: Range): Promise<number> {
+    const [row] = await this.dataSource.query<{ total: number | string }[]>(
+      `SELECT COUNT(*) AS total FROM ${matches}`,
+      fill(matches, range),
+    );
+    return Number(row?.total ?? 0);
+  }
+
+  private async readIds(
+    matches: string,
+    range: Range,
+    page: { limit: number; offset: number },
+  ): Promise<number[]> {
+    const rows = await this.dataSource.query<{ id: number }[]>(
+      `SELECT u.id AS id FROM ${matches} LIMIT ? OFFSET ?`,
+      [...fill(matches, range), page.limit, page.offset],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** The accounts, in the order of the ids. */
   private async load(ids: number[]): Promise<FoundUser[]> {
     const { manager } = this.dataSource;
-    const users = await manager.find(User, { where: { id: In(ids) }, order: { id: 'ASC' } });
+    const known = new Map((await manager.findBy(User, { id: In(ids) })).map((user) => [user.id, user]));
+    const users = ids.flatMap((id) => known.get(id) ?? []);
     const identities = await manager.find(Identity, { where: { userId: In(ids) }, order: { id: 'ASC' } });
     const identitiesOf = groupBy(identities, ({ userId }) => userId);
     const applications = new Map(
@@ -129,4 +166,10 @@ export class UserDirectoryService {
     const totals = new Map(rows.map(({ id, total }) => [id, Number(total)]));
     return (await this.applications.list()).map(({ id, name }) => ({ id, name, total: totals.get(id) ?? 0 }));
   }
+}
+
+/** The range once for each place that asks for one. */
+function fill(sql: string, range: Range): string[] {
+  const places = (sql.match(/BETWEEN \? AND \?/g) ?? []).length;
+  return Array.from({ length: places }, () => range).flat();
 }

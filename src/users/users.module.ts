@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { MailModule } from '../mail/mail.module.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { AccountDeletionService } from './account-deletion.service.js';
 import { AccountsService } from './accounts.service.js';
@@ -11,7 +12,7 @@ import { UserRoleAssignmentService } from './user-role-assignment.service.js';
 import { UserController } from './user.controller.js';
 
 @Module({
-  imports: [RbacModule],
+  imports: [MailModule, RbacModule],
   controllers: [UserController, UserAdministrationController, UserRoleController],
   providers: [
     AccountDeletionService,

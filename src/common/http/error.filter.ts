@@ -31,7 +31,7 @@ export class ErrorFilter implements ExceptionFilter {
     this.send(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  private send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const allowed = this.methodsInstead(toPlutoError(thrown), request);
     const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : toPlutoError(thrown);
     if (error.status >= 500) this.logger.error(error.cause ?? error);
@@ -49,9 +49,10 @@ export class ErrorFilter implements ExceptionFilter {
 
   /** The methods that the path does answer, when the fault is that this method is not among them. */
   private methodsInstead(error: PlutoError, request: FastifyRequest): string[] {
-    return error.key === 'pathNotFound' && request.is404
-      ? this.routes.allowedMethods(pathOf(request.url))
-      : [];
+    if (error.key !== 'pathNotFound' || !request.is404) return [];
+    const allowed = this.routes.allowedMethods(pathOf(request.url));
+    // A route that does answer the method has looked and found nothing, such as no file.
+    return allowed.includes(request.method) ? [] : allowed;
   }
 
   private page(error: PlutoError, request: FastifyRequest): string {

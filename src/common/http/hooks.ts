@@ -22,13 +22,15 @@ export function requestId(request: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
+interface HookOptions {
+  isHttps: boolean;
+  log: Logger;
+}
+
 /** What every request goes through besides its handler. */
-export function addHooks(
-  fastify: FastifyInstance,
-  { isHttps, log }: { isHttps: boolean; log: Logger },
-): void {
+export function addHooks(fastify: FastifyInstance, { isHttps, log }: HookOptions): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(securityHeaders(request.url, isHttps)).header('x-request-id', request.id);
+    addHeaders(request, reply, isHttps);
     runInRequest(request.id, done);
   });
   fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
@@ -36,6 +38,22 @@ export function addHooks(
     logAccess(log, request, reply);
     done();
   });
+}
+
+/** Does what the hooks do for a request that Fastify refuses before them: its address cannot be read. */
+export function standInForHooks(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { isHttps, log }: HookOptions,
+  answer: () => void,
+): void {
+  addHeaders(request, reply, isHttps);
+  reply.raw.once('finish', () => logAccess(log, request, reply));
+  runInRequest(request.id, answer);
+}
+
+function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boolean): void {
+  void reply.headers(securityHeaders(request.url, isHttps)).header('x-request-id', request.id);
 }
 
 function securityHeaders(url: string, isHttps: boolean): Record<string, string> {

@@ -1,0 +1,26 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLog } from './common/logging.js';
+import { packageDirectory } from './common/package-directory.js';
+import { Settings } from './config/settings.js';
+import { createApp } from './configure-app.js';
+import { buildApiDocument } from './openapi-document.js';
+
+/** Makes the document as the server does, on a throw-away database and without the settings of this machine. */
+async function makeDocument(): Promise<string> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'pluto-openapi-'));
+  try {
+    const app = await createApp(Settings.load({ DATA_DIR: dataDir }), createLog('silent', 'json'));
+    const document = JSON.stringify(buildApiDocument(app), null, 2);
+    await app.close();
+    return `${document}\n`;
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+const folder = join(packageDirectory, 'docs');
+const document = await makeDocument();
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, 'openapi.json'), document);
