@@ -30,6 +30,7 @@ const esModules = [
 ];
 
 export default {
+  globalSetup: './test/support/global-setup.ts',
   testEnvironment: 'node',
   testRegex: 'test/.*\\.spec\\.ts$',
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

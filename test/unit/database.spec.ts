@@ -143,8 +143,10 @@ class FailingMigration1700000000003 implements MigrationInterface {
 }
 
 const isMysql = Boolean(process.env.TEST_DATABASE_URL);
-const onMysql = isMysql ? it : it.skip;
-const onSqlite = isMysql ? it.skip : it;
+// What only one dialect has is not a test on the other, rather than a skipped one.
+const never = (): void => undefined;
+const onMysql = isMysql ? it : never;
+const onSqlite = isMysql ? never : it;
 
 let testDatabase: TestDatabase;
 let open: DataSource[];

@@ -1,0 +1,341 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
+import { viewsDirectory } from '../../src/common/views/views.js';
+import { login, registerVerified, registration, signedIn, type TestAccount } from '../support/accounts.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { describeInChromium, launchChromium } from '../support/chromium.js';
+
+const PHONE = { width: 390, height: 844 };
+const DESKTOP = { width: 1280, height: 800 };
+const languages = { en: 'en-GB', zh: 'zh-CN', ja: 'ja-JP' } as const;
+type Language = keyof typeof languages;
+
+const texts = Object.fromEntries(
+  Object.keys(languages).map((language) => {
+    const file = join(viewsDirectory, 'locales', `${language}.json`);
+    return [language, JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>];
+  }),
+) as Record<Language, Record<string, string>>;
+
+let app: TestApp;
+let browser: Browser;
+
+/** A page and what went wrong in it: messages, refused content, requests that failed or went elsewhere. */
+interface Watched {
+  page: Page;
+  faults: string[];
+}
+
+async function watchedPage(options: BrowserContextOptions = {}): Promise<Watched> {
+  const context = await browser.newContext({ javaScriptEnabled: false, viewport: DESKTOP, ...options });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    if (!['error', 'warning'].includes(message.type())) return;
+    // Chromium reports the status of an error page as an error.
+    if (message.text().startsWith('Failed to load resource') && message.location().url === page.url()) return;
+    faults.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${app.url}/`) && !request.url().startsWith('data:'))
+      faults.push(`elsewhere: ${request.url()}`);
+  });
+  page.on('requestfailed', (request) => faults.push(`failed: ${request.url()}`));
+  page.on('response', (response) => {
+    if (!response.request().isNavigationRequest() && response.status() >= 400)
+      faults.push(`${response.status()}: ${response.url()}`);
+  });
+  return { page, faults };
+}
+
+/** Opens pages, does something with them, and has nothing go wrong meanwhile. */
+async function inBrowser(
+  options: BrowserContextOptions,
+  visit: (page: Page) => Promise<void>,
+): Promise<void> {
+  const { page, faults } = await watchedPage(options);
+  try {
+    await visit(page);
+    expect(faults).toEqual([]);
+  } finally {
+    await page.context().close();
+  }
+}
+
+async function screenshot(page: Page, name: string): Promise<void> {
+  const folder = process.env.SCREENSHOTS_DIR;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}
+
+/** What holds for every page: one heading, a title, a language, nothing that sticks out at the side. */
+async function expectSound(page: Page, heading: string, htmlLanguage: string): Promise<void> {
+  expect(await page.getByRole('heading', { level: 1 }).allInnerTexts()).toEqual([heading]);
+  expect(await page.title()).toContain(heading);
+  expect(await page.locator('html').getAttribute('lang')).toBe(htmlLanguage);
+  expect(await page.getByRole('main').count()).toBe(1);
+  const overflow = await page.evaluate<number>(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  );
+  expect(overflow).toBe(0);
+  for (const control of await page.locator('button, input:not([type=hidden])').all()) {
+    const box = await control.boundingBox();
+    // WCAG 2.2, 2.5.8 asks for 24; a thumb wants more.
+    expect(box!.height).toBeGreaterThanOrEqual(40);
+  }
+}
+
+async function registerIn(language: Language, change: Partial<TestAccount> = {}): Promise<TestAccount> {
+  const account = registration(change);
+  const headers = { 'accept-language': languages[language] };
+  expect((await app.client.post('/v1/user/register', account, { headers })).status).toBe(200);
+  return account;
+}
+
+async function resetLink(account: TestAccount, mailNumber: number): Promise<string> {
+  await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
+  return app.url + (await app.mailbox.linkTo(account.mail, mailNumber));
+}
+
+describeInChromium('the pages in a browser', () => {
+  beforeAll(async () => {
+    [app, browser] = await Promise.all([startTestApp(), launchChromium()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await app?.close();
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  const htmlLanguages = { en: 'en', zh: 'zh-Hans', ja: 'ja' } as const;
+  const variants = (Object.keys(languages) as Language[]).flatMap((language) =>
+    (['phone', 'desktop'] as const).flatMap((device) =>
+      (['light', 'dark'] as const).map((scheme) => ({ language, device, scheme })),
+    ),
+  );
+
+  it.each(variants)(
+    'confirm a mail and set a password without JavaScript: $language, $device, $scheme',
+    async ({ language, device, scheme }) => {
+      const text = (key: string) => texts[language][key]!;
+      const htmlLanguage = htmlLanguages[language];
+      const name = (what: string) => `${what}-${language}-${device}-${scheme}`;
+      const account = await registerIn(language);
+      const options: BrowserContextOptions = {
+        locale: languages[language],
+        colorScheme: scheme,
+        viewport: device === 'phone' ? PHONE : DESKTOP,
+        isMobile: device === 'phone',
+      };
+      await inBrowser(options, async (page) => {
+        await page.goto(app.url + (await app.mailbox.linkTo(account.mail)));
+        await expectSound(page, text('verify-mail.title'), htmlLanguage);
+        expect(await page.getByRole('main').innerText()).toContain(account.mail);
+        const background = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+        const brightness = Math.max(...background.match(/\d+/g)!.map(Number));
+        if (scheme === 'dark') expect(brightness).toBeLessThan(80);
+        else expect(brightness).toBeGreaterThan(200);
+        await screenshot(page, name('verify'));
+        await page.getByRole('button', { name: text('verify-mail.button') }).click();
+        await expectSound(page, text('verify-mail-done.title'), htmlLanguage);
+        await screenshot(page, name('verify-done'));
+        await login(app, account);
+
+        await page.goto(await resetLink(account, 2));
+        await expectSound(page, text('password-reset.title'), htmlLanguage);
+        await screenshot(page, name('reset'));
+        const password = page.getByLabel(text('password-reset.password')!, { exact: true });
+        const repeat = page.getByLabel(text('password-reset.repeat')!, { exact: true });
+        const save = page.getByRole('button', { name: text('password-reset.button') });
+        expect(await page.getByLabel(text('password-reset.account')!, { exact: true }).inputValue()).toBe(
+          account.mail,
+        );
+        await password.pressSequentially('密码 with ünïcode');
+        await repeat.pressSequentially('something else');
+        await save.click();
+        await expectSound(page, text('password-reset.title'), htmlLanguage);
+        expect(await page.getByRole('alert').innerText()).toBe(text('password-reset.error.mismatch'));
+        expect(await repeat.getAttribute('aria-invalid')).toBe('true');
+        await screenshot(page, name('reset-mismatch'));
+
+        await password.pressSequentially('密码 with ünïcode');
+        await repeat.pressSequentially('密码 with ünïcode');
+        await save.click();
+        await expectSound(page, text('password-reset-done.title'), htmlLanguage);
+        await screenshot(page, name('reset-done'));
+        await login(app, { ...account, password: '密码 with ünïcode' });
+      });
+    },
+  );
+
+  it('are worked by the keyboard alone', async () => {
+    const account = await registerIn('en');
+    await inBrowser({ locale: 'en-GB' }, async (page) => {
+      const focused = () => page.evaluate<string>('document.activeElement.id || document.activeElement.type');
+      const outline = () => page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle');
+      await page.goto(app.url + (await app.mailbox.linkTo(account.mail)));
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('submit');
+      expect(await outline()).toBe('solid');
+      await screenshot(page, 'verify-focus');
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**');
+      await page.getByRole('heading', { name: texts.en['verify-mail-done.title']! }).waitFor();
+
+      await page.goto(await resetLink(account, 2));
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('username');
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('password');
+      expect(await outline()).toBe('solid');
+      await page.keyboard.type('typed by hand');
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('password-repeat');
+      await page.keyboard.type('typed by hand');
+      await screenshot(page, 'reset-focus');
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('submit');
+      await page.keyboard.press('Shift+Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: texts.en['password-reset-done.title']! }).waitFor();
+      await login(app, { ...account, password: 'typed by hand' });
+    });
+  });
+
+  it('keep a password that is too short in the form', async () => {
+    const account = await registerVerified(app);
+    await inBrowser({ locale: 'en-GB' }, async (page) => {
+      await page.goto(await resetLink(account, 2));
+      await page.getByLabel('New password', { exact: true }).fill('short');
+      await page.getByLabel('Repeat the new password').fill('short');
+      await page.getByRole('button').click();
+      expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(
+        texts.en['password-reset.title'],
+      );
+      await login(app, account);
+    });
+  });
+
+  it('say that a link was used, and that a reset link works once', async () => {
+    const account = await registerVerified(app);
+    const confirmed = app.url + (await app.mailbox.linkTo(account.mail));
+    const reset = await resetLink(account, 2);
+    await app.client.submit(new URL(reset).pathname, { password: 'another password' });
+    await inBrowser({ viewport: PHONE, locale: 'en-GB' }, async (page) => {
+      await page.goto(confirmed);
+      await expectSound(page, texts.en['verify-mail-already.title']!, 'en');
+      await page.goto(reset);
+      await expectSound(page, texts.en['link-invalid.title']!, 'en');
+      expect(await page.getByRole('main').innerText()).toContain(texts.en['link-invalid.next.reset']);
+      await screenshot(page, 'link-invalid');
+    });
+  });
+
+  it.each([
+    ['en', 'light', '/nothing/here', 404, 'not-found.title'],
+    ['zh', 'dark', '/web/nothing', 404, 'not-found.title'],
+    ['ja', 'light', '/web/mail/verify/unknown', 404, 'link-invalid.title'],
+    ['ja', 'dark', '/web/mail/verify/%ZZ', 400, 'error.title.badRequest'],
+  ] as const)(
+    'explain themselves where something is wrong: %s, %s, %s',
+    async (language, colorScheme, path, status, key) => {
+      await inBrowser({ locale: languages[language], colorScheme, viewport: PHONE }, async (page) => {
+        const response = await page.goto(app.url + path);
+        expect(response?.status()).toBe(status);
+        await expectSound(page, texts[language][key]!, htmlLanguages[language]);
+        await screenshot(page, `error-${status}-${language}`);
+      });
+    },
+  );
+
+  it('explain a form that was not shown to this browser, and a fault of the server', async () => {
+    const account = await registerIn('en');
+    await inBrowser({ viewport: PHONE, locale: 'en-GB' }, async (page) => {
+      await page.goto(app.url + (await app.mailbox.linkTo(account.mail)));
+      await page.context().clearCookies();
+      await page.getByRole('button').click();
+      await expectSound(page, texts.en['error.title.csrf']!, 'en');
+      await screenshot(page, 'error-csrf');
+
+      jest.spyOn(app.app.get(MailVerificationService), 'look').mockRejectedValue(new Error('boom'));
+      const response = await page.reload();
+      expect(response?.status()).toBe(500);
+    });
+  });
+
+  it('hold long names and addresses without spilling over', async () => {
+    const account = await registerIn('en', {
+      name: 'W'.repeat(60),
+      user_id: `${'w'.repeat(90)}${Date.now() % 1e9}`,
+      mail: `${'m'.repeat(60)}@${'long-domain-name.'.repeat(8)}example`,
+    });
+    await inBrowser({ viewport: { width: 320, height: 640 }, locale: 'en-GB' }, async (page) => {
+      await page.goto(app.url + (await app.mailbox.linkTo(account.mail)));
+      await expectSound(page, texts.en['verify-mail.title']!, 'en');
+      await screenshot(page, 'verify-long');
+      await page.goto(await resetLink(account, 2));
+      await expectSound(page, texts.en['password-reset.title']!, 'en');
+      await screenshot(page, 'reset-long');
+    });
+  });
+
+  it('show a name that is meant to be markup as it was typed', async () => {
+    const name = '<img src=x onerror=alert(1)>';
+    const account = await registerIn('en', { name });
+    await inBrowser({ javaScriptEnabled: true, locale: 'en-GB' }, async (page) => {
+      await page.goto(app.url + (await app.mailbox.linkTo(account.mail)));
+      expect(await page.getByRole('main').innerText()).toContain(name);
+      expect(await page.locator('img').count()).toBe(0);
+    });
+  });
+});
+
+describeInChromium('the documentation in a browser', () => {
+  beforeAll(async () => {
+    [app, browser] = await Promise.all([startTestApp(), launchChromium()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await app?.close();
+  });
+
+  it('renders, takes a token, and calls the API with it', async () => {
+    const { token, account } = await signedIn(app);
+    await inBrowser({ javaScriptEnabled: true, locale: 'en-GB' }, async (page) => {
+      await page.goto(app.url);
+      expect(page.url()).toBe(`${app.url}/docs`);
+      await page.getByRole('heading', { name: /Pluto API/ }).waitFor();
+      await screenshot(page, 'docs');
+
+      await page.getByRole('button', { name: 'Authorize', exact: true }).click();
+      const dialog = page.locator('.auth-container').filter({ hasText: 'AccessToken' });
+      await dialog.getByRole('textbox').fill(token);
+      await dialog.getByRole('button', { name: 'Apply credentials' }).click();
+      await screenshot(page, 'docs-authorize');
+      await page.locator('.dialog-ux').getByRole('button', { name: 'Close' }).first().click();
+
+      const operation = page
+        .locator('.opblock', { has: page.locator('[data-path="/v1/user/info"]') })
+        .first();
+      await operation.locator('.opblock-summary-control').click();
+      await operation.getByRole('button', { name: 'Try it out' }).click();
+      const answered = page.waitForResponse(`${app.url}/v1/user/info`);
+      await operation.getByRole('button', { name: 'Execute' }).click();
+      expect((await answered).status()).toBe(200);
+      await operation.locator('.live-responses-table').getByText(account.mail).first().waitFor();
+      await screenshot(page, 'docs-execute');
+    });
+  });
+
+  it('fits a phone', async () => {
+    await inBrowser({ javaScriptEnabled: true, viewport: PHONE, isMobile: true }, async (page) => {
+      await page.goto(`${app.url}/docs`);
+      await page.getByRole('heading', { name: /Pluto API/ }).waitFor();
+      await screenshot(page, 'docs-phone');
+    });
+  });
+});

@@ -1,0 +1,460 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCatalogue } from '../../src/common/errors.js';
+import { RouteIndex } from '../../src/common/http/route-index.js';
+import { packageDirectory } from '../../src/common/package-directory.js';
+import { login, registerVerified, registration, signedIn, type Tokens } from '../support/accounts.js';
+import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
+import type { Answer } from '../support/client.js';
+import {
+  bodyExampleOf,
+  exampleOf,
+  faultsOf,
+  partsOf,
+  resolve,
+  typeNotation,
+  type Document,
+  type Operation,
+  type Response,
+  type Schema,
+} from './document.js';
+import {
+  fieldsBeyondReference,
+  info,
+  notBuiltYet,
+  operations,
+  operationsBeyondReference,
+  routeOf,
+  statusOfCode,
+  tags,
+  unpublishedAliases,
+  type Fields,
+  type ReferenceField,
+} from './reference.js';
+
+const METHODS = ['get', 'post', 'put', 'delete', 'patch'];
+const JSON_TYPE = 'application/json';
+
+/** What a route answers to who may not call it. */
+const ACCESS_CODES: Record<string, number[]> = {
+  AccessToken: [1003, 3003, 3008, 3009],
+  UserAuth: [1003, 3003, 3008, 3009, 4010],
+  AdminAuth: [1003, 3003, 3008, 3009, 4008],
+};
+
+const built = operations.filter((operation) => !notBuiltYet.includes(routeOf(operation)));
+const documented = [...built.map(routeOf), ...operationsBeyondReference];
+
+let app: TestApp;
+let document: Document;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  document = (await app.client.get('/openapi.json')).json as Document;
+});
+afterAll(() => app.close());
+
+/** The operations of the document by `METHOD path`. */
+function published(): Map<string, Operation> {
+  const entries = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(
+      ([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const,
+    ),
+  );
+  return new Map(entries);
+}
+
+function publishedAs(route: string): Operation {
+  const operation = published().get(route);
+  if (!operation) throw new Error(`${route} is not in the document`);
+  return operation;
+}
+
+describe('GET /openapi.json', () => {
+  it('has the title, version, licence and description of the reference', () => {
+    const { license, ...rest } = document.info;
+    expect({ ...rest, license: license?.name }).toEqual(info);
+  });
+
+  it('has the tags of the reference in its order', () => {
+    expect(document.tags).toEqual(Object.entries(tags).map(([name, description]) => ({ name, description })));
+  });
+
+  it('lists the operations in the order of the tags', () => {
+    const places = [...published().values()].map(({ tags: [tag = ''] }) => Object.keys(tags).indexOf(tag));
+    expect(places).toEqual(places.toSorted((one, other) => one - other));
+  });
+
+  it('has the three security schemes, each a bearer token', () => {
+    const { securitySchemes } = document.components;
+    expect(Object.keys(securitySchemes)).toEqual(['AccessToken', 'UserAuth', 'AdminAuth']);
+    for (const scheme of Object.values(securitySchemes)) {
+      expect(scheme).toMatchObject({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+    }
+  });
+
+  it('has every operation of the reference that is built, and no other', () => {
+    expect([...published().keys()].sort()).toEqual(documented.toSorted());
+  });
+
+  it('leaves out the aliases of existing clients', () => {
+    const routes = published();
+    expect(unpublishedAliases.filter((route) => routes.has(route))).toEqual([]);
+  });
+
+  it('is what docs/openapi.json holds', async () => {
+    const text = await readFile(join(packageDirectory, 'docs/openapi.json'), 'utf8').catch(() => '');
+    if (text !== `${JSON.stringify(document, null, 2)}\n`) {
+      throw new Error(
+        'docs/openapi.json is not what the server says: run `npm run openapi` and commit the file',
+      );
+    }
+  });
+});
+
+describe('the operations that are not built yet', () => {
+  it('are operations of the reference', () => {
+    const routes = operations.map(routeOf);
+    expect(notBuiltYet.filter((route) => !routes.includes(route))).toEqual([]);
+  });
+
+  it('are not served: take what is from `notBuiltYet`', () => {
+    const served = app.app
+      .get(RouteIndex)
+      .list()
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
+    expect(notBuiltYet.filter((route) => served.includes(route))).toEqual([]);
+  });
+});
+
+describe('the document as OpenAPI', () => {
+  it('is of version 3.0 with paths, methods and a unique id for each operation', () => {
+    expect(document.openapi).toMatch(/^3\.0\.\d$/);
+    expect(document.servers).toEqual([{ url: '/' }]);
+    expect(Object.keys(document.paths).filter((path) => !path.startsWith('/'))).toEqual([]);
+    expect(
+      Object.values(document.paths)
+        .flatMap(Object.keys)
+        .filter((key) => !METHODS.includes(key)),
+    ).toEqual([]);
+    const ids = [...published().values()].map(({ operationId }) => operationId);
+    expect(ids.filter((id, index) => !id || ids.indexOf(id) !== index)).toEqual([]);
+  });
+
+  it('declares what its operations name: tags, security schemes, path parameters', () => {
+    for (const [route, { tags: used, security = [], parameters }] of published()) {
+      expect([route, used.length, used.every((tag) => tag in tags)]).toEqual([route, 1, true]);
+      const schemes = security.flatMap((one) => Object.keys(one));
+      expect(Object.keys(document.components.securitySchemes)).toEqual(expect.arrayContaining(schemes));
+      const inPath = parameters.filter((parameter) => parameter.in === 'path');
+      const named = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect([route, inPath.map(({ name }) => name)]).toEqual([route, named]);
+      expect(inPath.every(({ required }) => required)).toBe(true);
+      const keys = parameters.map((parameter) => `${parameter.in} ${parameter.name}`);
+      expect([route, new Set(keys).size]).toEqual([route, keys.length]);
+    }
+  });
+
+  it('describes every response and gives no body to GET', () => {
+    for (const [route, { responses, requestBody }] of published()) {
+      const described = Object.entries(responses).filter(([, { description }]) => description !== '');
+      expect([route, described.map(([status]) => status)]).toEqual([route, Object.keys(responses)]);
+      if (route.startsWith('GET ')) expect([route, requestBody]).toEqual([route, undefined]);
+    }
+  });
+
+  it('has only references that lead somewhere, and no schema that nothing refers to', () => {
+    const references = [...partsOf(document)].flatMap(([, { $ref }]) =>
+      typeof $ref === 'string' ? [$ref] : [],
+    );
+    for (const $ref of references) expect(() => resolve(document, { $ref })).not.toThrow();
+    const schemas = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`);
+    expect(schemas.filter((name) => !references.includes(name))).toEqual([]);
+  });
+
+  it('describes every field of every schema, and shows a value for it that fits', () => {
+    const faults = Object.entries(document.components.schemas).flatMap(([schemaName, { properties = {} }]) =>
+      Object.entries(properties).flatMap(([name, property]) =>
+        fieldFaults(`${schemaName}.${name}`, property),
+      ),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  it('describes every parameter, and shows a value for it that fits', () => {
+    const faults = [...published()].flatMap(([route, { parameters }]) =>
+      parameters.flatMap(({ name, description, schema }) =>
+        fieldFaults(`${route} ${name}`, { description, ...schema }),
+      ),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  function fieldFaults(place: string, schema: Schema & { description?: string | undefined }): string[] {
+    if (!schema.description) return [`${place} is not described`];
+    try {
+      return faultsOf(document, schema, exampleOf(document, schema), place);
+    } catch (error) {
+      return [`${place}: ${String(error)}`];
+    }
+  }
+});
+
+describe.each(built.map((operation) => [routeOf(operation), operation] as const))(
+  '%s',
+  (route, reference) => {
+    it('has the tag, title, description and security of the reference', () => {
+      const { tags: used, summary, description, security } = publishedAs(route);
+      expect({ used, summary, description, security }).toEqual({
+        used: [reference.tag],
+        summary: reference.summary,
+        description: reference.description,
+        security: reference.security ? [{ [reference.security]: [] }] : undefined,
+      });
+    });
+
+    it('takes the parameters of the reference', () => {
+      const { parameters } = publishedAs(route);
+      const fieldsIn = (place: string) =>
+        parameters
+          .filter((parameter) => parameter.in === place)
+          .map(({ name, required = false, description, schema }) =>
+            fieldOf(name, { ...schema, ...(description !== undefined && { description }) }, required),
+          );
+      expectFields(route, fieldsIn('path'), reference.pathParameters);
+      expectFields(route, fieldsIn('query'), reference.query);
+      expect(parameters.filter((parameter) => !['path', 'query'].includes(parameter.in))).toEqual([]);
+    });
+
+    it('takes the body of the reference', () => {
+      const { requestBody } = publishedAs(route);
+      if (!reference.body) return expect(requestBody).toBeUndefined();
+      expect(requestBody?.required).toBe(true);
+      const contents = Object.entries(requestBody?.content ?? {});
+      expect(contents.map(([type]) => type).sort()).toEqual(reference.body.contentTypes.toSorted());
+      for (const [, { schema }] of contents) {
+        const { type, required = [], properties = {} } = resolve(document, schema);
+        expect(type).toBe('object');
+        const fields = Object.entries(properties).map(([name, property]) =>
+          fieldOf(name, property, required.includes(name)),
+        );
+        expectFields(route, fields, reference.body.fields);
+      }
+    });
+
+    it('answers 200 with the envelope, or with a page', () => {
+      const { responses } = publishedAs(route);
+      expect(Object.keys(responses).filter((status) => status.startsWith('2'))).toEqual(['200']);
+      const { content } = responses['200']!;
+      if (reference.answer === 'page') return expect(Object.keys(content)).toEqual(['text/html']);
+      const { type, required, properties = {} } = resolve(document, content[JSON_TYPE]!.schema);
+      expect({ type, required, names: Object.keys(properties), status: properties.status }).toEqual({
+        type: 'object',
+        required: ['status', 'body'],
+        names: ['status', 'body'],
+        status: { type: 'string', enum: ['ok'] },
+      });
+      expect(resolve(document, properties.body!).type).toBe(reference.answer);
+    });
+  },
+);
+
+describe.each(documented)('%s', (route) => {
+  it('documents its failures with the status of each code', () => {
+    const operation = publishedAs(route);
+    for (const [status, { description, content }] of failuresOf(operation)) {
+      const json = content[JSON_TYPE];
+      if (!json) {
+        expect(Object.keys(content)).toEqual(['text/html']);
+        continue;
+      }
+      expectErrorSchema(json.schema);
+      expect(errorsIn({ content })).not.toEqual([]);
+      for (const { code, message } of errorsIn({ content })) {
+        expect([code, statusOfCode.get(code)]).toEqual([code, Number(status)]);
+        expect(Object.values(errorCatalogue)).toContainEqual({ code, status: Number(status), message });
+        expect(description).toContain(`${code} ${message}`);
+      }
+    }
+    const expected = isJsonRoute(route) ? [1000, 1001, 1006, ...accessCodesOf(operation)] : [];
+    const codes = failuresOf(operation).flatMap(([, response]) => errorsIn(response).map(({ code }) => code));
+    expect(codes).toEqual(expect.arrayContaining(expected));
+  });
+
+  if (isJsonRoute(route)) {
+    it('takes the values that the document shows', async () => {
+      const answer = await sendExample(route);
+      expect([answer.code, answer.text]).not.toEqual([1001, expect.anything()]);
+      expectAsDocumented(route, answer);
+    });
+  }
+});
+
+/** Pages go by cookies, and explain their failures themselves. */
+function isJsonRoute(route: string): boolean {
+  return route.includes(' /v1/');
+}
+
+function failuresOf({ responses }: Operation): [string, Response][] {
+  return Object.entries(responses).filter(([status]) => Number(status) >= 400);
+}
+
+/** The errors that the document shows for a response. */
+function errorsIn({ content }: Pick<Response, 'content'>): { code: number; message: string }[] {
+  const { schema, examples = {} } = content[JSON_TYPE] ?? { schema: {} };
+  return Object.values(examples).map(({ value }) => {
+    expect(faultsOf(document, schema, value)).toEqual([]);
+    return (value as { error: { code: number; message: string } }).error;
+  });
+}
+
+function accessCodesOf({ security = [] }: Operation): number[] {
+  return security.flatMap((one) => Object.keys(one)).flatMap((scheme) => ACCESS_CODES[scheme] ?? []);
+}
+
+/** Sends the request that Swagger UI would fill in, as someone who may. */
+async function sendExample(route: string): Promise<Answer> {
+  const { parameters, requestBody, security } = publishedAs(route);
+  const [method = '', path = ''] = route.split(' ');
+  const query = new URLSearchParams();
+  let filled = path;
+  for (const { name, in: place, schema } of parameters) {
+    for (const value of [exampleOf(document, schema)].flat().map(String)) {
+      if (place === 'query') query.append(name, value);
+      else filled = filled.replace(`{${name}}`, encodeURIComponent(value));
+    }
+  }
+  const json = requestBody?.content[JSON_TYPE];
+  return app.client.request(method, query.size > 0 ? `${filled}?${query.toString()}` : filled, {
+    ...(security && { token: await tokenFor(Object.keys(security[0] ?? {})[0]) }),
+    ...(json && { body: bodyExampleOf(document, json) }),
+  });
+}
+
+/** A new account each time, except for the administrator: some operations end it. */
+async function tokenFor(scheme: string | undefined): Promise<string> {
+  return scheme === 'AdminAuth' ? (await login(app, ADMIN)).access_token : (await signedIn(app)).token;
+}
+
+/** Asserts that the document says of the operation what the server did. */
+function expectAsDocumented(route: string, answer: Answer): void {
+  const response = publishedAs(route).responses[String(answer.status)];
+  if (!response) throw new Error(`${route} does not document its ${answer.status}: ${answer.text}`);
+  expect(faultsOf(document, response.content[JSON_TYPE]!.schema, answer.json)).toEqual([]);
+  if (answer.status !== 200) expect(errorsIn(response).map(({ code }) => code)).toContain(answer.code);
+}
+
+/** A field of the document in the reference's notation. */
+function fieldOf(name: string, schema: Schema, isRequired: boolean): [string, ReferenceField] {
+  const { description, enum: values } = schema;
+  const type = typeNotation(document, schema);
+  return [name, { isRequired, type, description, ...(values && { enum: values.map(String) }) }];
+}
+
+/** Asserts name, order, type and words of the fields; those beyond the reference are optional and on the list. */
+function expectFields(route: string, found: [string, ReferenceField][], expected: Fields): void {
+  const extra = fieldsBeyondReference[route] ?? [];
+  const own = found.filter(([name]) => name in expected);
+  const others = found.filter(([name]) => !(name in expected));
+  expect(others.filter(([name, { isRequired }]) => isRequired || !extra.includes(name))).toEqual([]);
+  expect(own.map(([name]) => name)).toEqual(Object.keys(expected));
+  for (const [name, field] of own) {
+    const { description, ...rest } = expected[name]!;
+    expect({ name, ...field }).toMatchObject({ name, ...rest, ...(description && { description }) });
+  }
+}
+
+function expectErrorSchema(schema: Schema): void {
+  const { required, properties = {} } = resolve(document, schema);
+  expect([required, Object.keys(properties), properties.status?.enum]).toEqual([
+    ['status', 'error'],
+    ['status', 'error'],
+    ['error'],
+  ]);
+  const error = resolve(document, properties.error!);
+  expect([error.required, error.properties?.code?.type, error.properties?.message?.type]).toEqual([
+    ['code', 'message'],
+    'integer',
+    'string',
+  ]);
+}
+
+describe('what the server answers is what the document says', () => {
+  let tokens: Tokens;
+  let token: string;
+  beforeAll(async () => {
+    ({ tokens, token } = await signedIn(app, { user_id: 'bob', name: 'Bob' }));
+  });
+
+  const ask = async (route: string, path: string, options: { body?: unknown; token?: string } = {}) => {
+    const [method = ''] = route.split(' ');
+    const answer = await app.client.request(method, path, options);
+    expect(answer.status).toBe(200);
+    expectAsDocumented(route, answer);
+    return answer;
+  };
+  const post = (path: string, body?: unknown) => ask(`POST ${path}`, path, { body });
+  const get = (path: string, bearer?: string) =>
+    ask(`GET ${path}`, path, bearer === undefined ? {} : { token: bearer });
+
+  it('of the health check', () => get('/v1/healthcheck'));
+
+  it('of a registration', () => post('/v1/user/register', registration()));
+
+  it('of a login', async () => {
+    const { user_id, password } = await registerVerified(app);
+    await post('/v1/user/login/account', { account: user_id, password, app_id: 'pluto' });
+  });
+
+  it('of a refused login', async () => {
+    const path = '/v1/user/login/account';
+    const answer = await app.client.post(path, { account: 'bob', password: 'not this', app_id: 'pluto' });
+    expect(answer.code).toBe(3001);
+    expectAsDocumented(`POST ${path}`, answer);
+  });
+
+  it('of mails asked for', async () => {
+    const { mail } = registration();
+    await post('/v1/user/register/verify/mail', { mail, app_id: 'pluto' });
+    await post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' });
+  });
+
+  it('of a refresh', async () => {
+    const account = await signedIn(app);
+    await post('/v1/token/refresh', { refresh_token: account.tokens.refresh_token, app_id: 'pluto' });
+  });
+
+  it('of the public key', () => get('/v1/token/publickey'));
+
+  it('of a token that is verified', () =>
+    ask('GET /v1/token/access/verify', `/v1/token/access/verify?token=${tokens.access_token}`));
+
+  it('of a profile, read and changed', async () => {
+    await get('/v1/user/info', token);
+    await ask('PUT /v1/user/info', '/v1/user/info', { token, body: { name: 'Robert' } });
+  });
+
+  it('of public profiles', async () => {
+    const { sub } = (await get('/v1/user/info', token)).body as { sub: number };
+    const several = await ask('GET /v1/user/info/public', `/v1/user/info/public?ids=${sub}&ids=999999`);
+    expect(Object.keys(several.body as object)).toEqual([String(sub)]);
+    await ask('GET /v1/user/info/{userId}/public', '/v1/user/info/bob/public');
+  });
+
+  it('of accounts found and counted', async () => {
+    const administrator = (await login(app, ADMIN)).access_token;
+    const found = await ask('GET /v1/user/search', '/v1/user/search?name=bob', { token: administrator });
+    expect((found.body as { users: unknown[] }).users).toHaveLength(1);
+    await get('/v1/user/summary', administrator);
+  });
+
+  it('of applications, roles and scopes', async () => {
+    await get('/v1/rbac/application/list');
+    await ask('GET /v1/rbac/role/list', '/v1/rbac/role/list?app_id=1');
+    await ask('GET /v1/rbac/scope/list', '/v1/rbac/scope/list?app_id=1');
+  });
+
+  it('of a deletion', async () => {
+    await ask('POST /v1/user/delete', '/v1/user/delete', { token: (await signedIn(app)).token });
+  });
+});

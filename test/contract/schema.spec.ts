@@ -1,0 +1,180 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { migrations } from '../../migrations/index.js';
+import { dataSourceOptions, type DatabaseSettings } from '../../src/database/data-source-options.js';
+import { pendingMigrations, runMigrations } from '../../src/database/migrate.js';
+import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
+import { entities } from '../../src/entities.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+type MigrationClass = new () => MigrationInterface;
+
+/** Tables that no migration makes. */
+const OWN_TABLES = ['leases', 'migrations'];
+
+let created: TestDatabase;
+let opened: PlutoDataSource[];
+beforeEach(async () => {
+  created = await createTestDatabase();
+  opened = [];
+});
+afterEach(async () => {
+  for (const dataSource of opened) await dataSource.destroy();
+  await created.drop();
+});
+
+/** TypeORM reads the schema of MariaDB right only if it is told that it is one. */
+function asMariadb(database: DatabaseSettings): DatabaseSettings {
+  return database.kind === 'mysql'
+    ? { ...database, url: database.url.replace(/^mysql:/, 'mariadb:') }
+    : database;
+}
+
+async function open(classes: readonly MigrationClass[] = migrations): Promise<PlutoDataSource> {
+  const dataSource = new PlutoDataSource(dataSourceOptions(asMariadb(created.database), entities, classes));
+  await dataSource.initialize();
+  opened.push(dataSource);
+  return dataSource;
+}
+
+async function inRunner<T>(
+  dataSource: PlutoDataSource,
+  work: (runner: QueryRunner) => Promise<T>,
+): Promise<T> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    return await work(runner);
+  } finally {
+    await runner.release();
+  }
+}
+
+/** What TypeORM would change to make the schema what the entities say. */
+async function drift(dataSource: PlutoDataSource): Promise<string[]> {
+  const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
+  return upQueries.map(({ query }) => query);
+}
+
+async function tablesOf(dataSource: PlutoDataSource): Promise<string[]> {
+  const rows = await dataSource.query<{ name: string }[]>(
+    created.database.kind === 'sqlite'
+      ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+      : 'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()',
+  );
+  return rows
+    .map(({ name }) => name)
+    .filter((name) => !OWN_TABLES.includes(name))
+    .sort();
+}
+
+/** The whole schema as the database itself writes it. */
+async function describeSchema(dataSource: PlutoDataSource): Promise<string[]> {
+  if (created.database.kind === 'sqlite') {
+    const rows = await dataSource.query<{ sql: string }[]>(
+      'SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name',
+    );
+    return rows.map(({ sql }) => sql);
+  }
+  const descriptions: string[] = [];
+  for (const table of await tablesOf(dataSource)) {
+    const [row] = await dataSource.query<Record<string, string>[]>(`SHOW CREATE TABLE ${table}`);
+    descriptions.push(row!['Create Table']!.replace(/ AUTO_INCREMENT=\d+/, ''));
+  }
+  return descriptions;
+}
+
+describe('the migrations', () => {
+  it('make exactly what the entities describe', async () => {
+    const dataSource = await open();
+    expect(await pendingMigrations(dataSource)).toBe(true);
+    expect(await runMigrations(dataSource)).toHaveLength(migrations.length);
+    expect(await pendingMigrations(dataSource)).toBe(false);
+    expect(await drift(dataSource)).toEqual([]);
+    expect(await tablesOf(dataSource)).toEqual(
+      dataSource.entityMetadatas.map(({ tableName }) => tableName).sort(),
+    );
+  });
+
+  it('do nothing when they are run again', async () => {
+    const dataSource = await open();
+    await runMigrations(dataSource);
+    const before = await describeSchema(dataSource);
+    expect(await runMigrations(dataSource)).toEqual([]);
+    expect(await runMigrations(await open())).toEqual([]);
+    expect(await describeSchema(dataSource)).toEqual(before);
+  });
+
+  it('can be taken back one by one, and run again', async () => {
+    const dataSource = await open();
+    await runMigrations(dataSource);
+    const before = await describeSchema(dataSource);
+    for (let undone = 0; undone < migrations.length; undone++) await dataSource.undoLastMigration();
+    expect(await tablesOf(dataSource)).toEqual([]);
+    expect(await pendingMigrations(dataSource)).toBe(true);
+    expect(await runMigrations(dataSource)).toHaveLength(migrations.length);
+    expect(await describeSchema(dataSource)).toEqual(before);
+    expect(await drift(dataSource)).toEqual([]);
+  });
+
+  it('are run once by instances that start at the same time', async () => {
+    const dataSources = await Promise.all([open(), open(), open()]);
+    const runs = await Promise.all(dataSources.map((dataSource) => runMigrations(dataSource)));
+    expect(runs.flat()).toHaveLength(migrations.length);
+    expect(await drift(dataSources[0])).toEqual([]);
+  });
+});
+
+describe('text columns', () => {
+  it('tell apart what only looks alike, such as tokens that differ in case', async () => {
+    const dataSource = await open();
+    await runMigrations(dataSource);
+    const insert = "INSERT INTO applications (name, name_key, created_at) VALUES ('x', ?, 0)";
+    for (const name of ['a', 'A', 'á', 'ａ']) await dataSource.query(insert, [name]);
+    expect(await dataSource.query("SELECT name_key FROM applications WHERE name_key = 'a'")).toEqual([
+      { name_key: 'a' },
+    ]);
+    await expect(dataSource.query(insert, ['a'])).rejects.toThrow();
+  });
+});
+
+describe.each(migrations.map((migration, index) => ({ name: migration.name, index })))(
+  'a run of $name that was cut short',
+  ({ index }) => {
+    const classes = migrations.slice(0, index + 1);
+
+    /** Takes tables away, those first that no other refers to, as if the run had not come to them yet. */
+    async function dropLast(runner: QueryRunner, names: string[]): Promise<void> {
+      let left = names;
+      while (left.length > names.length / 2) {
+        const tables = await runner.getTables(left);
+        const referred = new Set(
+          tables.flatMap(({ foreignKeys }) => foreignKeys.map((key) => key.referencedTableName)),
+        );
+        const last = left.findLast((name) => !referred.has(name))!;
+        await runner.dropTable(last);
+        left = left.filter((name) => name !== last);
+      }
+    }
+
+    it('is completed by the next, which keeps what is there', async () => {
+      const before = await open(classes.slice(0, -1));
+      await runMigrations(before);
+      const known = await tablesOf(before);
+      const dataSource = await open(classes);
+      await runMigrations(dataSource);
+      const whole = await describeSchema(dataSource);
+      await dataSource.query("INSERT INTO applications (name, name_key, created_at) VALUES ('x', 'x', 1)");
+      const made = (await tablesOf(dataSource)).filter((name) => !known.includes(name));
+
+      await inRunner(dataSource, async (runner) => {
+        await dropLast(runner, made);
+        await runner.query('DELETE FROM migrations WHERE name = ?', [classes.at(-1)!.name]);
+      });
+      expect((await tablesOf(dataSource)).length).toBeLessThan(known.length + made.length);
+
+      const next = await open(classes);
+      expect(await runMigrations(next)).toEqual([classes.at(-1)!.name]);
+      expect(await describeSchema(next)).toEqual(whole);
+      expect(await next.query('SELECT name FROM applications')).toEqual([{ name: 'x' }]);
+    });
+  },
+);

@@ -1,0 +1,268 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Mail } from '../../src/mail/mail.entity.js';
+import { MailWorker } from '../../src/mail/mail.worker.js';
+import { login, registration } from '../support/accounts.js';
+import { openSession } from '../support/administration.js';
+import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
+import { addApplication, type TestApplication } from '../support/applications.js';
+import { environmentOf, runPluto, type Outcome } from '../support/command-line.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { expectOk } from '../support/expectations.js';
+import { decodeToken } from '../support/tokens.js';
+import { addUser } from '../support/users.js';
+
+/** Commands that do not need each other run at once: each takes two seconds to load its modules. */
+const together = (...outcomes: Promise<Outcome>[]) => Promise.all(outcomes);
+
+function expectDone({ code, stdout, stderr }: Outcome, text: unknown): void {
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: text, stderr: '' });
+}
+
+/** Asserts a failure told in one readable line, without a stack and with nothing done before it. */
+function expectRefused({ code, stdout, stderr }: Outcome, line: unknown): void {
+  expect({ code, stdout, lines: stderr.split('\n') }).toEqual({ code: 1, stdout: '', lines: [line, ''] });
+}
+
+/** Rows of a printed table, each cell without the blanks around it. */
+function rowsOf({ stdout }: Outcome): string[][] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/));
+}
+
+const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+
+describe('pluto beside a running server', () => {
+  let app: TestApp;
+  let desk: TestApplication;
+  beforeAll(async () => {
+    app = await startTestApp({ sendMails: false });
+    desk = await addApplication(app, {
+      name: 'org.example.desk',
+      roles: { guest: ['look'], agent: ['write'] },
+    });
+  });
+  afterAll(() => app.close());
+
+  const pluto = (args: string[], input = '') =>
+    runPluto(args, { env: environmentOf(app), cwd: app.dataDir, input });
+
+  it('admin create makes administrators who can sign in at once', async () => {
+    const password = 'chosen, with blanks and ünïcode';
+    const [generated, chosen] = await together(
+      pluto(['admin', 'create', 'ann@example.com', '--handle', 'ann', '--name', ' Ann Ännchen ']),
+      pluto(['admin', 'create', 'bob@example.com', '--handle', 'bob', '--password-stdin'], `${password}\n`),
+    );
+    expectDone(
+      generated!,
+      expect.stringMatching(/^administrator \d+ made: ann@example\.com\npassword .*: \S{20}\n$/),
+    );
+    expectDone(chosen!, expect.stringMatching(/^administrator \d+ made: bob@example\.com\n$/));
+    const given = /: (\S{20})\n$/.exec(generated!.stdout)![1]!;
+    for (const account of [
+      { mail: 'ann@example.com', password: given },
+      { mail: 'bob@example.com', password },
+    ]) {
+      const { access_token: token } = await login(app, account);
+      expect(decodeToken(token).claims.scopes).toContain('pluto.admin');
+      expectOk(await app.client.get('/v1/user/summary', { token }));
+    }
+    const [ann] = await app.dataSource.query<{ name: string }[]>(
+      "SELECT name FROM users WHERE handle = 'ann'",
+    );
+    expect(ann?.name).toBe('Ann Ännchen');
+  });
+
+  it('admin create refuses what is taken or too short, in one line', async () => {
+    const create = (mail: string, handle: string, input?: string) =>
+      pluto(
+        ['admin', 'create', mail, '--handle', handle, ...(input === undefined ? [] : ['--password-stdin'])],
+        input,
+      );
+    const before = await app.dataSource.query('SELECT id FROM users ORDER BY id');
+    const [mail, handle, short] = await together(
+      create(ADMIN.mail.toUpperCase(), 'other'),
+      create('other@example.com', 'ADMIN'),
+      create('other@example.com', 'other', 'short\n'),
+    );
+    expectRefused(mail!, 'Mail is already been registered');
+    expectRefused(handle!, 'User id already exists');
+    expectRefused(short!, 'a password takes at least 8 characters and at most 1024 bytes');
+    expect(await app.dataSource.query('SELECT id FROM users ORDER BY id')).toEqual(before);
+  });
+
+  it('admin list and app list show what there is', async () => {
+    const [admins, apps] = await together(pluto(['admin', 'list']), pluto(['app', 'list']));
+    expectDone(admins!, expect.any(String));
+    expect(rowsOf(admins!)).toEqual(
+      expect.arrayContaining([
+        ['ID', 'MAIL', 'HANDLE', 'NAME', 'MADE'],
+        ['1', ADMIN.mail, 'admin', 'Administrator', TIME],
+      ]),
+    );
+    expectDone(apps!, expect.any(String));
+    expect(rowsOf(apps!)).toEqual([
+      ['ID', 'NAME', 'DEFAULT ROLE', 'MADE'],
+      [expect.any(String), 'pluto', expect.stringMatching(/^\d+$/), TIME],
+      [String(desk.id), desk.name, String(desk.roles.guest), TIME],
+    ]);
+  });
+
+  it('app create and role assign refuse what is taken or unknown, in one line', async () => {
+    const [taken, unknownApp, unknownRole, unknownAccount] = await together(
+      pluto(['app', 'create', 'ORG.example.desk']),
+      pluto(['role', 'list', 'org.example.nowhere']),
+      pluto(['role', 'assign', desk.name, 'nothing', 'ann']),
+      pluto(['role', 'assign', desk.name, 'agent', 'nobody@example.com']),
+    );
+    expectRefused(taken!, 'Application already exists');
+    expectRefused(unknownApp!, 'Application does not exist');
+    expectRefused(unknownRole!, 'Role does not exist');
+    expectRefused(unknownAccount!, 'org.example.desk has no account nobody@example.com');
+  });
+
+  it('role assign gives a role that the next token carries, role scopes refuses a default that it does not set', async () => {
+    const handle = 'desk-clerk';
+    const userId = await addUser(app, { applicationId: desk.id, handle });
+    const [assigned, refused] = await together(
+      pluto(['role', 'assign', desk.name, 'AGENT', handle]),
+      pluto(['role', 'scopes', desk.name, 'guest', 'write', '--default', 'look']),
+    );
+    expectDone(assigned!, `${handle} has the role agent now\n`);
+    const { accessToken } = await openSession(app, userId, desk.name);
+    expect(decodeToken(accessToken).claims.scopes).toEqual(['write']);
+
+    expectRefused(refused!, 'look is to be the default, but is not among the scopes');
+    const { body } = await app.client.get(`/v1/rbac/role/list?app_id=${desk.id}`);
+    expect(body.roles[0]).toMatchObject({ name: 'guest', scopes: [{ name: 'look' }] });
+  });
+
+  it('keys rotate makes the next key, once', async () => {
+    const outcomes = await together(pluto(['keys', 'rotate', '--lead', '60']), pluto(['keys', 'rotate']));
+    const [done, refused] = outcomes.sort((one, other) => Number(one.code) - Number(other.code));
+    expectDone(done!, expect.any(String));
+    expectRefused(refused!, expect.stringMatching(/rotation|waiting|key/));
+    const listed = await pluto(['keys', 'list']);
+    expect(rowsOf(listed)).toEqual(rowsOf(done!));
+    expect(rowsOf(listed)).toEqual([
+      ['KID', 'STATE', 'MADE', 'SIGNS FROM', 'VERIFIES UNTIL'],
+      [expect.any(String), 'next', TIME, TIME, '-'],
+      [expect.any(String), 'signing', TIME, TIME, TIME],
+    ]);
+    expectOk(
+      await app.client.post('/v1/user/login/account', {
+        ...{ account: 'admin', app_id: 'pluto' },
+        password: ADMIN.password,
+      }),
+    );
+  });
+
+  it('mail list shows the mails that were given up, mail retry queues them for the server', async () => {
+    const account = registration();
+    expectOk(await app.client.post('/v1/user/register', account));
+    const { manager } = app.dataSource;
+    const failed = { state: 'failed', attempts: 9, lastError: '550 no such mailbox' } as const;
+    await manager.update(Mail, { recipient: account.mail }, failed);
+    const { id } = await manager.findOneByOrFail(Mail, { recipient: account.mail });
+
+    const [listed, unknown] = await together(
+      pluto(['mail', 'list', '--failed']),
+      pluto(['mail', 'retry', '999']),
+    );
+    expect(rowsOf(listed!)).toEqual([
+      ['ID', 'STATE', 'TEMPLATE', 'TO', 'ATTEMPTS', 'NEXT', 'LAST ERROR'],
+      [String(id), 'failed', 'verify-mail', account.mail, '9', '-', '550 no such mailbox'],
+    ]);
+    expect([unknown!.code, unknown!.stdout]).toEqual([1, expect.stringContaining('mail 999 is not queued')]);
+
+    expectDone(await pluto(['mail', 'retry']), `mail ${id} is queued\n`);
+    app.app.get(MailWorker).start();
+    await app.client.submit(await app.mailbox.linkTo(account.mail));
+    await login(app, account);
+  });
+});
+
+describe('pluto before the server was ever started', () => {
+  let dataDir: string;
+  let database: TestDatabase;
+  beforeAll(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'pluto-cli-'));
+    database = await createTestDatabase();
+  });
+  afterAll(async () => {
+    await database.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  it('makes an application with roles and scopes that the server then serves', async () => {
+    const settings = { database: database.database, secretKey: 'a secret key of the tests, long enough' };
+    const env = environmentOf({ dataDir, settings });
+    const pluto = (...args: string[]) => runPluto(args, { env, cwd: dataDir });
+    const name = 'org.example.first';
+    expectDone(await pluto('app', 'create', ` ${name} `), `application 1 made: ${name}\n`);
+    const [read, write, editor] = await together(
+      pluto('scope', 'create', name, 'read'),
+      pluto('scope', 'create', name, 'write'),
+      pluto('role', 'create', name.toUpperCase(), 'editor'),
+    );
+    expectDone(read!, expect.stringMatching(/^scope \d made: read\n$/));
+    expectDone(write!, expect.stringMatching(/^scope \d made: write\n$/));
+    expectDone(editor!, 'role 1 made: editor\n');
+    const attached = await pluto('role', 'scopes', name, 'editor', 'read', 'write', '--default', 'write');
+    expectDone(attached, expect.any(String));
+    const [asDefault, admins] = await together(
+      pluto('role', 'default', name, 'editor'),
+      pluto('admin', 'list'),
+    );
+    expectDone(asDefault!, expect.any(String));
+    expect(rowsOf(asDefault!)).toEqual([
+      ['ID', 'ROLE', 'SCOPES'],
+      ['1', 'editor *', expect.stringMatching(/^(?:read, write \*|write \*, read)$/)],
+    ]);
+    expectDone(admins!, 'There is no administrator yet: start the server once.\n');
+
+    const place = { dataDir, settings } as unknown as Pick<TestApp, 'dataDir' | 'settings'>;
+    const app = await startTestApp({ on: { ...place, close: () => Promise.resolve() } });
+    await login(app, ADMIN);
+    const userId = await addUser(app, { applicationId: 1 });
+    const { accessToken } = await openSession(app, userId, name);
+    expect(decodeToken(accessToken).claims).toMatchObject({ iss: name, scopes: ['write'] });
+    await app.stop();
+  });
+});
+
+describe('pluto as a program', () => {
+  let cwd: string;
+  beforeAll(() => (cwd = mkdtempSync(join(tmpdir(), 'pluto-cli-'))));
+  afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+  const pluto = (args: string[], env: Record<string, string> = {}) => runPluto(args, { env, cwd });
+
+  it('explains itself, refuses what it does not know, and tells every setting at fault', async () => {
+    const [help, unknown, wrong, settings] = await together(
+      pluto(['role', '--help']),
+      pluto(['rolle', 'list']),
+      pluto(['admin', 'create', 'no mail', '--handle', 'ann']),
+      pluto(['app', 'list'], { PORT: 'abc', DATABASE_URL: 'postgres://me:pass-word@host/db' }),
+    );
+    expectDone(help!, expect.stringMatching(/^Usage: pluto role .*assign .* give an account a role\n/s));
+
+    expect([unknown!.code, unknown!.stdout]).toEqual([1, '']);
+    expect(unknown!.stderr).toMatch(
+      /^error: unknown command 'rolle'\n.*Did you mean role\?|^error: unknown command 'rolle'/s,
+    );
+    expect(unknown!.stderr).toContain('Usage: pluto [options] [command]');
+
+    expect([wrong!.code, wrong!.stdout]).toEqual([1, '']);
+    expect(wrong!.stderr).toContain('It takes a mail address.');
+
+    expect([settings!.code, settings!.stdout]).toEqual([1, '']);
+    expect(settings!.stderr).toMatch(/PORT/);
+    expect(settings!.stderr).toMatch(/DATABASE_URL/);
+    expect(settings!.stderr).not.toMatch(/pass-word|\n\s+at |Error:/);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+});

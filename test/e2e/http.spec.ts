@@ -1,0 +1,499 @@
+import { connect } from 'node:net';
+import { AccessTokensService } from '../../src/token/access-tokens.service.js';
+import { RegistrationService } from '../../src/auth/registration.service.js';
+import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
+import { login, registration, signedIn } from '../support/accounts.js';
+import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
+import type { Answer } from '../support/client.js';
+
+/** Words of frameworks, databases and stack traces, which are nobody's business. */
+const LIBRARY_TEXT =
+  /\bat .+\.(?:js|ts)|node_modules|fastify|FST_|nest|typeorm|sqlite|mysql|maria|SELECT|INSERT|QueryFailed|Cannot (?:GET|POST)|Error:/i;
+
+function expectFailure(answer: Answer, status: number, code: number): void {
+  expect(answer.json).toEqual({ status: 'error', error: { code, message: expect.any(String) } });
+  expect([answer.status, answer.code]).toEqual([status, code]);
+  expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
+  expect(answer.text).not.toMatch(LIBRARY_TEXT);
+}
+
+function expectPage(answer: Answer, status: number): void {
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(answer.text).toMatch(/^<!doctype html>/);
+  expect(answer.text).not.toMatch(LIBRARY_TEXT);
+}
+
+interface LogLine {
+  msg: string;
+  level: number;
+  requestId?: string;
+  route?: string;
+  method?: string;
+  status?: number;
+}
+
+function logLines(app: TestApp): LogLine[] {
+  return app
+    .log()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as LogLine);
+}
+
+/** Sends bytes as they are, and returns all that comes back. */
+function sendRaw(app: TestApp, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1', () => socket.write(bytes));
+    let answer = '';
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => (answer += text));
+    socket.on('close', () => resolve(answer));
+    socket.on('error', reject);
+  });
+}
+
+let app: TestApp;
+beforeAll(async () => (app = await startTestApp()));
+afterAll(() => app.close());
+afterEach(() => jest.restoreAllMocks());
+
+describe('an address that is not there', () => {
+  it.each(['/v1', '/v1/', '/v1/nothing', '/v1/user', '/v1/user/info/', '/v1//healthcheck'])(
+    'is 1005 at %s, for a browser as well',
+    async (path) => {
+      expectFailure(await app.client.get(path), 404, 1005);
+      expectFailure(await app.client.page(path), 404, 1005);
+      expectFailure(await app.client.post(path, { any: 'thing' }), 404, 1005);
+    },
+  );
+
+  it.each([
+    '/web',
+    '/web/nothing',
+    '/web/mail/verify',
+    '/nothing',
+    '/v10/healthcheck',
+    '/web/assets/nothing.css',
+  ])('is a page for a browser and JSON for a program at %s', async (path) => {
+    const page = await app.client.page(path, { 'accept-language': 'ja' });
+    expectPage(page, 404);
+    expect(page.text).toContain('ページが見つかりません');
+    expectFailure(await app.client.get(path), 404, 1005);
+    expectFailure(await app.client.get(path, { headers: { accept: 'application/json' } }), 404, 1005);
+  });
+
+  it.each([
+    '/web/assets/..%2f..%2fpackage.json',
+    '/web/assets/%2e%2e/locales/en.json',
+    '/avatars/..%2fsecret.key',
+  ])('stays so for who climbs out of a folder: %s', async (path) => {
+    const answer = await sendRaw(app, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 40[034] /);
+    expect(answer).not.toMatch(/"dependencies"|verify-mail|secret key/);
+  });
+});
+
+describe('a method that an address does not answer', () => {
+  it.each([
+    ['DELETE', '/v1/user/info', 'GET, HEAD, PUT'],
+    ['GET', '/v1/user/register', 'POST'],
+    ['PATCH', '/v1/healthcheck', 'GET, HEAD'],
+    ['POST', '/v1/token/publickey', 'GET, HEAD'],
+    ['PUT', '/v1/user/info/someone/public', 'GET, HEAD'],
+    ['OPTIONS', '/v1/user/info', 'GET, HEAD, PUT'],
+  ])('is 1009 with Allow: %s %s', async (method, path, allow) => {
+    const answer = await app.client.request(method, path);
+    expectFailure(answer, 405, 1009);
+    expect(answer.headers.get('allow')).toBe(allow);
+  });
+
+  it('is said in a page to a browser', async () => {
+    const answer = await app.client.request('DELETE', '/web/mail/verify/token', {
+      headers: { accept: 'text/html' },
+    });
+    expectPage(answer, 405);
+    expect(answer.headers.get('allow')).toBe('GET, HEAD, POST');
+  });
+
+  it.each(['TRACE', 'PROPFIND', 'BREW'])('is refused when nobody answers it: %s', async (method) => {
+    const answer = await sendRaw(
+      app,
+      `${method} /v1/healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 (400|404|405) /);
+    expect(answer).toContain('"status":"error"');
+    expect(answer).not.toMatch(LIBRARY_TEXT);
+  });
+});
+
+describe('an address that cannot be read', () => {
+  it.each(['/v1/user/info/%ZZ/public', '/v1/%', '/v1/user/info/%E0%A4%A/public'])(
+    'is 1001: %s',
+    async (path) => {
+      expectFailure(await app.client.get(path), 400, 1001);
+    },
+  );
+
+  it('is refused with the security headers and a request id of any other answer', async () => {
+    const answer = await app.client.get('/web/mail/verify/%ZZ');
+    expectFailure(answer, 400, 1001);
+    const id = answer.headers.get('x-request-id');
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(logLines(app).filter(({ requestId }) => requestId === id)).toMatchObject([
+      { msg: 'request', route: '(none)', status: 400 },
+    ]);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('is no handle when it is longer than any', async () => {
+    expectFailure(await app.client.get(`/v1/user/info/${'a'.repeat(101)}/public`), 403, 2005);
+    expectFailure(await app.client.get(`/v1/user/info/${'a'.repeat(4000)}/public`), 400, 1001);
+  });
+
+  it('is a page for a browser, also when a link was mangled on its way', async () => {
+    expectPage(await app.client.page('/web/mail/verify/%ZZ'), 400);
+    expectPage(await app.client.page(`/web/mail/verify/${'a'.repeat(100)}`), 404);
+    expectPage(await app.client.page(`/web/mail/verify/${'a'.repeat(4000)}`), 400);
+  });
+
+  it('is 1001 when it is longer than a head may be', async () => {
+    const answer = await sendRaw(
+      app,
+      `GET /v1/healthcheck?${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 4(00|31) /);
+    expect(answer).toContain('{"status":"error","error":{"code":1001,');
+  });
+});
+
+describe('what is not HTTP', () => {
+  it.each([
+    ['garbage', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello\r\n\r\n'],
+    ['an unknown version', 'GET /v1/healthcheck HTTP/9.9\r\nHost: x\r\n\r\n'],
+    [
+      'two lengths',
+      'POST /v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
+    ],
+    [
+      'a length beside chunks',
+      'POST /v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    ['a broken header', 'GET /v1/healthcheck HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n'],
+  ])('is answered with an envelope, and the connection ends: %s', async (_what, bytes) => {
+    const answer = await sendRaw(app, bytes);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+    expect(JSON.parse(body)).toEqual({ status: 'error', error: { code: 1001, message: expect.any(String) } });
+    expect(answer).not.toMatch(LIBRARY_TEXT);
+  });
+
+  it('does not keep others from being answered', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => sendRaw(app, 'nonsense\r\n\r\n')));
+    expect((await app.client.get('/v1/healthcheck')).status).toBe(200);
+  });
+
+  it('hears requests that follow each other on one connection in their order', async () => {
+    const ask = (path: string, last = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
+    const answer = await sendRaw(
+      app,
+      ask('/v1/healthcheck') + ask('/v1/nothing') + ask('/v1/token/publickey', 'Connection: close\r\n'),
+    );
+    expect([...answer.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status)).toEqual([
+      '200',
+      '404',
+      '200',
+    ]);
+  });
+});
+
+describe('a body with more than it should hold', () => {
+  it.each([
+    '{"__proto__":{"isAdmin":true},"mail":"a@example.com"}',
+    '{"constructor":{"prototype":{"isAdmin":true}}}',
+  ])('changes no prototype: %s', async (body) => {
+    const answer = await app.client.post('/v1/user/register', body);
+    expectFailure(answer, 400, 1001);
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+  });
+});
+
+describe('the request id', () => {
+  it('is made up, told in the answer, and is on every line of the log', async () => {
+    const answer = await app.client.post('/v1/user/register', registration());
+    const id = answer.headers.get('x-request-id')!;
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(logLines(app).filter(({ requestId }) => requestId === id)).toMatchObject([
+      { msg: 'request', method: 'POST', route: '/v1/user/register', status: 200 },
+    ]);
+  });
+
+  it('is the one that was given, where that is harmless', async () => {
+    const answer = await app.client.get('/v1/nothing', { headers: { 'x-request-id': 'proxy-7.a_B' } });
+    expect(answer.headers.get('x-request-id')).toBe('proxy-7.a_B');
+    expect(logLines(app).filter(({ requestId }) => requestId === 'proxy-7.a_B')).toHaveLength(1);
+  });
+
+  it.each(['a'.repeat(65), 'two words', '"}{"level":60', '<b>', ''])(
+    'is not the one that was given: %j',
+    async (given) => {
+      const answer = await app.client.get('/v1/healthcheck', { headers: { 'x-request-id': given } });
+      expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
+
+  it('is on an error page, for who asks for help', async () => {
+    jest.spyOn(app.app.get(MailVerificationService), 'look').mockRejectedValue(new Error('boom'));
+    const answer = await app.client.page('/web/mail/verify/some-token');
+    expectPage(answer, 500);
+    expect(answer.text).toContain(answer.headers.get('x-request-id'));
+    expect(answer.text).not.toContain('boom');
+  });
+});
+
+describe('the access log', () => {
+  it('has the pattern of the route and never what may be a token', async () => {
+    const { access_token: token } = await login(app, ADMIN);
+    await app.client.page('/web/mail/verify/token-of-verification');
+    await app.client.page('/web/password/reset/token-of-reset');
+    await app.client.get(`/v1/token/access/verify?token=${token}`);
+    await app.client.get('/v1/nothing?token=token-of-nothing');
+    await app.client.get('/web/nothing/token-in-the-path');
+    await app.client.get('/v1/user/info/%ZZ?token=token-of-unreadable');
+    await sendRaw(app, 'GET /web/mail/verify/token-raw HTTP/9\r\n\r\n');
+
+    expect(app.log()).not.toMatch(/token-(of|in|raw)/);
+    expect(app.log()).not.toContain(token);
+    const routes = logLines(app).map(({ route }) => route);
+    for (const route of [
+      '/web/mail/verify/:token',
+      '/web/password/reset/:token',
+      '/v1/token/access/verify',
+      '/v1/user/login/account',
+      '(none)',
+    ])
+      expect(routes).toContain(route);
+  });
+});
+
+describe('a fault of the server', () => {
+  it('is 1000 and says nothing of itself, but to the log', async () => {
+    const fault = new Error("SELECT password_hash FROM users WHERE mail = 'x' -- at /src/secret.ts:1");
+    jest.spyOn(app.app.get(RegistrationService), 'register').mockRejectedValue(fault);
+    const answer = await app.client.post('/v1/user/register', registration());
+    expectFailure(answer, 500, 1000);
+    expect(answer.json.error.message).toBe('Server Error');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    const id = answer.headers.get('x-request-id');
+    expect(logLines(app).find(({ requestId, level }) => requestId === id && level === 50)).toBeDefined();
+  });
+
+  it.each([null, undefined, 'a text', 42, { statusCode: 200 }, { statusCode: 999 }])(
+    'is 1000 even if %j is thrown',
+    async (thrown) => {
+      jest.spyOn(app.app.get(AccessTokensService), 'verify').mockRejectedValue(thrown);
+      expectFailure(await app.client.get('/v1/token/access/verify?token=x'), 500, 1000);
+    },
+  );
+
+  it('is a page for a browser', async () => {
+    jest.spyOn(app.app.get(MailVerificationService), 'look').mockRejectedValue(new Error('boom'));
+    const answer = await app.client.page('/web/mail/verify/x', { 'accept-language': 'zh' });
+    expectPage(answer, 500);
+    expect(answer.text).toContain('lang="zh-Hans"');
+  });
+});
+
+describe('security headers', () => {
+  const common = {
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+  };
+
+  it.each(['/v1/healthcheck', '/v1/nothing', '/web/mail/verify/x', '/web/nothing', '/openapi.json'])(
+    'forbid everything that is not needed at %s',
+    async (path) => {
+      const { headers } = await app.client.page(path);
+      expect(Object.fromEntries(headers)).toMatchObject({ ...common, 'cache-control': 'no-store' });
+      const csp = headers.get('content-security-policy')!;
+      expect(csp).toContain("default-src 'none'");
+      expect(csp).toContain("frame-ancestors 'none'");
+      expect(csp).not.toMatch(/unsafe|\*|https?:/);
+      expect(headers.get('strict-transport-security')).toBeNull();
+      expect(headers.get('x-powered-by')).toBeNull();
+      expect(headers.get('server')).toBeNull();
+    },
+  );
+
+  it('let the documentation style itself and run its own scripts only', async () => {
+    const { headers } = await app.client.page('/docs');
+    expect(Object.fromEntries(headers)).toMatchObject(common);
+    const csp = headers.get('content-security-policy')!;
+    expect(csp).toContain("default-src 'self'");
+    expect(csp).toContain("frame-ancestors 'none'");
+    expect(csp).not.toMatch(/unsafe-eval|\*|https?:|script-src[^;]*unsafe/);
+  });
+
+  it('let assets be kept for a while', async () => {
+    const { headers, status } = await app.client.get('/web/assets/pluto.css');
+    expect(status).toBe(200);
+    expect(headers.get('cache-control')).toMatch(/^public, max-age=\d+$/);
+    expect(headers.get('content-type')).toMatch(/^text\/css/);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  it('ask for HTTPS from then on, and give Secure cookies, where PUBLIC_URL is https:', async () => {
+    const secure = await startTestApp({
+      env: { PUBLIC_URL: 'https://pluto.test' },
+      on: app,
+      sendMails: false,
+    });
+    const { mail } = registration();
+    await secure.client.post('/v1/user/register', registration({ mail }));
+    const page = await secure.client.page(await app.mailbox.linkTo(mail));
+    expect(page.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
+    const [cookie] = page.headers.getSetCookie();
+    expect(cookie).toMatch(/^__Host-.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+    await secure.stop();
+  });
+});
+
+describe('HEAD', () => {
+  it.each([
+    '/v1/healthcheck',
+    '/v1/token/publickey',
+    '/web/mail/verify/x',
+    '/v1/nothing',
+    '/web/assets/pluto.css',
+  ])('is answered as GET is, without a body, at %s', async (path) => {
+    const get = await app.client.page(path);
+    const head = await app.client.request('HEAD', path, { headers: { accept: 'text/html' } });
+    expect(head.status).toBe(get.status);
+    expect(head.text).toBe('');
+    expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
+  });
+});
+
+describe('the health of the server', () => {
+  it('is told with its version', async () => {
+    const answer = await app.client.get('/v1/healthcheck');
+    expect(answer.json).toEqual({
+      status: 'ok',
+      body: { version: expect.stringMatching(/^\d+\.\d+\.\d+/), database: 'up' },
+    });
+    expect((await app.client.get('/health/live')).status).toBe(200);
+    expect((await app.client.get('/health/ready')).status).toBe(200);
+  });
+
+  it('is 1010 without the database, whose absence does not end the process', async () => {
+    const other = await startTestApp({ on: app, sendMails: false });
+    await other.dataSource.destroy();
+    for (const path of ['/v1/healthcheck', '/health/ready'])
+      expectFailure(await other.client.get(path), 503, 1010);
+    expect((await other.client.get('/health/live')).status).toBe(200);
+    const answer = await other.client.post('/v1/user/register', registration());
+    expect([500, 503]).toContain(answer.status);
+    expect(answer.text).not.toMatch(LIBRARY_TEXT);
+    await other.stop();
+  });
+});
+
+describe('CORS_ORIGINS', () => {
+  const ORIGIN = 'https://app.example.com';
+  const from = (origin: string) => ({ headers: { origin } });
+  const preflight = (origin: string) => ({
+    headers: {
+      origin,
+      'access-control-request-method': 'PUT',
+      'access-control-request-headers': 'authorization,content-type',
+    },
+  });
+  const corsHeaders = ({ headers }: Answer) =>
+    [...headers.keys()].filter((name) => name.startsWith('access-control'));
+
+  it('unset: no origin is allowed', async () => {
+    const answer = await app.client.get('/v1/healthcheck', from(ORIGIN));
+    expect(answer.status).toBe(200);
+    expect(corsHeaders(answer)).toEqual([]);
+    const asked = await app.client.request('OPTIONS', '/v1/user/info', preflight(ORIGIN));
+    expectFailure(asked, 405, 1009);
+    expect(corsHeaders(asked)).toEqual([]);
+  });
+
+  describe('listed', () => {
+    let listed: TestApp;
+    beforeAll(async () => {
+      listed = await startTestApp({
+        env: { CORS_ORIGINS: `${ORIGIN}, http://localhost:5173` },
+        on: app,
+        sendMails: false,
+      });
+    });
+    afterAll(() => listed.stop());
+
+    it.each([ORIGIN, 'http://localhost:5173'])('allows %s, also to read what went wrong', async (origin) => {
+      for (const path of ['/v1/healthcheck', '/v1/nothing', '/v1/user/info']) {
+        const answer = await listed.client.get(path, from(origin));
+        expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+        expect(answer.headers.get('vary')).toMatch(/origin/i);
+        expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+      }
+    });
+
+    it('answers the question that comes before', async () => {
+      const answer = await listed.client.request('OPTIONS', '/v1/user/info', preflight(ORIGIN));
+      expect(answer.status).toBe(204);
+      expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN);
+      expect(answer.headers.get('access-control-allow-methods')).toContain('PUT');
+      expect(answer.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('authorization');
+      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+    });
+
+    it.each([
+      'https://evil.example',
+      'https://app.example.com.evil.example',
+      'http://app.example.com',
+      'null',
+    ])('does not allow %s', async (origin) => {
+      const answers = [
+        await listed.client.get('/v1/healthcheck', from(origin)),
+        await listed.client.request('OPTIONS', '/v1/user/info', preflight(origin)),
+      ];
+      for (const answer of answers) expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    });
+
+    it.each(['/web/mail/verify/x', '/docs', '/openapi.json', '/'])('never opens a page: %s', async (path) => {
+      const answer = await listed.client.get(path, from(ORIGIN));
+      expect(corsHeaders(answer)).toEqual([]);
+      const asked = await listed.client.request('OPTIONS', path, preflight(ORIGIN));
+      expect(asked.headers.get('access-control-allow-origin')).toBeNull();
+    });
+  });
+
+  it('*: allows everyone, without cookies, and no page', async () => {
+    const open = await startTestApp({ env: { CORS_ORIGINS: '*' }, on: app, sendMails: false });
+    const answer = await open.client.get('/v1/healthcheck', from('https://evil.example'));
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+    const asked = await open.client.request('OPTIONS', '/v1/user/info', preflight('https://evil.example'));
+    expect(asked.headers.get('access-control-allow-origin')).toBe('*');
+    expect(corsHeaders(await open.client.get('/web/mail/verify/x', from('https://evil.example')))).toEqual(
+      [],
+    );
+    await open.stop();
+  });
+});
+
+describe('a cookie', () => {
+  it('is not taken by the API', async () => {
+    const { token } = await signedIn(app);
+    for (const name of ['access_token', 'token', 'authorization'])
+      expectFailure(
+        await app.client.get('/v1/user/info', { headers: { cookie: `${name}=${token}` } }),
+        401,
+        1003,
+      );
+  });
+});

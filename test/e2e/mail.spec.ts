@@ -1,0 +1,435 @@
+import { request } from 'node:http';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { MailWorker } from '../../src/mail/mail.worker.js';
+import { OutboxService } from '../../src/mail/outbox.service.js';
+import { login, registration, type TestAccount } from '../support/accounts.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { freezeClock, passSeconds, setClock, thawClock } from '../support/clock.js';
+import { eventually } from '../support/eventually.js';
+import { linkIn } from '../support/mailbox.js';
+import { SmtpServer } from '../support/smtp.js';
+
+const LOGIN = { user: 'pluto-mailer', password: 'smtp secret / with @ signs' };
+const LINK = /^http:\/\/pluto\.test\/web\/mail\/verify\/[\w-]{43}$/m;
+
+async function register(app: TestApp, change: Partial<TestAccount> = {}): Promise<TestAccount> {
+  const account = registration(change);
+  const answer = await app.client.post('/v1/user/register', account);
+  expect(answer.text).toBe(JSON.stringify({ status: 'ok', body: { mail: account.mail, verified: false } }));
+  return account;
+}
+
+const outboxOf = (app: TestApp) => app.app.get(OutboxService);
+const queued = (app: TestApp) => outboxOf(app).list(false);
+const failed = (app: TestApp) => outboxOf(app).list(true);
+
+/** Has the worker look for due mails now rather than at its next poll. */
+async function poll(app: TestApp): Promise<void> {
+  const worker = app.app.get(MailWorker);
+  await worker.stop();
+  worker.start();
+}
+
+/** Waits until every mail is sent or waits for its next attempt. */
+async function settled(app: TestApp, attempts: number): Promise<void> {
+  await eventually(
+    async () => (await queued(app)).every((mail) => mail.attempts === attempts && mail.claim === null),
+    `attempt ${attempts} to be settled`,
+  );
+}
+
+describe('a mail sent by SMTP', () => {
+  let smtp: SmtpServer;
+  let app: TestApp;
+  beforeAll(async () => {
+    smtp = await SmtpServer.start({ login: LOGIN });
+    app = await startTestApp({
+      env: { SMTP_URL: smtp.url, MAIL_FROM: 'Pluto 账号 <accounts@pluto.test>' },
+    });
+  });
+  afterAll(async () => {
+    await app.close();
+    await smtp.close();
+  });
+
+  it('names sender, recipient and subject, and brings the link as text and as HTML', async () => {
+    const { mail, name } = await register(app, { name: 'Ann <b>Bold</b> & Co' });
+    const received = await smtp.waitFor(mail);
+    expect(received.recipients).toEqual([mail]);
+    expect(received.from?.value).toEqual([{ name: 'Pluto 账号', address: 'accounts@pluto.test' }]);
+    expect([received.to].flat()[0]?.value).toEqual([{ name: '', address: mail }]);
+    expect(received.subject).toBe('Confirm your email address for pluto');
+    expect(received.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(received.messageId).toMatch(/^<.+@.+>$/);
+    expect(received.text).toMatch(LINK);
+    expect(received.text).toContain(name);
+    const link = LINK.exec(received.text ?? '')?.[0];
+    expect(received.html).toContain(`href="${link}"`);
+    expect(received.html).toContain('Ann &lt;b&gt;Bold&lt;/b&gt; &amp; Co');
+    expect((await app.client.submit(linkIn(received))).status).toBe(200);
+  });
+
+  it.each([
+    ['zh-CN,zh;q=0.9', '请确认您在 pluto 的邮箱地址', 'lang="zh-Hans"'],
+    ['ja-JP', '【pluto】メールアドレスの確認', 'lang="ja"'],
+    ['xx', 'Confirm your email address for pluto', 'lang="en"'],
+  ])('is in the language of Accept-Language %s', async (language, subject, htmlLanguage) => {
+    const account = registration();
+    await app.client.post('/v1/user/register', account, { headers: { 'accept-language': language } });
+    const received = await smtp.waitFor(account.mail);
+    expect(received.subject).toBe(subject);
+    expect(received.html).toContain(htmlLanguage);
+  });
+
+  it('links to PUBLIC_URL whatever host the request names', async () => {
+    const account = registration();
+    const body = JSON.stringify(account);
+    const headers = {
+      host: 'evil.example',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'https',
+      forwarded: 'host=evil.example;proto=https',
+      origin: 'https://evil.example',
+      'content-type': 'application/json',
+    };
+    const status = await new Promise((resolve, reject) => {
+      request(`${app.url}/v1/user/register`, { method: 'POST', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .on('error', reject)
+        .end(body);
+    });
+    expect(status).toBe(200);
+    const received = await smtp.waitFor(account.mail);
+    expect(received.text).toMatch(LINK);
+    expect(received.raw).not.toContain('evil.example');
+  });
+
+  it('leaves nothing in the outbox table once it is sent', async () => {
+    const { mail } = await register(app);
+    await smtp.waitFor(mail);
+    await eventually(async () => (await queued(app)).length === 0, 'the outbox to be empty');
+  });
+
+  it('shows neither its body, nor a password, nor a token in the log', async () => {
+    const account = await register(app);
+    const verification = await smtp.waitFor(account.mail);
+    await app.client.submit(linkIn(verification));
+    const tokens = await login(app, account);
+    await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
+    const reset = await eventually(() => smtp.to(account.mail)[1], 'the reset mail');
+    await app.client.submit(linkIn(reset), { password: 'another password' });
+    smtp.refusals.push({ code: 550, at: 'recipient' });
+    const refused = await register(app);
+    await eventually(async () => (await failed(app)).length === 1, 'the refusal');
+
+    const secrets = [
+      ...[verification, reset].map((mail) => linkIn(mail).split('/').at(-1)!),
+      account.password,
+      refused.password,
+      'another password',
+      tokens.access_token,
+      tokens.refresh_token,
+      LOGIN.password,
+      encodeURIComponent(LOGIN.password),
+      'Please follow the link',
+      'pluto.test/web',
+    ];
+    for (const secret of secrets) expect(app.log()).not.toContain(secret);
+    expect(app.log()).toContain('mail sent');
+    expect(app.log()).not.toContain(account.mail);
+  });
+});
+
+describe('a mail server that does not take a mail', () => {
+  let smtp: SmtpServer;
+  let app: TestApp;
+  beforeEach(async () => {
+    freezeClock();
+    smtp = await SmtpServer.start();
+    app = await startTestApp({ env: { SMTP_URL: smtp.url } });
+  });
+  afterEach(async () => {
+    await app.close();
+    await smtp.close();
+    thawClock();
+  });
+
+  it('is asked again after a pause when it says "not now"', async () => {
+    smtp.refusals.push({ code: 451, at: 'recipient', text: 'greylisted' }, { code: 421 });
+    const { mail } = await register(app);
+    await smtp.waitForAttempts(1);
+    await settled(app, 1);
+    expect(await queued(app)).toMatchObject([{ state: 'queued', lastError: expect.stringContaining('451') }]);
+
+    passSeconds(9);
+    await poll(app);
+    await poll(app);
+    expect(smtp.attempts).toBe(1);
+    passSeconds(1);
+    await poll(app);
+    await smtp.waitForAttempts(2);
+    await settled(app, 2);
+
+    passSeconds(30);
+    expect(await smtp.waitFor(mail)).toBeDefined();
+    expect(smtp.attempts).toBe(3);
+  });
+
+  it('is not asked again when it says "never"; the mail is shown and can be sent by hand', async () => {
+    smtp.refusals.push({ code: 550, at: 'recipient', text: 'no such user' });
+    const { mail } = await register(app);
+    const [given] = await eventually(async () => {
+      const mails = await failed(app);
+      return mails.length > 0 && mails;
+    }, 'the mail to be given up');
+    expect(given).toMatchObject({
+      recipient: mail,
+      state: 'failed',
+      attempts: 1,
+      lastError: expect.stringContaining('no such user'),
+    });
+
+    passSeconds(3600);
+    await poll(app);
+    expect(smtp.attempts).toBe(1);
+
+    expect(await outboxOf(app).retry(given!.id)).toBe(true);
+    await poll(app);
+    expect((await smtp.waitFor(mail)).text).toMatch(LINK);
+    await eventually(async () => (await queued(app)).length === 0, 'the outbox to be empty');
+    expect(await outboxOf(app).retry(given!.id)).toBe(false);
+  });
+
+  it('is not asked again when it refuses the message itself', async () => {
+    smtp.refusals.push({ code: 554, at: 'message', text: 'looks like spam' });
+    await register(app);
+    await eventually(async () => (await failed(app)).length === 1, 'the mail to be given up');
+  });
+
+  it('is asked again when it hangs up in the middle', async () => {
+    smtp.refusals.push('drop');
+    const { mail } = await register(app);
+    await smtp.waitForAttempts(1);
+    await settled(app, 1);
+    passSeconds(10);
+    await poll(app);
+    await smtp.waitFor(mail);
+    await eventually(async () => (await queued(app)).length === 0, 'the outbox to be empty');
+    expect(smtp.to(mail)).toHaveLength(1);
+  });
+
+  it('is given up visibly when it never takes the mail', async () => {
+    smtp.refusals.push(...Array.from({ length: 9 }, () => ({ code: 452 }) as const));
+    await register(app);
+    for (let attempt = 1; attempt <= 8; attempt++) {
+      await smtp.waitForAttempts(attempt);
+      await settled(app, attempt);
+      const [mail] = await queued(app);
+      setClock(mail!.nextAttemptAt);
+      await poll(app);
+    }
+    const [mail] = await eventually(async () => {
+      const mails = await failed(app);
+      return mails.length > 0 && mails;
+    }, 'the mail to be given up');
+    expect(mail).toMatchObject({ attempts: 9, lastError: expect.stringContaining('452') });
+    expect(app.log()).toContain('mail given up');
+  });
+});
+
+describe('a mail server that cannot be used', () => {
+  const toClose: { close: () => Promise<void> }[] = [];
+  const track = <T extends { close: () => Promise<void> }>(opened: T): T => (toClose.push(opened), opened);
+  beforeEach(() => freezeClock());
+  afterEach(async () => {
+    for (const opened of toClose.splice(0).reverse()) await opened.close();
+    thawClock();
+  });
+
+  async function failedAttempt(app: TestApp): Promise<TestAccount> {
+    const account = await register(app);
+    await eventually(async () => (await queued(app))[0]?.lastError, 'the failure');
+    await settled(app, 1);
+    return account;
+  }
+
+  it('is tried again when it refuses the connection', async () => {
+    const closed = await SmtpServer.start();
+    const { port, url } = closed;
+    await closed.close();
+    const app = track(await startTestApp({ env: { SMTP_URL: url } }));
+    const { mail } = await failedAttempt(app);
+    expect(await queued(app)).toMatchObject([
+      { state: 'queued', lastError: expect.stringMatching(/ECONNREFUSED/) },
+    ]);
+
+    const smtp = track(await SmtpServer.start({ port }));
+    passSeconds(10);
+    await poll(app);
+    await smtp.waitFor(mail);
+  });
+
+  it('keeps the mail when it does not know our password', async () => {
+    const smtp = track(await SmtpServer.start({ login: LOGIN }));
+    const url = smtp.url.replace(encodeURIComponent(LOGIN.password), 'outdated');
+    const app = track(await startTestApp({ env: { SMTP_URL: url } }));
+    await failedAttempt(app);
+    expect(await queued(app)).toMatchObject([
+      { state: 'queued', lastError: expect.stringContaining('EAUTH') },
+    ]);
+    expect(app.log()).not.toContain('outdated');
+  });
+
+  it('is sent nothing when it offers TLS with a certificate that nobody vouched for', async () => {
+    const warning = jest.spyOn(console, 'error').mockImplementation();
+    const smtp = track(await SmtpServer.start({ offersTls: true }));
+    warning.mockRestore();
+    const app = track(await startTestApp({ env: { SMTP_URL: smtp.url } }));
+    await failedAttempt(app);
+    expect(smtp.attempts).toBe(0);
+  });
+});
+
+describe('a queued mail', () => {
+  let smtp: SmtpServer;
+  let first: TestApp;
+  const env = () => ({ SMTP_URL: smtp.url });
+  beforeEach(async () => {
+    freezeClock();
+    smtp = await SmtpServer.start({ delayMs: 5 });
+    first = await startTestApp({ env: env(), sendMails: false });
+  });
+  afterEach(async () => {
+    await first.close();
+    await smtp.close();
+    thawClock();
+  });
+
+  it('outlives the server that queued it, and is sent once', async () => {
+    const { mail } = await register(first);
+    await first.stop();
+    const second = await startTestApp({ env: env(), on: first });
+    await smtp.waitFor(mail);
+    await eventually(async () => (await queued(second)).length === 0, 'the outbox to be empty');
+    await second.stop();
+    const third = await startTestApp({ env: env(), on: first });
+    await poll(third);
+    await third.stop();
+    expect(smtp.to(mail)).toHaveLength(1);
+  });
+
+  it('is sent once by two servers that share the database', async () => {
+    const accounts = await Promise.all(Array.from({ length: 20 }, () => register(first)));
+    await first.stop();
+    const servers = await Promise.all([0, 1].map(() => startTestApp({ env: env(), on: first })));
+    await eventually(async () => (await queued(servers[0]!)).length === 0, 'the outbox to be empty');
+    await Promise.all(servers.map((server) => server.stop()));
+    expect(smtp.mails.flatMap(({ recipients }) => recipients).sort()).toEqual(
+      accounts.map(({ mail }) => mail).sort(),
+    );
+    for (const server of servers) expect(server.log()).not.toContain('"level":50');
+  });
+
+  it('is taken over from a dead worker, whose late report then changes nothing', async () => {
+    const { mail } = await register(first);
+    const dead = outboxOf(first);
+    const claimed = await dead.claimNext();
+    expect(claimed?.recipient).toBe(mail);
+
+    const second = await startTestApp({ env: env(), on: first });
+    passSeconds(179);
+    await poll(second);
+    await poll(second);
+    expect(smtp.attempts).toBe(0);
+
+    passSeconds(1);
+    const taken = await outboxOf(second).claimNext();
+    expect(taken?.recipient).toBe(mail);
+    await dead.fail(claimed!, 'too late');
+    await dead.markSent(claimed!);
+    expect(await queued(second)).toMatchObject([{ state: 'queued', claim: taken?.claim, attempts: 2 }]);
+
+    passSeconds(180);
+    await poll(second);
+    await smtp.waitFor(mail);
+    await second.stop();
+    expect(smtp.to(mail)).toHaveLength(1);
+  });
+
+  it('is not sent after its link has expired, but shown as given up', async () => {
+    const { mail } = await register(first);
+    await first.client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' });
+    await first.stop();
+    passSeconds(3600);
+    const second = await startTestApp({ env: env(), on: first });
+    const [given] = await eventually(async () => {
+      const mails = await failed(second);
+      return mails.length > 0 && mails;
+    }, 'the mail to be given up');
+    expect(given).toMatchObject({
+      template: 'password-reset',
+      lastError: expect.stringContaining('expired'),
+    });
+    expect(await outboxOf(second).retry(given!.id)).toBe(false);
+    await smtp.waitFor(mail);
+    await second.stop();
+    expect(smtp.to(mail).map(({ subject }) => subject)).toEqual(['Confirm your email address for pluto']);
+  });
+
+  it('holds no link and no name in clear', async () => {
+    await register(first, { name: 'Aloysia Quarterstaff' });
+    const rows: Record<string, unknown>[] = await first.dataSource.query('SELECT * FROM mails');
+    expect(rows).toHaveLength(1);
+    expect(rows[0]!.sealed_context).toEqual(expect.any(String));
+    expect(JSON.stringify(rows)).not.toMatch(/http|pluto\.test|web\/mail|Aloysia|Quarterstaff/);
+    const context = (await outboxOf(first).claimNext())?.context;
+    expect(context).toMatchObject({ userName: 'Aloysia Quarterstaff' });
+    expect(JSON.stringify(rows)).not.toContain(context!.link.split('/').at(-1));
+  });
+
+  it('goes when its unconfirmed account is replaced', async () => {
+    const ann = await register(first);
+    const again = await register(first, { mail: ann.mail });
+    expect(await queued(first)).toMatchObject([{ recipient: again.mail }]);
+  });
+
+  it('does not hold the others up when it cannot be opened', async () => {
+    const broken = await register(first);
+    await first.dataSource.query("UPDATE mails SET sealed_context = 'nonsense'");
+    const { mail } = await register(first);
+    const second = await startTestApp({ env: env(), on: first });
+    await smtp.waitFor(mail);
+    await eventually(async () => (await failed(second)).length === 1, 'the broken mail to be given up');
+    expect(await failed(second)).toMatchObject([{ recipient: broken.mail, attempts: 1 }]);
+    await second.stop();
+    expect(smtp.to(broken.mail)).toHaveLength(0);
+  });
+});
+
+describe('a mail where no SMTP_URL is set', () => {
+  let app: TestApp;
+  beforeAll(async () => (app = await startTestApp()));
+  afterAll(() => app.close());
+
+  it('becomes a file that only its owner may read, and a log line with the link', async () => {
+    const { mail } = await register(app);
+    const received = await app.mailbox.waitFor(mail);
+    expect(received.subject).toBe('Confirm your email address for pluto');
+    expect(received.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(received.from?.text).toContain('no-reply@localhost');
+    expect(received.html).toContain('<a href="http://pluto.test/web/mail/verify/');
+
+    const folder = join(app.dataDir, 'outbox');
+    const files = readdirSync(folder);
+    expect(files).toEqual([expect.stringMatching(/\.eml$/)]);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, files[0]!)).mode & 0o777).toBe(0o600);
+
+    const link = LINK.exec(received.text ?? '')![0];
+    const lines = app.log().split('\n');
+    expect(lines.filter((line) => line.includes(link))).toHaveLength(1);
+  });
+});

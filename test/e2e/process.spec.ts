@@ -1,0 +1,287 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dataSourceOptions, type DatabaseSettings } from '../../src/database/data-source-options.js';
+import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
+import { registration, type TestAccount } from '../support/accounts.js';
+import { builtServer } from '../support/built.js';
+import type { Client } from '../support/client.js';
+import { createTestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { Mailbox } from '../support/mailbox.js';
+import { freePort, isRunning, ServerProcess } from '../support/server-process.js';
+
+const SECRET_KEY = 'a secret key for the processes of the tests';
+const itOnMariadb = process.env.TEST_DATABASE_URL ? it : it.skip;
+
+let folder: string;
+beforeAll(() => builtServer(), 180_000);
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'pluto-process-'))));
+afterEach(async () => {
+  await ServerProcess.killAll();
+  rmSync(folder, { recursive: true });
+});
+
+const start = (env: Record<string, string> = {}) => ServerProcess.start(folder, env);
+
+function loginAs(client: Client, account: string, password: string) {
+  return client.post('/v1/user/login/account', { account, password, app_id: 'pluto' });
+}
+
+async function inDatabase<T>(
+  database: DatabaseSettings,
+  work: (dataSource: PlutoDataSource) => Promise<T>,
+): Promise<T> {
+  const dataSource = new PlutoDataSource(dataSourceOptions(database, [], []));
+  await dataSource.initialize();
+  try {
+    return await work(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/** Does something with a new database on the MariaDB of TEST_DATABASE_URL. */
+async function inMariadb(
+  work: (database: Extract<DatabaseSettings, { kind: 'mysql' }>) => Promise<void>,
+): Promise<void> {
+  const created = await createTestDatabase();
+  if (created.database.kind !== 'mysql') throw new Error('TEST_DATABASE_URL names no MariaDB');
+  try {
+    await work(created.database);
+  } finally {
+    await ServerProcess.killAll();
+    await created.drop();
+  }
+}
+
+function counts(database: DatabaseSettings, tables: string[]): Promise<number[]> {
+  return inDatabase(database, (dataSource) =>
+    Promise.all(
+      tables.map(async (table) => {
+        const [row] = await dataSource.query<{ n: number }[]>(`SELECT COUNT(*) AS n FROM ${table}`);
+        return Number(row!.n);
+      }),
+    ),
+  );
+}
+
+/** A fatal log line, taken apart. */
+function fatalLine(server: ServerProcess): { msg: string; err: { message: string } } {
+  const line = server.stdout.split('\n').find((text) => text.startsWith('{"level":60'));
+  if (!line) throw new Error(`no fatal line in: ${server.output}`);
+  return JSON.parse(line) as ReturnType<typeof fatalLine>;
+}
+
+describe('the server in an empty folder with nothing configured', () => {
+  it('tells what an operator wants to know, once, keeps it to itself, and ends at SIGTERM', async () => {
+    const port = await freePort();
+    const first = await start({ PORT: port });
+    const client = await first.ready();
+    expect(first.told('Address')).toBe(`http://localhost:${port}`);
+    expect(first.told('Swagger UI')).toBe(`http://localhost:${port}/docs`);
+    expect(first.told('Data')).toBe(join(folder, 'data'));
+    expect(first.told('Database')).toBe(join(folder, 'data/pluto.db'));
+    expect(first.told('Mails')).toContain(join(folder, 'data/outbox'));
+    expect(first.told('Administrator')).toBe('admin@localhost');
+    const password = /^\S+/.exec(first.told('Password'))![0];
+    expect(password.length).toBeGreaterThanOrEqual(16);
+    expect(first.output.split(password)).toHaveLength(2);
+    expect(first.output.split('Pluto is ready.')).toHaveLength(2);
+    expect(first.stderr).toBe('');
+
+    const answer = await loginAs(client, 'admin@localhost', password);
+    expect(answer.status).toBe(200);
+    const token = answer.body.access_token as string;
+    expect((await client.get('/v1/user/info', { token })).body).toMatchObject({ mail: 'admin@localhost' });
+    expect((await client.get('/docs')).status).toBe(200);
+
+    expect(statSync(join(folder, 'data')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, 'data/secret.key')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['data']);
+
+    const began = performance.now();
+    expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(isRunning(first.pid)).toBe(false);
+    expect(first.output.split(password)).toHaveLength(2);
+
+    const second = await start({ PORT: port });
+    const sameClient = await second.ready();
+    expect(second.findTold('Administrator')).toBeNull();
+    expect(second.findTold('Password')).toBeNull();
+    expect((await sameClient.get('/v1/user/info', { token })).status).toBe(200);
+    expect((await loginAs(sameClient, 'admin', password)).status).toBe(200);
+    expect(await second.kill('SIGINT')).toEqual({ code: 0, signal: null });
+    for (const secret of [password, token, readFileSync(join(folder, 'data/secret.key'), 'utf8')])
+      expect(second.output).not.toContain(secret);
+  });
+});
+
+describe('two servers started at once', () => {
+  async function expectOneStart(env: Record<string, string>): Promise<void> {
+    const ports = [await freePort(), await freePort()];
+    const servers = await Promise.all(ports.map((PORT) => start({ ...env, PORT })));
+    const clients = await Promise.all(servers.map((server) => server.ready()));
+    const [password] = servers.flatMap((server) => server.findTold('Password') ?? []);
+    expect(servers.filter((server) => server.findTold('Password') !== null)).toHaveLength(1);
+
+    const [one, other] = clients as [Client, Client];
+    const answer = await loginAs(one, 'admin', password!.split(' ')[0]!);
+    expect(answer.status).toBe(200);
+    expect((await other.get('/v1/user/info', { token: answer.body.access_token })).status).toBe(200);
+    const keys = await Promise.all(clients.map((client) => client.get('/v1/token/publickey')));
+    expect(keys[0]!.text).toBe(keys[1]!.text);
+
+    const exits = await Promise.all(servers.map((server) => server.kill('SIGTERM')));
+    expect(exits.map(({ code }) => code)).toEqual([0, 0]);
+    for (const server of servers) expect(server.output).not.toMatch(/"level":(50|60)/);
+  }
+
+  const tables = ['users', 'user_roles', 'applications', 'signing_keys'];
+
+  it('prepare one SQLite file once, and both serve', async () => {
+    await expectOneStart({ DATA_DIR: join(folder, 'shared') });
+    const path = join(folder, 'shared/pluto.db');
+    expect(await counts({ kind: 'sqlite', path }, tables)).toEqual([1, 1, 1, 1]);
+  });
+
+  itOnMariadb('prepare one MariaDB database once, and both serve', async () => {
+    await inMariadb(async (database) => {
+      await expectOneStart({ DATABASE_URL: database.url, SECRET_KEY });
+      expect(await counts(database, tables)).toEqual([1, 1, 1, 1]);
+    });
+  });
+});
+
+describe('WORKERS=2', () => {
+  itOnMariadb('starts two processes that share the port, and ends them at SIGTERM', async () => {
+    await inMariadb(async ({ url }) => {
+      const server = await start({
+        DATABASE_URL: url,
+        SECRET_KEY,
+        WORKERS: '2',
+        PORT: await freePort(),
+      });
+      const client = await server.ready();
+      const workers = await eventually(
+        () => server.children.length === 2 && server.children,
+        'the start of the second worker',
+      );
+      expect((await client.get('/v1/healthcheck')).status).toBe(200);
+      expect(server.stdout.split('Password')).toHaveLength(2);
+      const began = performance.now();
+      expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+      expect(performance.now() - began).toBeLessThan(5000);
+      expect([server.pid, ...workers].filter((pid) => isRunning(pid))).toEqual([]);
+    });
+  });
+});
+
+describe('a server that cannot start', () => {
+  it('names every setting at fault at once, shows no value, and makes nothing', async () => {
+    const server = await start({
+      PORT: 'eighty',
+      DATABASE_URL: 'postgres://ann:hunter2@db/pluto',
+      SECRET_KEY: 'too short',
+      RATE_LIMIT: 'maybe',
+      APPLE_TEAM_ID: 'TEAM',
+    });
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    const lines = server.stderr.trimEnd().split('\n');
+    expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual([
+      'APPLE_CLIENT_ID',
+      'APPLE_KEY_ID',
+      'APPLE_PRIVATE_KEY',
+      'DATABASE_URL',
+      'PORT',
+      'RATE_LIMIT',
+      'SECRET_KEY',
+    ]);
+    expect(server.output).not.toMatch(/eighty|hunter2|too short|maybe|TEAM"|\bat /);
+    expect(server.stdout).toBe('');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('says that migrations are missing where DATABASE_MIGRATE=false, and makes no tables', async () => {
+    const server = await start({ PORT: '0', DATABASE_MIGRATE: 'false' });
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    expect(fatalLine(server)).toMatchObject({
+      msg: 'Pluto could not start',
+      err: { message: expect.stringMatching(/lacks migrations.*migration:run.*DATABASE_MIGRATE=true/) },
+    });
+    await expect(counts({ kind: 'sqlite', path: join(folder, 'data/pluto.db') }, ['users'])).rejects.toThrow(
+      'no such table',
+    );
+  });
+
+  it('says that the database cannot be reached, and not by which password', async () => {
+    const DATABASE_URL = 'mysql://pluto:hunter2hunter2@127.0.0.1:1/pluto';
+    const server = await start({ PORT: '0', DATABASE_URL, SECRET_KEY });
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    expect(fatalLine(server).err.message).toContain('ECONNREFUSED 127.0.0.1:1');
+    expect(server.output).not.toContain('hunter2');
+  });
+
+  itOnMariadb('says that MariaDB refuses the password, and not which', async () => {
+    const url = new URL('pluto', process.env.TEST_DATABASE_URL);
+    url.password = 'hunter2hunter2';
+    const server = await start({ PORT: '0', DATABASE_URL: url.href, SECRET_KEY });
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    expect(fatalLine(server).err.message).toContain('Access denied');
+    expect(server.output).not.toContain('hunter2');
+  });
+
+  it('says that the port is taken, or that SECRET_KEY is not the one of before', async () => {
+    const PORT = await freePort();
+    const first = await start({ PORT });
+    await first.ready();
+    const second = await start({ PORT });
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(fatalLine(second).err.message).toContain('EADDRINUSE');
+    expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+
+    const third = await start({ PORT, SECRET_KEY });
+    expect(await third.exited).toEqual({ code: 1, signal: null });
+    expect(fatalLine(third).err.message).toContain('SECRET_KEY');
+    expect(third.output).not.toContain(SECRET_KEY);
+  });
+});
+
+describe('a server that is killed while people register', () => {
+  const BEFORE_THE_KILL = 25;
+
+  it('has kept every registration that it confirmed, and its mail', async () => {
+    const env = { PORT: await freePort(), RATE_LIMIT: 'false' };
+    const server = await start(env);
+    const client = await server.ready();
+    const confirmed: TestAccount[] = [];
+    const lanes = Array.from({ length: 8 }, async () => {
+      for (;;) {
+        const account = registration();
+        const answer = await client.post('/v1/user/register', account).catch(() => null);
+        if (!answer) return;
+        expect(answer.text).toContain('"status":"ok"');
+        confirmed.push(account);
+      }
+    });
+    await eventually(() => confirmed.length >= BEFORE_THE_KILL, 'a burst of registrations', 30_000);
+    expect(await server.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
+    await Promise.all(lanes);
+    await inDatabase({ kind: 'sqlite', path: join(folder, 'data/pluto.db') }, async (dataSource) => {
+      // The mails that it was about to send are tried again when its claim has run out: let that be now.
+      await dataSource.query('UPDATE mails SET claimed_until = 1 WHERE claimed_until IS NOT NULL');
+    });
+
+    const again = await (await start(env)).ready();
+    const mailbox = new Mailbox(join(folder, 'data/outbox'));
+    for (const { mail, password } of confirmed) {
+      // Known by the right password alone: its mail is not confirmed yet.
+      expect((await loginAs(again, mail, password)).code).toBe(2003);
+      await mailbox.waitFor(mail);
+    }
+    const last = confirmed.at(-1)!;
+    expect((await again.submit(await mailbox.linkTo(last.mail))).status).toBe(200);
+    expect((await loginAs(again, last.mail, last.password)).status).toBe(200);
+  });
+});

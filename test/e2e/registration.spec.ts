@@ -1,0 +1,641 @@
+import { In } from 'typeorm';
+import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { Mail } from '../../src/mail/mail.entity.js';
+import { Identity } from '../../src/users/identity.entity.js';
+import { User } from '../../src/users/user.entity.js';
+import { login, registerVerified, registration, signedIn, type TestAccount } from '../support/accounts.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { addApplication, type TestApplication } from '../support/applications.js';
+import { nextNumber, type Answer } from '../support/client.js';
+import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
+import { countByCode, expectFailure, expectOk, expectPage } from '../support/expectations.js';
+import { openForm, sendForm } from '../support/forms.js';
+import { linkIn } from '../support/mailbox.js';
+
+const DAY_SECONDS = 86_400;
+const PARALLEL = 50;
+const LONE_SURROGATE = 'lone \ud800 surrogate';
+
+let app: TestApp;
+let shop: TestApplication;
+beforeAll(async () => {
+  app = await startTestApp();
+  shop = await addApplication(app, { name: 'org.example.shop', roles: { customer: ['shop.buy'] } });
+});
+afterAll(() => app.close());
+
+function register(account: object, server = app): Promise<Answer> {
+  return server.client.post('/v1/user/register', account);
+}
+
+function tryLogin({ mail, password, app_id }: TestAccount, server = app): Promise<Answer> {
+  return server.client.post('/v1/user/login/account', { account: mail, password, app_id });
+}
+
+async function registerPending(change: Partial<TestAccount> = {}): Promise<TestAccount> {
+  const account = registration(change);
+  expectOk(await register(account));
+  return account;
+}
+
+function mailOfLength(length: number): string {
+  const labels = `${'d'.repeat(62)}.`.repeat(2);
+  return `${'m'.repeat(64)}@${labels}`.padEnd(length - '.com'.length, 'e') + '.com';
+}
+
+/** The number of links ever mailed: that it stays says that nothing was sent. */
+function countLinks(server = app): Promise<number> {
+  return server.dataSource.manager.count(OneTimeToken);
+}
+
+describe('POST /v1/user/register', () => {
+  it('answers with the mail as it was written and says that it is not verified', async () => {
+    expectOk(await register(registration({ mail: 'Exact.Case@Example.com' })), {
+      mail: 'Exact.Case@Example.com',
+      verified: false,
+    });
+  });
+
+  it('ignores fields that it does not know', async () => {
+    const account = registration();
+    expectOk(await register({ ...account, verified: true, is_verified: true, role: 'admin', id: 1 }), {
+      mail: account.mail,
+      verified: false,
+    });
+    expectFailure(await tryLogin(account), 403, 2003);
+  });
+
+  it('takes the application by its name without regard to case', async () => {
+    expectOk(await register(registration({ app_id: 'PLUTO' })));
+  });
+
+  it('trims the name and keeps every language', async () => {
+    const { token } = await signedIn(app, { name: ' \u3000王小明 نور Ååé 👩‍👩‍👧  ' });
+    const { body } = await app.client.get('/v1/user/info', { token });
+    expect(body.name).toBe('王小明 نور Ååé 👩‍👩‍👧');
+  });
+
+  it.each([
+    ['a name of 60 characters outside the basic plane', { name: '🙂'.repeat(60) }],
+    ['a handle of 100 characters', { user_id: 'Az0_-'.repeat(20) }],
+    ['a mail of 254 characters', { mail: mailOfLength(254) }],
+  ])('takes %s', async (_, change) => {
+    expectOk(await register(registration(change)));
+  });
+
+  it.each([
+    ['8 spaces', '        '],
+    ['8 characters of 4 bytes each', '🙂'.repeat(8)],
+    ['1024 bytes', 'é'.repeat(512)],
+    ['control characters and NUL', 'before\0after\n\t'],
+  ])('hashes a password of %s exactly as received', async (_, password) => {
+    const account = await registerVerified(app, { password });
+    await login(app, account);
+    for (const other of [
+      password.trim(),
+      password.split('\0')[0]!,
+      `${[...password].slice(0, -1).join('')}?`,
+    ]) {
+      if (other === password || other === '') continue;
+      expectFailure(await tryLogin({ ...account, password: other }), 403, 3001);
+    }
+  });
+
+  it('tells composed and decomposed characters of a password apart', async () => {
+    const account = await registerVerified(app, { password: 'caf\u00e9 au lait' });
+    expectFailure(await tryLogin({ ...account, password: 'cafe\u0301 au lait' }), 403, 3001);
+  });
+
+  const wrongTypes = [undefined, null, 1, 0, true, false, [], ['a@example.com'], {}, { $gt: '' }, [[]], ''];
+  const faults: Record<keyof TestAccount, unknown[]> = {
+    mail: [
+      'ann',
+      'ann@',
+      '@example.com',
+      'ann@localhost',
+      'a b@example.com',
+      'ann@example.com\n',
+      'ann\0@example.com',
+      'ann@example.com, bob@example.com',
+      'Ann <ann@example.com>',
+      'ann\ud800@example.com',
+      mailOfLength(255),
+      `${'m'.repeat(10_000)}@example.com`,
+    ],
+    user_id: ['a b', 'a@b', 'a.b', 'é', 'ａｎｎ', 'ann\n', 'ann\0', ' ann', 'a'.repeat(101), LONE_SURROGATE],
+    name: [
+      '   ',
+      '\u3000',
+      'n'.repeat(61),
+      '🙂'.repeat(61),
+      'two\nlines',
+      'two\u2028lines',
+      'nul\0',
+      'c1\u0085',
+      'delete\u007f',
+      LONE_SURROGATE,
+      '\ufdfa'.repeat(60),
+    ],
+    password: ['1234567', '🙂'.repeat(7), 'p'.repeat(1025), 'é'.repeat(513), LONE_SURROGATE],
+    app_id: [' ', 'a'.repeat(101), 'pluto\0', 'plu\nto', LONE_SURROGATE],
+  };
+
+  it.each(Object.entries(faults))('refuses a wrong %s with 1001 and names it', async (field, values) => {
+    const valid = registration();
+    const answers = await Promise.all(
+      [...wrongTypes, ...values].map(async (value) => {
+        const { status, code, json } = await register({ ...valid, [field]: value });
+        const message = String(json?.error?.message).replace(/^(Bad Request: \w+ takes ).*$/, '$1…');
+        return { value, status, code, message };
+      }),
+    );
+    expect(answers).toEqual(
+      [...wrongTypes, ...values].map((value) => ({
+        value,
+        status: 400,
+        code: 1001,
+        message: `Bad Request: ${field} takes …`,
+      })),
+    );
+  });
+
+  it('names every field at fault in one message', async () => {
+    const some = await register({ ...registration(), mail: 'no mail', password: 'short', name: 5 });
+    expectFailure(some, 400, 1001);
+    const named = [...(some.json.error.message as string).matchAll(/(\w+) takes/g)].map(([, name]) => name);
+    expect(named.sort()).toEqual(['mail', 'name', 'password']);
+
+    const all = await register({});
+    expectFailure(all, 400, 1001);
+    for (const field of Object.keys(faults)) expect(all.json.error.message).toContain(`${field} takes`);
+  });
+
+  it('refuses an unknown application with 4005', async () => {
+    expectFailure(await register(registration({ app_id: 'org.example.unknown' })), 403, 4005);
+  });
+
+  it('refuses a mail that an account has confirmed with 2001, without regard to case', async () => {
+    const { mail } = await registerVerified(app);
+    expectFailure(await register(registration({ mail })), 403, 2001);
+    expectFailure(await register(registration({ mail: mail.toUpperCase() })), 403, 2001);
+    expectFailure(await register(registration({ mail: mail.replace('user', 'ｕｓｅｒ') })), 403, 2001);
+  });
+
+  it('refuses a handle that is taken with 2006, without regard to case, and confirmed or not', async () => {
+    const confirmed = await registerVerified(app, { user_id: `Taken${nextNumber()}` });
+    const pending = await registerPending();
+    for (const { user_id } of [confirmed, pending]) {
+      expectFailure(await register(registration({ user_id })), 403, 2006);
+      expectFailure(await register(registration({ user_id: user_id.toUpperCase() })), 403, 2006);
+      expectFailure(await register(registration({ user_id: user_id.toLowerCase() })), 403, 2006);
+    }
+  });
+
+  it('leaves nothing behind when it refuses', async () => {
+    const { user_id } = await registerPending();
+    const refused = registration({ user_id });
+    const before = await countLinks();
+    expectFailure(await register(refused), 403, 2006);
+    expect(await countLinks()).toBe(before);
+    expect(await app.dataSource.manager.countBy(Identity, { subjectKey: refused.mail })).toBe(0);
+    expectOk(await register({ ...refused, user_id: registration().user_id }));
+  });
+
+  it('keeps a pending registration when its replacement is refused', async () => {
+    const taken = await registerPending();
+    const pending = await registerPending();
+    expectFailure(await register({ ...pending, user_id: taken.user_id, password: 'another one' }), 403, 2006);
+    expectPage(
+      await app.client.submit(await app.mailbox.linkTo(pending.mail)),
+      200,
+      'Email address confirmed',
+    );
+    await login(app, pending);
+  });
+
+  it('keeps the accounts of applications apart: same mail, same handle, own password', async () => {
+    const here = await registerVerified(app);
+    const there = { ...here, password: 'the password over there', app_id: shop.name };
+    expectOk(await register(there));
+    await app.client.submit(await app.mailbox.linkTo(here.mail, 2));
+
+    expectFailure(await register({ ...registration(), mail: there.mail, app_id: shop.name }), 403, 2001);
+    await login(app, here);
+    await login(app, there);
+    expectFailure(await tryLogin({ ...here, app_id: shop.name }), 403, 3001);
+    expectFailure(await tryLogin({ ...there, app_id: 'pluto' }), 403, 3001);
+  });
+
+  it('replaces a registration that was never confirmed', async () => {
+    const first = await registerPending();
+    const firstLink = await app.mailbox.linkTo(first.mail);
+    const second = registration({ mail: first.mail.replace('user', 'USER') });
+    expectOk(await register(second), { mail: second.mail, verified: false });
+    const secondLink = await app.mailbox.linkTo(second.mail);
+
+    expectPage(await app.client.page(firstLink), 404, 'This link does not work');
+    expectFailure(await tryLogin(first), 403, 3001);
+    expectFailure(await tryLogin(second), 403, 2003);
+    expectOk(await register(registration({ user_id: first.user_id })));
+
+    expectPage(await app.client.submit(secondLink), 200, 'Email address confirmed');
+    const { access_token: token } = await login(app, second);
+    expect((await app.client.get('/v1/user/info', { token })).body).toMatchObject({
+      user_id: second.user_id,
+      name: second.name,
+      mail: second.mail,
+      verified: true,
+    });
+    expectFailure(await tryLogin(first), 403, 3001);
+  });
+
+  it('lets a pending registration be repeated as it was', async () => {
+    const account = await registerPending();
+    expectOk(await register(account));
+    await app.client.submit(await app.mailbox.linkTo(account.mail, 2));
+    await login(app, account);
+  });
+
+  describe('what the body may be', () => {
+    const send = (body: string, headers: Record<string, string> = {}) =>
+      app.client.request('POST', '/v1/user/register', { body, headers });
+
+    it.each([
+      ['broken JSON', '{"mail":'],
+      ['no JSON', 'mail=ann@example.com'],
+      ['an empty body', ''],
+      ['a prototype in disguise', '{"__proto__":{"mail":"ann@example.com"}}'],
+      ['null', 'null'],
+      ['a number', '1'],
+      ['a text', '"mail"'],
+      ['an empty array', '[]'],
+      ['an array of nulls', '[null]'],
+    ])('refuses %s with 1001', async (_, body) => {
+      expectFailure(await send(body), 400, 1001, expect.stringMatching(/^Bad Request: /));
+    });
+
+    it('refuses an array of registrations with 1001 and registers none', async () => {
+      const account = registration();
+      expectFailure(await send(JSON.stringify([account])), 400, 1001);
+      expect(await app.dataSource.manager.countBy(Identity, { subjectKey: account.mail })).toBe(0);
+    });
+
+    it('refuses no body at all with 1001', async () => {
+      expectFailure(await app.client.post('/v1/user/register'), 400, 1001);
+    });
+
+    it('refuses more than 64 KiB with 1007, and takes what is just below', async () => {
+      const account = JSON.stringify(registration());
+      const room = 64 * 1024 - account.length - '{"x":"",'.length + 1;
+      const filled = (length: number) => `{"x":"${'x'.repeat(length)}",${account.slice(1)}`;
+      expectFailure(await send(filled(room + 1)), 413, 1007);
+      expectFailure(await send(filled(1024 * 1024)), 413, 1007);
+      expectOk(await send(filled(room)));
+    });
+
+    it.each([
+      ['application/x-www-form-urlencoded', 'mail=ann%40example.com'],
+      ['multipart/form-data; boundary=x', '--x--'],
+      ['text/plain', JSON.stringify(registration())],
+      ['application/xml', '<mail/>'],
+      ['nonsense', '{}'],
+    ])('refuses the content type %s with 1008', async (type, body) => {
+      expectFailure(await send(body, { 'content-type': type }), 415, 1008);
+    });
+
+    it('takes JSON with a charset', async () => {
+      expectOk(
+        await send(JSON.stringify(registration()), { 'content-type': 'application/json; charset=utf-8' }),
+      );
+    });
+
+    it('refuses another method with 1009 and names the right one', async () => {
+      const answer = await app.client.get('/v1/user/register');
+      expectFailure(answer, 405, 1009);
+      expect(answer.headers.get('allow')).toBe('POST');
+    });
+  });
+
+  it.each([
+    ['zh-CN,zh;q=0.9', '请确认您在 pluto 的邮箱地址', 'zh'],
+    ['ja', '【pluto】メールアドレスの確認', 'ja'],
+    ['fr, ja;q=0.5', '【pluto】メールアドレスの確認', 'ja'],
+    ['fr', 'Confirm your email address for pluto', 'en'],
+    [';;;', 'Confirm your email address for pluto', 'en'],
+  ])('writes the mail to a reader of %s', async (acceptLanguage, subject) => {
+    const account = registration();
+    expectOk(
+      await app.client.post('/v1/user/register', account, {
+        headers: { 'accept-language': acceptLanguage },
+      }),
+    );
+    const mail = await app.mailbox.waitFor(account.mail);
+    expect(mail.subject).toBe(subject);
+    expect(mail.text).toContain('http://pluto.test/web/mail/verify/');
+    expect(mail.html).toContain(linkIn(mail));
+  });
+
+  describe(`with ${PARALLEL} at once`, () => {
+    const many = Array.from({ length: PARALLEL });
+
+    it('gives a handle to exactly one mail', async () => {
+      const { user_id } = registration();
+      const accounts = many.map((_, index) =>
+        registration({ user_id: index % 2 === 0 ? user_id : user_id.toUpperCase() }),
+      );
+      const before = await countLinks();
+      const answers = await Promise.all(accounts.map((account) => register(account)));
+
+      expect(countByCode(answers)).toEqual({ 0: 1, 2006: PARALLEL - 1 });
+      expect(await countLinks()).toBe(before + 1);
+      const { manager } = app.dataSource;
+      expect(await manager.countBy(User, { handleKey: user_id })).toBe(1);
+      expect(await manager.countBy(Identity, { subjectKey: In(accounts.map(({ mail }) => mail)) })).toBe(1);
+      const winner = accounts[answers.findIndex(({ code }) => code === 0)]!;
+      expectPage(await app.client.submit(await app.mailbox.linkTo(winner.mail)), 200, 'confirmed');
+      await login(app, winner);
+    });
+
+    it('keeps one account for an unconfirmed mail, with one link and one password', async () => {
+      const { mail } = registration();
+      const accounts = many.map(() => registration({ mail }));
+      const before = { users: await app.dataSource.manager.count(User), links: await countLinks() };
+      const answers = await Promise.all(accounts.map((account) => register(account)));
+
+      expect(countByCode(answers)).toEqual({ 0: PARALLEL });
+      const { manager } = app.dataSource;
+      expect(await manager.countBy(Identity, { subjectKey: mail })).toBe(1);
+      expect(await manager.count(User)).toBe(before.users + 1);
+      expect(await countLinks()).toBe(before.links + 1);
+
+      const links = await allLinksTo(mail);
+      const pages = await Promise.all(links.map((link) => app.client.page(link)));
+      expect(pages.map(({ status }) => status).sort()).toEqual([
+        200,
+        ...Array.from({ length: links.length - 1 }, () => 404),
+      ]);
+      const live = links[pages.findIndex(({ status }) => status === 200)]!;
+      expectPage(await app.client.submit(live), 200, 'Email address confirmed');
+      const logins = await Promise.all(accounts.map((account) => tryLogin(account)));
+      expect(countByCode(logins)).toEqual({ 0: 1, 3001: PARALLEL - 1 });
+    });
+
+    it('takes the same form sent over and over as one registration', async () => {
+      const account = registration();
+      const before = { users: await app.dataSource.manager.count(User), links: await countLinks() };
+      const answers = await Promise.all(many.map(() => register(account)));
+
+      expect(countByCode(answers)).toEqual({ 0: PARALLEL });
+      expect(await app.dataSource.manager.count(User)).toBe(before.users + 1);
+      expect(await countLinks()).toBe(before.links + 1);
+      const pages = await Promise.all((await allLinksTo(account.mail)).map((link) => app.client.submit(link)));
+      expect(pages.filter(({ text }) => text.includes('Email address confirmed'))).toHaveLength(1);
+      await login(app, account);
+    });
+
+    /** The mails that were sent before their registration was replaced are there, and the last one is. */
+    async function allLinksTo(address: string): Promise<string[]> {
+      const deadline = performance.now() + 5000;
+      while ((await app.dataSource.manager.countBy(Mail, { recipient: address })) > 0) {
+        if (performance.now() > deadline) throw new Error('mails are left in the outbox');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return (await app.mailbox.to(address)).map(linkIn);
+    }
+  });
+});
+
+describe('POST /v1/user/register with SKIP_REGISTER_VERIFY_MAIL=true', () => {
+  let skipping: TestApp;
+  beforeAll(async () => (skipping = await startTestApp({ env: { SKIP_REGISTER_VERIFY_MAIL: 'true' } })));
+  afterAll(() => skipping.close());
+
+  it('verifies at once and sends no mail', async () => {
+    const account = registration();
+    expectOk(await register(account, skipping), { mail: account.mail, verified: true });
+    expect(await countLinks(skipping)).toBe(0);
+    expect(await skipping.dataSource.manager.count(Mail)).toBe(0);
+    const { access_token: token } = await login(skipping, account);
+    expect((await skipping.client.get('/v1/user/info', { token })).body).toMatchObject({ verified: true });
+  });
+
+  it('refuses the mail of an account from then on with 2001', async () => {
+    const account = registration();
+    expectOk(await register(account, skipping));
+    expectFailure(await register(registration({ mail: account.mail }), skipping), 403, 2001);
+  });
+
+  it(`gives a mail to exactly one of ${PARALLEL} at once`, async () => {
+    const { mail } = registration();
+    const accounts = Array.from({ length: PARALLEL }, () => registration({ mail }));
+    const before = await skipping.dataSource.manager.count(User);
+    const answers = await Promise.all(accounts.map((account) => register(account, skipping)));
+
+    expect(countByCode(answers)).toEqual({ 0: 1, 2001: PARALLEL - 1 });
+    expect(await skipping.dataSource.manager.count(User)).toBe(before + 1);
+    const winner = answers.findIndex(({ code }) => code === 0);
+    const [won, lost] = await Promise.all([
+      tryLogin(accounts[winner]!, skipping),
+      tryLogin(accounts[(winner + 1) % PARALLEL]!, skipping),
+    ]);
+    expect([won.code, lost.code]).toEqual([0, 3001]);
+  });
+});
+
+describe('POST /v1/user/register/verify/mail', () => {
+  const sendAgain = (body: object) => app.client.post('/v1/user/register/verify/mail', body);
+
+  it('sends another link by mail or by handle, without regard to case', async () => {
+    const { mail, user_id } = await registerPending();
+    expectOk(await sendAgain({ app_id: 'pluto', mail: mail.toUpperCase() }), {});
+    const second = await app.mailbox.linkTo(mail, 2);
+    expectOk(await sendAgain({ app_id: 'pluto', user_id: user_id.toUpperCase(), mail: null }), {});
+    const third = await app.mailbox.linkTo(mail, 3);
+
+    expect(new Set([await app.mailbox.linkTo(mail), second, third]).size).toBe(3);
+    expectPage(await app.client.submit(third), 200, 'Email address confirmed');
+    expectPage(await app.client.page(second), 200, 'Already confirmed');
+  });
+
+  it('writes in the language of whoever asks', async () => {
+    const { mail } = await registerPending();
+    await app.client.post(
+      '/v1/user/register/verify/mail',
+      { app_id: 'pluto', mail },
+      { headers: { 'accept-language': 'ja-JP' } },
+    );
+    expect((await app.mailbox.waitFor(mail, 2)).subject).toBe('【pluto】メールアドレスの確認');
+  });
+
+  it('answers {} for an unknown account, here or in that application, and sends nothing', async () => {
+    const { mail, user_id } = await registerPending();
+    const before = await countLinks();
+    expectOk(await sendAgain({ app_id: 'pluto', mail: 'nobody@example.com' }), {});
+    expectOk(await sendAgain({ app_id: 'pluto', user_id: 'nobody' }), {});
+    expectOk(await sendAgain({ app_id: shop.name, mail }), {});
+    expectOk(await sendAgain({ app_id: shop.name, user_id }), {});
+    expect(await countLinks()).toBe(before);
+  });
+
+  it('refuses a confirmed mail with 2004 and sends nothing', async () => {
+    const { mail, user_id } = await registerVerified(app);
+    const before = await countLinks();
+    expectFailure(await sendAgain({ app_id: 'pluto', mail }), 400, 2004);
+    expectFailure(await sendAgain({ app_id: 'pluto', user_id }), 400, 2004);
+    expect(await countLinks()).toBe(before);
+  });
+
+  it('refuses an unknown application with 4005', async () => {
+    expectFailure(await sendAgain({ app_id: 'org.example.unknown', mail: 'a@example.com' }), 403, 4005);
+  });
+
+  it('refuses a body without mail and user_id with 1001 and names both', async () => {
+    for (const body of [{ app_id: 'pluto' }, { app_id: 'pluto', mail: null, user_id: null }]) {
+      const answer = await sendAgain(body);
+      expectFailure(answer, 400, 1001, expect.stringMatching(/mail.*user_id/));
+    }
+  });
+
+  it.each([
+    ['mail', { mail: 'no mail' }],
+    ['mail', { mail: '' }],
+    ['mail', { mail: 1, user_id: 'ann' }],
+    ['user_id', { user_id: 'not a handle' }],
+    ['user_id', { user_id: ['ann'] }],
+    ['app_id', { mail: 'ann@example.com', app_id: null }],
+  ])('refuses a wrong %s with 1001: %j', async (field, change) => {
+    const answer = await sendAgain({ app_id: 'pluto', ...change });
+    expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+  });
+});
+
+describe('GET /web/mail/verify/{token}', () => {
+  it('shows who is confirming what, as text', async () => {
+    const { mail, user_id } = await registerPending({ name: '<b>Ann & Co</b>' });
+    const page = await app.client.page(await app.mailbox.linkTo(mail));
+    expectPage(page, 200, 'Confirm your email address');
+    expect(page.text).toContain(mail);
+    expect(page.text).toContain(`@${user_id}`);
+    expect(page.text).toContain('&lt;b&gt;Ann &amp; Co&lt;/b&gt;');
+    expect(page.text).not.toContain('<b>Ann');
+    expect(page.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('does not use the link up, however often it is opened', async () => {
+    const account = await registerPending();
+    const link = await app.mailbox.linkTo(account.mail);
+    for (let times = 0; times < 3; times++) expect((await app.client.page(link)).status).toBe(200);
+    expect((await app.client.request('HEAD', link)).status).toBe(200);
+    expectFailure(await tryLogin(account), 403, 2003);
+    expectPage(await app.client.submit(link), 200, 'Email address confirmed');
+  });
+
+  it("is in the browser's language", async () => {
+    const { mail } = await registerPending();
+    const link = await app.mailbox.linkTo(mail);
+    expectPage(await app.client.page(link, { 'accept-language': 'zh' }), 200, '确认您的邮箱地址');
+    expectPage(await app.client.page(link, { 'accept-language': 'ja' }), 200, 'メールアドレスの確認');
+  });
+
+  it.each(['junk', 'A'.repeat(43), '%00', 'a'.repeat(128), "'%20OR%201=1--"])(
+    'shows that the link %s does not work',
+    async (token) => {
+      const page = await app.client.page(`/web/mail/verify/${token}`);
+      expect([page.status, page.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+    },
+  );
+
+  it('does not take a link of another kind', async () => {
+    const { mail } = await registerPending();
+    await app.client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' });
+    const reset = await app.mailbox.linkTo(mail, 2);
+    const disguised = reset.replace('/web/password/reset/', '/web/mail/verify/');
+    expect(disguised).not.toBe(reset);
+    expectPage(await app.client.page(disguised), 404, 'This link does not work');
+  });
+});
+
+describe('POST /web/mail/verify/{token}', () => {
+  it('confirms the mail, and says so when it was confirmed before', async () => {
+    const account = await registerPending();
+    const link = await app.mailbox.linkTo(account.mail);
+    const form = await openForm(app.client, link);
+    expectPage(await sendForm(app.client, form), 200, 'Email address confirmed');
+    await login(app, account);
+    expectPage(await sendForm(app.client, form), 200, 'Already confirmed');
+    expectPage(await app.client.page(link), 200, 'Already confirmed');
+  });
+
+  it('confirms once when it is sent several times at once', async () => {
+    const { mail } = await registerPending();
+    const form = await openForm(app.client, await app.mailbox.linkTo(mail));
+    const pages = await Promise.all(Array.from({ length: 10 }, () => sendForm(app.client, form)));
+    expect(pages.map(({ status }) => status)).toEqual(pages.map(() => 200));
+    expect(pages.filter(({ text }) => text.includes('Email address confirmed'))).toHaveLength(1);
+    expect(pages.filter(({ text }) => text.includes('Already confirmed'))).toHaveLength(9);
+  });
+
+  it('refuses a form without its token, of another browser or of another page', async () => {
+    const account = await registerPending();
+    const other = await registerPending();
+    const link = await app.mailbox.linkTo(account.mail);
+    const form = await openForm(app.client, link);
+    const stranger = await openForm(app.client, link);
+    const otherPage = await openForm(app.client, await app.mailbox.linkTo(other.mail), form.cookie);
+    expect(otherPage.cookie).toBe(form.cookie);
+
+    const forged = [
+      { ...form, fields: {} },
+      { ...form, fields: { _csrf: '' } },
+      { ...form, fields: { _csrf: `${form.fields._csrf}x` } },
+      { ...form, cookie: '' },
+      { ...form, cookie: stranger.cookie },
+      { ...form, fields: stranger.fields },
+      { ...form, fields: otherPage.fields },
+    ];
+    for (const attempt of forged) {
+      expectPage(await sendForm(app.client, attempt), 403, 'This form has expired');
+    }
+    expectFailure(await tryLogin(account), 403, 2003);
+    expectPage(await sendForm(app.client, form), 200, 'Email address confirmed');
+  });
+
+  it('does not take JSON', async () => {
+    const { mail } = await registerPending();
+    const form = await openForm(app.client, await app.mailbox.linkTo(mail));
+    const answer = await app.client.post(form.path, form.fields, { headers: { cookie: form.cookie } });
+    expect([answer.status, answer.code]).toEqual([415, 1008]);
+  });
+
+  describe('when time passes', () => {
+    beforeEach(() => freezeClock());
+    afterEach(thawClock);
+
+    it('takes the link until the second before it expires', async () => {
+      const account = await registerPending();
+      const link = await app.mailbox.linkTo(account.mail);
+      passSeconds(DAY_SECONDS - 1);
+      expectPage(await app.client.submit(link), 200, 'Email address confirmed');
+    });
+
+    it('shows that an expired link does not work, and confirms nothing', async () => {
+      const account = await registerPending();
+      const form = await openForm(app.client, await app.mailbox.linkTo(account.mail));
+      passSeconds(DAY_SECONDS);
+      expectPage(await app.client.page(form.path), 404, 'This link does not work');
+      expectPage(await sendForm(app.client, form), 404, 'This link does not work');
+      expectFailure(await tryLogin(account), 403, 2003);
+    });
+
+    it('sends a new link in place of an expired one', async () => {
+      const account = await registerPending();
+      await app.mailbox.linkTo(account.mail);
+      passSeconds(DAY_SECONDS);
+      expectOk(
+        await app.client.post('/v1/user/register/verify/mail', { mail: account.mail, app_id: 'pluto' }),
+      );
+      expectPage(await app.client.submit(await app.mailbox.linkTo(account.mail, 2)), 200, 'confirmed');
+      await login(app, account);
+    });
+  });
+});

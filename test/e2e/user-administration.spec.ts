@@ -1,0 +1,462 @@
+import { User } from '../../src/users/user.entity.js';
+import { UserRole } from '../../src/rbac/user-role.entity.js';
+import { login, registration, signedIn } from '../support/accounts.js';
+import {
+  firstAdministrator,
+  strangers,
+  strangersTokens,
+  type Caller,
+  type Stranger,
+} from '../support/administration.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { addApplication, giveRole, type TestApplication } from '../support/applications.js';
+import { expectFailure, expectOk } from '../support/expectations.js';
+import { countQueries } from '../support/queries.js';
+import { addUser } from '../support/users.js';
+
+const DAY_SECONDS = 24 * 3600;
+
+let app: TestApp;
+let admin: Caller;
+let tokens: Record<Stranger, string | undefined>;
+let desk: TestApplication;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  admin = await firstAdministrator(app);
+  tokens = await strangersTokens(app, admin);
+  desk = await addApplication(app, {
+    name: 'org.example.desk',
+    roles: { guest: ['look'], agent: ['write'] },
+  });
+});
+afterAll(() => app.close());
+
+interface FoundUser {
+  id: number;
+  user_id: string;
+  name: string;
+}
+
+function search(name: string, more: Record<string, string> = {}) {
+  return admin.get(`/v1/user/search?${new URLSearchParams({ name, ...more }).toString()}`);
+}
+
+async function idsFound(name: string, more: Record<string, string> = {}): Promise<number[]> {
+  const answer = await search(name, more);
+  expectOk(answer);
+  return (answer.body.users as FoundUser[]).map(({ id }) => id);
+}
+
+const mailIdentity = (mail: string) => ({ loginType: 'mail' as const, mail });
+
+describe.each(['/v1/user/search?name=ann', '/v1/user/summary'])('GET %s', (path) => {
+  it('answers an administrator', async () => {
+    expectOk(await admin.get(path));
+  });
+
+  it.each(strangers)('is refused to %s with %i and %i', async (who, status, code) => {
+    const token = tokens[who];
+    expectFailure(await app.client.get(path, token === undefined ? {} : { token }), status, code);
+  });
+
+  it('is refused to an administrator who has lost the role with 4008', async () => {
+    const { manager } = app.dataSource;
+    const roles = await manager.find(UserRole);
+    await manager.delete(UserRole, { applicationId: roles[0]!.applicationId });
+    expectFailure(await admin.get(path), 403, 4008);
+    await manager.insert(UserRole, roles);
+    expectOk(await admin.get(path));
+  });
+});
+
+describe('GET /v1/user/search', () => {
+  it('answers with the whole of what administrators are told', async () => {
+    const id = await addUser(app, {
+      applicationId: desk.id,
+      name: 'Wilhelmine Shape',
+      handle: 'Wilma_Shape',
+      identities: [
+        mailIdentity('Wilma.Shape@Example.com'),
+        { loginType: 'google', mail: 'wilma@gmail.example' },
+        { loginType: 'wechat', mail: '' },
+      ],
+    });
+    const found = {
+      id,
+      user_id: 'Wilma_Shape',
+      name: 'Wilhelmine Shape',
+      avatar: '',
+      applications: [
+        { id: desk.id, name: 'org.example.desk', roles: [{ id: desk.roles.guest, name: 'guest' }] },
+      ],
+      bindings: [
+        { login_type: 'mail', mail: 'Wilma.Shape@Example.com' },
+        { login_type: 'google', mail: 'wilma@gmail.example' },
+        { login_type: 'wechat', mail: '' },
+      ],
+    };
+    expectOk(await search('wilhelmine shape'), { users: [found], total: 1 });
+  });
+
+  it('finds nobody with 200', async () => {
+    expectOk(await search('nobody of that name'), { users: [], total: 0 });
+  });
+
+  it('names the role that was given, else the default role, else none', async () => {
+    const roleless = await addApplication(app, { name: 'org.example.roleless' });
+    const given = await addUser(app, { applicationId: desk.id, name: 'Holder Given' });
+    await giveRole(app, given, desk, 'agent');
+    await addUser(app, { applicationId: desk.id, name: 'Holder Default' });
+    await addUser(app, { applicationId: roleless.id, name: 'Holder None' });
+    const { body } = await search('holder');
+    const rolesOf = (body.users as { name: string; applications: { name: string; roles: object[] }[] }[]).map(
+      ({ name, applications }) => [name, applications.map((one) => [one.name, one.roles])],
+    );
+    expect(Object.fromEntries(rolesOf)).toEqual({
+      'Holder Given': [['org.example.desk', [{ id: desk.roles.agent, name: 'agent' }]]],
+      'Holder Default': [['org.example.desk', [{ id: desk.roles.guest, name: 'guest' }]]],
+      'Holder None': [['org.example.roleless', []]],
+    });
+  });
+
+  it('shows a picture as the account itself does', async () => {
+    const id = await addUser(app, { name: 'Pictured One' });
+    const avatarUrl = 'https://pictures.example/one.png';
+    await app.dataSource.manager.update(User, { id }, { avatarUrl });
+    expect((await search('pictured one')).body.users).toMatchObject([{ id, avatar: avatarUrl }]);
+  });
+
+  describe('by name, handle and mail', () => {
+    let id: number;
+    let sameElsewhere: number;
+    beforeAll(async () => {
+      const account = {
+        name: 'Ottoline Quist',
+        handle: 'Otto-Handle',
+        identities: [mailIdentity('Mail.Of.Otto@Example.org')],
+      };
+      id = await addUser(app, account);
+      sameElsewhere = await addUser(app, { ...account, applicationId: desk.id });
+      await addUser(app, { name: 'Somebody Ottoline', handle: 'my-otto-handle' });
+    });
+
+    it.each([
+      'Ottoline Quist',
+      'ottoline quist',
+      'OTTOLINE QUIST',
+      '  Ottoline Quist  ',
+      'Ottoline',
+      'otTo',
+      'Otto-Handle',
+      'otto-handle',
+      'OTTO-H',
+      'Mail.Of.Otto@Example.org',
+      'mail.of.otto@example.org',
+      'MAIL.OF.OTTO@',
+      'mail.o',
+    ])('finds the account in every application by %p, once', async (name) => {
+      const answer = await search(name);
+      expect(answer.body.total).toBe(2);
+      expect((answer.body.users as FoundUser[]).map((user) => user.id)).toEqual([id, sameElsewhere]);
+    });
+
+    it.each([
+      'Quist',
+      'ttoline',
+      'Ottoline Quist Jr',
+      'handle',
+      'of.otto',
+      '@example.org',
+      'mail.of.otto@example.org.uk',
+    ])('does not find it by %p, with which nothing of it begins', async (name) => {
+      const found = await idsFound(name);
+      expect(found).not.toContain(id);
+      expect(found).not.toContain(sameElsewhere);
+    });
+
+    it('finds by the mail of a provider too', async () => {
+      const bound = await addUser(app, {
+        identities: [
+          mailIdentity('plain@example.org'),
+          { loginType: 'apple', mail: 'relay77@apple.example' },
+        ],
+      });
+      expect(await idsFound('relay77')).toEqual([bound]);
+    });
+
+    it('shows an account once that matches by every field and by two mails', async () => {
+      const every = await addUser(app, {
+        name: 'allover',
+        handle: 'allover',
+        identities: [
+          mailIdentity('allover@example.org'),
+          { loginType: 'google', mail: 'allover@gmail.example' },
+        ],
+      });
+      expect((await search('allover')).body).toMatchObject({ total: 1, users: [{ id: every }] });
+    });
+
+    it('shows exact matches before those that only begin so', async () => {
+      const longer = await addUser(app, { name: 'Exactly Ann' });
+      const exact = await addUser(app, { name: 'Exactly' });
+      expect(await idsFound('exactly')).toEqual([exact, longer]);
+    });
+
+    it('finds an account by what it was renamed to, and no longer by what it was called', async () => {
+      const { account, token } = await signedIn(app, { name: 'Before Rename', app_id: 'org.example.desk' });
+      const [id] = await idsFound('before rename');
+      expect(await idsFound(account.mail)).toEqual([id]);
+      expect(await idsFound(account.user_id)).toContain(id);
+      const renamed = { name: 'After Rename', user_id: 'after-rename-handle' };
+      expectOk(await app.client.put('/v1/user/info', renamed, { token }));
+      expect(await idsFound('before rename')).toEqual([]);
+      expect(await idsFound('AFTER RENAME')).toEqual([id]);
+      expect(await idsFound('after-rename-h')).toEqual([id]);
+      expectOk(await app.client.post('/v1/user/delete', undefined, { token }));
+      expect(await idsFound('after rename')).toEqual([]);
+    });
+  });
+
+  describe('takes every character literally', () => {
+    const texts = [
+      '%',
+      '_',
+      '\\',
+      "'",
+      '"',
+      '*',
+      '?',
+      '[',
+      '%%',
+      '100%',
+      'a_b',
+      'a\\b',
+      "o'neil",
+      '--',
+      ';',
+      '<b>',
+    ];
+    let ids: Map<string, number>;
+    beforeAll(async () => {
+      ids = new Map();
+      for (const text of texts)
+        ids.set(
+          text,
+          await addUser(app, { name: `${text}literal`, handle: `l${ids.size}-${'x'.repeat(9)}` }),
+        );
+      await addUser(app, { name: 'axb literal', handle: 'axb' });
+      await addUser(app, { name: '1000 literals', handle: 'x100' });
+    });
+
+    it.each(texts)('%s', async (text) => {
+      const begins = texts.filter((one) => `${one}literal`.startsWith(text)).map((one) => ids.get(one));
+      const found = await idsFound(text);
+      expect([...found].sort((one, other) => one - other)).toEqual(begins);
+    });
+
+    it.each([
+      ['Ünal Öztürk', 'ÜNAL ö'],
+      ['Ünal Decomposed'.normalize('NFD'), 'ünal dec'],
+      ['Ｆｕｌｌｗｉｄｔｈ', 'fullw'],
+      ['Наталья', 'НАТАЛ'],
+      ['Σίσυφος', 'ΣΊΣΥΦΟΣ'],
+      ['Οδυσσέας', 'ΟΔΥΣ'],
+      ['陳大文', '陳大'],
+      ['김철수', '김'],
+      ['さくら', 'さく'],
+      ['مريم', 'مر'],
+      ['🦊 Fox', '🦊'],
+      ['👩‍👩‍👧 Family', '👩‍👩‍👧'],
+      ['\u{10fffd} private', '\u{10fffd}'],
+      ['İstanbul', 'İstan'],
+      ['straße', 'STRA'],
+    ])('the name %s, found by %s', async (name, text) => {
+      const id = await addUser(app, { name });
+      expect(await idsFound(text)).toContain(id);
+      expect(await idsFound(name)).toContain(id);
+    });
+
+    it('and tells apart what only some collations take for the same', async () => {
+      const plain = await addUser(app, { name: 'Zoe Cafe' });
+      const accented = await addUser(app, { name: 'Zoé Café' });
+      expect(await idsFound('zoe c')).toEqual([plain]);
+      expect(await idsFound('zoé c')).toEqual([accented]);
+    });
+  });
+
+  describe('in pages', () => {
+    const COUNT = 45;
+    let all: number[];
+    beforeAll(async () => {
+      for (let number = 0; number < COUNT; number++) {
+        // Found by name, by handle or by mail, some by more than one; names and mails repeat.
+        const place = number % 3;
+        await addUser(app, {
+          applicationId: number % 2 ? desk.id : undefined,
+          ...(place !== 1 && { name: 'Paged' }),
+          ...(place !== 0 && { handle: `paged${number}` }),
+          identities: [
+            mailIdentity(place === 2 ? `paged${number % 7}.${number}@example.com` : `x${number}@example.com`),
+          ],
+        });
+      }
+      all = await idsFound('paged', { limit: '100' });
+    });
+
+    it('has 20 users and the total of all, unless told otherwise', async () => {
+      const { body } = await search('paged');
+      expect(body.total).toBe(COUNT);
+      expect((body.users as FoundUser[]).map(({ id }) => id)).toEqual(all.slice(0, 20));
+    });
+
+    it.each([1, 7, 20, 44, 45, 46, 100])('of %i meets every user once, in the same order', async (limit) => {
+      expect(new Set(all).size).toBe(COUNT);
+      const pages = [];
+      for (let offset = 0; offset <= COUNT; offset += limit) {
+        const { body } = await search('paged', { limit: String(limit), offset: String(offset) });
+        expect(body.total).toBe(COUNT);
+        pages.push(...(body.users as FoundUser[]).map(({ id }) => id));
+      }
+      expect(pages).toEqual(all);
+    });
+
+    it.each(['45', '46', '1000', '2147483647'])('is empty from the offset %s on', async (offset) => {
+      expectOk(await search('paged', { offset }), { users: [], total: COUNT });
+    });
+
+    it('takes as many queries for 100 users as for 10', async () => {
+      const queriesFor = (limit: string) => countQueries(app, () => search('paged', { limit }));
+      expect(await queriesFor('100')).toBe(await queriesFor('40'));
+      expect(await queriesFor('100')).toBeLessThanOrEqual(15);
+    });
+  });
+
+  it('refuses a limit that is no whole number from 1 to 100 with 1001', async () => {
+    const wrong = [
+      '0',
+      '101',
+      '-1',
+      'abc',
+      '',
+      '1.5',
+      '1e1',
+      'NaN',
+      ' 5',
+      '0x10',
+      '99999999999',
+      '2147483648',
+    ];
+    for (const limit of wrong)
+      expectFailure(await search('ann', { limit }), 400, 1001, expect.stringContaining('limit'));
+    expectFailure(await admin.get('/v1/user/search?name=ann&limit=1&limit=2'), 400, 1001);
+    for (const limit of ['1', '100', '007']) expectOk(await search('ann', { limit }));
+  });
+
+  it('refuses an offset that is no 32-bit number with 1001', async () => {
+    for (const offset of ['-1', 'abc', '', '1.5', '2147483648', '99999999999'])
+      expectFailure(await search('ann', { offset }), 400, 1001, expect.stringContaining('offset'));
+    expectOk(await search('ann', { offset: '0' }));
+  });
+
+  it('refuses a missing, blank, over-long or broken name with 1001', async () => {
+    const wrong = ['', '?name=', '?name=%20%20', `?name=${'x'.repeat(255)}`, '?name=a%00b', '?name=a%0Ab'];
+    for (const query of [...wrong, '?name=a&name=b', '?name[]=a', '?name[a]=b', '?mail=a'])
+      expectFailure(await admin.get(`/v1/user/search${query}`), 400, 1001, expect.stringContaining('name'));
+    expectOk(await search('x'.repeat(254)));
+    expectOk(await search('🦊'.repeat(254)));
+  });
+});
+
+// At the end, because passport knows the keys of one server a process: those of the one started last.
+describe('GET /v1/user/summary', () => {
+  let house: TestApp;
+  let keeper: Caller;
+  let plutoId: number;
+  beforeAll(async () => {
+    house = await startTestApp();
+    keeper = await firstAdministrator(house);
+    const { body } = await keeper.get('/v1/user/summary');
+    plutoId = body.applications[0].id as number;
+  });
+  afterAll(() => house.close());
+
+  it('counts the first administrator in a new house', async () => {
+    expectOk(await keeper.get('/v1/user/summary'), {
+      total: 1,
+      verified: 1,
+      new_24h: 1,
+      new_7d: 1,
+      new_30d: 1,
+      applications: [{ id: plutoId, name: 'pluto', total: 1 }],
+    });
+  });
+
+  it('counts exactly: all, verified, new ones by age, and by application', async () => {
+    const shop = await addApplication(house, { name: 'org.example.shop' });
+    const empty = await addApplication(house, { name: 'org.example.empty' });
+    const now = Math.floor(Date.now() / 1000);
+    const margin = 60;
+    const ages = [0, 1, 7, 30].flatMap((days) => [days * DAY_SECONDS - margin, days * DAY_SECONDS + margin]);
+    for (const age of [...ages, 400 * DAY_SECONDS]) {
+      await addUser(house, { createdAt: now - age });
+      await addUser(house, {
+        applicationId: shop.id,
+        createdAt: now - age,
+        identities: [{ loginType: 'mail', mail: `unverified${age}@example.com`, isVerified: false }],
+      });
+    }
+    // Verified by one of its two bindings, by both, and by nothing at all.
+    const google = { loginType: 'google' as const, mail: 'g@example.com' };
+    const mail = { loginType: 'mail' as const, mail: 'm@example.com' };
+    await addUser(house, { applicationId: shop.id, identities: [{ ...mail, isVerified: false }, google] });
+    await addUser(house, { identities: [mail, google] });
+    await addUser(house, { identities: [] });
+
+    expectOk(await keeper.get('/v1/user/summary'), {
+      total: 1 + 18 + 3,
+      verified: 1 + 9 + 2,
+      new_24h: 1 + 6 + 3,
+      new_7d: 1 + 10 + 3,
+      new_30d: 1 + 14 + 3,
+      applications: [
+        { id: plutoId, name: 'pluto', total: 1 + 9 + 2 },
+        { id: shop.id, name: 'org.example.shop', total: 9 + 1 },
+        { id: empty.id, name: 'org.example.empty', total: 0 },
+      ],
+    });
+  });
+
+  it('follows registration, confirmation and deletion', async () => {
+    const counts = async () => {
+      const { total, verified, new_24h } = (await keeper.get('/v1/user/summary')).body as Record<
+        string,
+        number
+      >;
+      return [total, verified, new_24h].map(Number);
+    };
+    const before = await counts();
+    const plus = (total: number, verified: number) =>
+      before.map((count, place) => count + (place === 1 ? verified : total));
+    const account = registration();
+    expectOk(await house.client.post('/v1/user/register', account));
+    expect(await counts()).toEqual(plus(1, 0));
+    await house.client.submit(await house.mailbox.linkTo(account.mail));
+    expect(await counts()).toEqual(plus(1, 1));
+    const { access_token: token } = await login(house, account);
+    expectOk(await house.client.post('/v1/user/delete', undefined, { token }));
+    expect(await counts()).toEqual(before);
+  });
+
+  it('takes as many queries for many applications as for few', async () => {
+    const queries = () => countQueries(house, () => keeper.get('/v1/user/summary'));
+    const few = await queries();
+    for (let number = 0; number < 10; number++)
+      await addApplication(house, { name: `org.example.more${number}` });
+    expect(await queries()).toBe(few);
+  });
+
+  it('ignores what the query says', async () => {
+    expectOk(await keeper.get('/v1/user/summary?limit=abc&name='));
+  });
+});

@@ -1,0 +1,111 @@
+import { SignJWT, type JWTPayload } from 'jose';
+import { AdministratorAccountsService } from '../../src/auth/administrator-accounts.service.js';
+import { PLUTO } from '../../src/rbac/names.js';
+import { ApplicationsService } from '../../src/rbac/applications.service.js';
+import { SigningKeysService } from '../../src/token/signing-keys.service.js';
+import { TokenIssuerService } from '../../src/token/token-issuer.service.js';
+import { ADMIN, type TestApp } from './app.js';
+import { addApplication } from './applications.js';
+import { nextNumber, type Answer, type Client, type RequestOptions } from './client.js';
+import { login } from './accounts.js';
+import { decodeToken } from './tokens.js';
+import { addUser } from './users.js';
+
+/** Calls Pluto with the token of one account. */
+export class Caller {
+  constructor(
+    private readonly client: Client,
+    readonly token: string,
+  ) {}
+
+  get(path: string): Promise<Answer> {
+    return this.request('GET', path);
+  }
+
+  post(path: string, body?: unknown): Promise<Answer> {
+    return this.request('POST', path, { body });
+  }
+
+  put(path: string, body?: unknown): Promise<Answer> {
+    return this.request('PUT', path, { body });
+  }
+
+  request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
+    return this.client.request(method, path, { ...options, token: this.token });
+  }
+}
+
+/** The administrator of the first start, signed in. */
+export async function firstAdministrator(app: TestApp): Promise<Caller> {
+  const { access_token } = await login(app, ADMIN);
+  return new Caller(app.client, access_token);
+}
+
+export interface Administrator extends Caller {
+  id: number;
+}
+
+/** One more administrator, signed in; made without hashing, so that tests may make many. */
+export async function addAdministrator(app: TestApp): Promise<Administrator> {
+  const number = nextNumber();
+  const id = await app.dataSource.transaction((manager) =>
+    app.app.get(AdministratorAccountsService).createWithin(manager, {
+      mail: `keeper${number}@example.com`,
+      handle: `keeper${number}`,
+      name: `Keeper ${number}`,
+      passwordHash: 'no password',
+    }),
+  );
+  const { accessToken } = await openSession(app, id, PLUTO.application);
+  return Object.assign(new Caller(app.client, accessToken), { id });
+}
+
+/** Signs an account in without its password. */
+export async function openSession(
+  app: TestApp,
+  userId: number,
+  applicationName: string,
+): Promise<{ accessToken: string; refreshToken: string }> {
+  const application = await app.app.get(ApplicationsService).getByName(applicationName);
+  const caller = { address: '127.0.0.1', userAgent: '', language: 'en', acceptLanguage: undefined } as const;
+  return app.app.get(TokenIssuerService).openSession({ userId, application, deviceId: undefined, caller });
+}
+
+/** Who may not call what is for administrators, and how each is refused: HTTP status and code. */
+export const strangers = [
+  ['nobody', 401, 1003],
+  ['junk', 403, 3003],
+  ['expired', 403, 3008],
+  ['elsewhere', 403, 3009],
+  ['user', 403, 4008],
+] as const;
+export type Stranger = (typeof strangers)[number][0];
+
+/** What strangers send as a token. */
+export async function strangersTokens(
+  app: TestApp,
+  admin: Caller,
+): Promise<Record<Stranger, string | undefined>> {
+  // The other application has a role with a scope of the name that counts in `pluto` only.
+  const name = `org.example.elsewhere${nextNumber()}`;
+  const elsewhere = await addApplication(app, { name, roles: { admin: [PLUTO.adminScope] } });
+  const elsewhereId = await addUser(app, { applicationId: elsewhere.id });
+  const userId = await addUser(app, {});
+  return {
+    nobody: undefined,
+    junk: 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln',
+    expired: await expiredToken(app, admin.token),
+    elsewhere: (await openSession(app, elsewhereId, name)).accessToken,
+    user: (await openSession(app, userId, PLUTO.application)).accessToken,
+  };
+}
+
+/** The same token, as it would be had it expired a second ago. */
+async function expiredToken(app: TestApp, token: string): Promise<string> {
+  const { header, claims } = decodeToken(token);
+  const { privateKey } = await app.app.get(SigningKeysService).signingKey();
+  const exp = Math.floor(Date.now() / 1000) - 1;
+  return new SignJWT({ ...claims, exp } as unknown as JWTPayload)
+    .setProtectedHeader({ ...header, alg: 'RS256' })
+    .sign(privateKey);
+}

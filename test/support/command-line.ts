@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import type { DatabaseSettings } from '../../src/database/data-source-options.js';
+import { builtServer } from './built.js';
+
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+interface Place {
+  dataDir: string;
+  settings: { database: DatabaseSettings; secretKey?: string | undefined };
+}
+
+/** What the command line is told of the place of a server. */
+export function environmentOf({
+  dataDir,
+  settings: { database, secretKey = '' },
+}: Place): Record<string, string> {
+  const url = database.kind === 'sqlite' ? `sqlite:${database.path}` : database.url;
+  return { DATA_DIR: dataDir, DATABASE_URL: url, SECRET_KEY: secretKey };
+}
+
+/** Runs the built command line as a process of its own, with nothing of the tests' environment but the path. */
+export async function runPluto(
+  args: string[],
+  { env, cwd, input = '' }: { env: Record<string, string>; cwd: string; input?: string },
+): Promise<Outcome> {
+  const program = join(dirname(await builtServer()), 'cli.js');
+  const { PATH = '' } = process.env;
+  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH, ...env } });
+  const outcome: Outcome = { code: null, stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (outcome.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (outcome.stderr += text));
+  // A command that does not read its input may have ended before it is written.
+  child.stdin.on('error', () => undefined).end(input);
+  [outcome.code] = (await once(child, 'close')) as [number | null];
+  return outcome;
+}

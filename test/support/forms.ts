@@ -1,0 +1,35 @@
+import { cookiesOf, type Answer, type Client } from './client.js';
+
+/** What a browser holds after it has opened a page with a form. */
+export interface OpenForm {
+  path: string;
+  cookie: string;
+  fields: Record<string, string>;
+}
+
+/** Opens a page; with the cookies of another one as the same browser. */
+export async function openForm(client: Client, path: string, cookie = ''): Promise<OpenForm> {
+  const page = await client.page(path, cookie === '' ? {} : { cookie });
+  const hidden = [...page.text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
+  return {
+    path,
+    cookie: cookiesOf(page) || cookie,
+    fields: Object.fromEntries(hidden.map(([, name, value]) => [name, value])),
+  };
+}
+
+/** Sends a form as it is, or with what is changed. */
+export function sendForm(
+  client: Client,
+  { path, cookie, fields }: OpenForm,
+  change: Record<string, string> = {},
+): Promise<Answer> {
+  return client.request('POST', path, {
+    headers: {
+      accept: 'text/html',
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(cookie !== '' && { cookie }),
+    },
+    body: new URLSearchParams({ ...fields, ...change }).toString(),
+  });
+}

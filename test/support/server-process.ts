@@ -1,0 +1,105 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { builtServer } from './built.js';
+import { Client } from './client.js';
+import { eventually } from './eventually.js';
+
+const START_MS = 30_000;
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** The built server as a process of its own, as an operator runs it. */
+export class ServerProcess {
+  private static readonly all = new Set<ServerProcess>();
+  stdout = '';
+  stderr = '';
+  readonly exited: Promise<Exit>;
+  private exit: Exit | null = null;
+
+  private constructor(private readonly child: ChildProcess) {
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    // 'close' comes after the last output.
+    this.exited = once(child, 'close').then(([code, signal]) => (this.exit = { code, signal }));
+    ServerProcess.all.add(this);
+    void this.exited.then(() => ServerProcess.all.delete(this));
+  }
+
+  /** @param env all that the process is told; nothing is handed on from the environment of the tests but the path */
+  static async start(cwd: string, env: Record<string, string>): Promise<ServerProcess> {
+    const main = await builtServer();
+    const { PATH = '' } = process.env;
+    return new ServerProcess(
+      spawn(process.execPath, [main], { cwd, env: { PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
+  }
+
+  /** Ends whatever a failed test has left running. */
+  static async killAll(): Promise<void> {
+    await Promise.all([...this.all].map((server) => server.kill('SIGKILL')));
+  }
+
+  get output(): string {
+    return this.stdout + this.stderr;
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** The processes that this one has started. */
+  get children(): number[] {
+    const text = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
+    return text.trim().split(/\s+/).filter(Boolean).map(Number);
+  }
+
+  /** Waits until it serves. */
+  async ready(): Promise<Client> {
+    await eventually(
+      () => this.stdout.includes('Pluto is ready.') || this.exit !== null,
+      'the start of the server',
+      START_MS,
+    );
+    if (this.exit) throw new Error(`the server ended with ${this.exit.code}: ${this.output}`);
+    return new Client(this.told('Listening'));
+  }
+
+  /** What the table that is printed at start says. */
+  told(label: string): string {
+    const value = this.findTold(label);
+    if (value === null) throw new Error(`the server did not tell ${label}: ${this.output}`);
+    return value;
+  }
+
+  findTold(label: string): string | null {
+    return new RegExp(`^  ${label} +(.+)$`, 'm').exec(this.stdout)?.[1] ?? null;
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Exit> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A port that nobody listens on at this moment. */
+export async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return String(port);
+}

@@ -1,0 +1,56 @@
+import { comparisonKey } from '../../src/common/text-keys.js';
+import { nowSeconds } from '../../src/common/time.js';
+import { PLUTO } from '../../src/rbac/names.js';
+import { ApplicationsService } from '../../src/rbac/applications.service.js';
+import { Identity, type LoginType } from '../../src/users/identity.entity.js';
+import { User } from '../../src/users/user.entity.js';
+import type { TestApp } from './app.js';
+import { nextNumber } from './client.js';
+
+interface NewUser {
+  applicationId?: number;
+  name?: string;
+  handle?: string;
+  /** A confirmed mail, unless told otherwise. */
+  identities?: { loginType: LoginType; mail: string; isVerified?: boolean }[];
+  createdAt?: number;
+}
+
+/** Puts an account straight into the database; it has no password. @returns its id */
+export async function addUser({ app, dataSource }: TestApp, change: NewUser): Promise<number> {
+  const number = nextNumber();
+  const {
+    applicationId = (await app.get(ApplicationsService).getByName(PLUTO.application)).id,
+    name = `User ${number}`,
+    handle = `user${number}`,
+    identities = [{ loginType: 'mail', mail: `user${number}@example.com` }],
+    createdAt = nowSeconds(),
+  } = change;
+  return dataSource.transaction(async (manager) => {
+    const { id } = await manager.save(User, {
+      applicationId,
+      handle,
+      handleKey: comparisonKey(handle),
+      isHandleUpdated: false,
+      name,
+      nameKey: comparisonKey(name),
+      avatarUrl: '',
+      avatarFile: null,
+      passwordHash: null,
+      createdAt,
+      updatedAt: createdAt,
+    });
+    for (const { loginType, mail, isVerified = true } of identities)
+      await manager.insert(Identity, {
+        userId: id,
+        applicationId,
+        loginType,
+        subjectKey: loginType === 'mail' ? comparisonKey(mail) : `${loginType}-${number}`,
+        mail,
+        mailKey: comparisonKey(mail),
+        isVerified,
+        createdAt,
+      });
+    return id;
+  });
+}
