@@ -5,7 +5,7 @@ import { withLease } from '../database/lease.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
-import { SigningKeysService } from '../token/signing-keys.service.js';
+import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
@@ -16,7 +16,7 @@ export interface FirstAdministrator {
 }
 
 interface Preparations {
-  key: Awaited<ReturnType<SigningKeysService['draft']>>;
+  key: KeyDraft;
   passwordHash: string;
 }
 
@@ -29,7 +29,7 @@ export class FirstStartService {
     private readonly seed: PlutoApplicationSeed,
     private readonly administrators: AdministratorsService,
     private readonly administratorAccounts: AdministratorAccountsService,
-    private readonly keys: SigningKeysService,
+    private readonly keys: KeyRotationService,
     private readonly passwords: PasswordHasher,
     private readonly settings: Settings,
   ) {}

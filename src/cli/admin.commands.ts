@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AdministratorAccountsService } from '../auth/administrator-accounts.service.js';
-import { isHandle, isLine, isMail, passwordFault } from '../common/fields.js';
+import { isHandle, isLine, isMail, passwordFault } from '../common/text-checks.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 

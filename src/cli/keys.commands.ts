@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { PUBLISH_LEAD_SECONDS, SigningKeysService, type KeyListing } from '../token/signing-keys.service.js';
+import { KeyRotationService, PUBLISH_LEAD_SECONDS, type KeyListing } from '../token/key-rotation.service.js';
 import { formatTime, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 
@@ -9,7 +9,7 @@ export function addKeysCommands(program: Command, withServices: WithServices): v
   keys
     .command('list')
     .description('show the keys and what each is used for')
-    .action(() => withServices(async (services) => printKeys(await services.get(SigningKeysService).list())));
+    .action(() => withServices(async (services) => printKeys(await services.get(KeyRotationService).list())));
   keys
     .command('rotate')
     .description(
@@ -17,7 +17,7 @@ export function addKeysCommands(program: Command, withServices: WithServices): v
     )
     .option('--lead <seconds>', 'time from publication to first use', readSeconds, PUBLISH_LEAD_SECONDS)
     .action(({ lead }: { lead: number }) =>
-      withServices(async (services) => printKeys(await services.get(SigningKeysService).rotate(lead))),
+      withServices(async (services) => printKeys(await services.get(KeyRotationService).rotate(lead))),
     );
 }
 

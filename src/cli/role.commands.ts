@@ -1,6 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { InvalidArgumentError, type Command } from 'commander';
-import { isLine, isScopeName } from '../common/fields.js';
+import { isLine, isScopeName } from '../common/text-checks.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { RolesService } from '../rbac/roles.service.js';
 import { ScopesService } from '../rbac/scopes.service.js';

@@ -1,8 +1,21 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { isEmail, IsOptional, ValidateBy } from 'class-validator';
-import { comparisonKey } from './text-keys.js';
+import { IsOptional, ValidateBy } from 'class-validator';
+import {
+  INT32_MAX,
+  isHandle,
+  isId,
+  isIllFormed,
+  isLine,
+  isMail,
+  isOpaque,
+  isScopeName,
+  MAIL_MAX,
+  PASSWORD_MAX_BYTES,
+  PASSWORD_MIN_CHARACTERS,
+  passwordFault,
+} from './text-checks.js';
 
 /** What a request field takes: the check, the words for it, and its place in the OpenAPI document. */
 interface FieldRule {
@@ -15,55 +28,6 @@ interface FieldOptions {
   description: string;
   optional?: boolean;
   example?: unknown;
-}
-
-const MAIL_MAX = 254;
-const PASSWORD_MIN_CHARACTERS = 8;
-const PASSWORD_MAX_BYTES = 1024;
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-/** Half a surrogate pair: UTF-8 has no place for it, so it would be stored and hashed as something else. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
-const INT32_MAX = 2 ** 31 - 1;
-
-export function isMail(value: unknown): value is string {
-  return typeof value === 'string' && isEmail(value) && comparisonKey(value).length <= MAIL_MAX;
-}
-
-export function isHandle(value: unknown): value is string {
-  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(value);
-}
-
-/** The length is counted in characters (code points) below, in bytes above. */
-export function passwordFault(value: string): 'tooShort' | 'tooLong' | null {
-  if ([...value].length < PASSWORD_MIN_CHARACTERS) return 'tooShort';
-  return Buffer.byteLength(value) > PASSWORD_MAX_BYTES ? 'tooLong' : null;
-}
-
-/** Text of 1 to `max` characters after trimming, on one line; also after folding to its comparison key. */
-export function isLine(value: unknown, max: number): value is string {
-  if (typeof value !== 'string' || CONTROL_CHARACTERS.test(value) || isIllFormed(value)) return false;
-  const trimmed = value.trim();
-  return trimmed.length > 0 && [...trimmed].length <= max && comparisonKey(trimmed).length <= 3 * max;
-}
-
-export function isId(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) > 0 && (value as number) <= INT32_MAX;
-}
-
-/** Requests name scopes in one string, separated by commas or blanks, so a name has neither. */
-export function isScopeName(value: unknown): boolean {
-  return isLine(value, 60) && !/[\s,]/.test(value);
-}
-
-function isIllFormed(value: unknown): boolean {
-  return typeof value === 'string' && LONE_SURROGATE.test(value);
-}
-
-function isOpaque(value: unknown, max: number): boolean {
-  return (
-    typeof value === 'string' && value.length > 0 && value.length <= max && !CONTROL_CHARACTERS.test(value)
-  );
 }
 
 const rules = {
@@ -207,7 +171,7 @@ export function QueryId({ description }: { description: string }): PropertyDecor
   return QueryInteger({ description, minimum: 1, maximum: INT32_MAX });
 }
 
-/** A list of unlike items in a body, each checked alone. */
+/** A list in a body, each item checked alone. */
 export function ListField({
   description,
   max,

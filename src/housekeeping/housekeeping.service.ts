@@ -4,7 +4,7 @@ import { nowSeconds } from '../common/time.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import { SessionsService } from '../token/sessions.service.js';
-import { SigningKeysService } from '../token/signing-keys.service.js';
+import { KeyRotationService } from '../token/key-rotation.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { AvatarsService } from '../users/avatars.service.js';
 
@@ -22,7 +22,7 @@ export class Housekeeping {
   constructor(
     private readonly tokens: OneTimeTokensService,
     private readonly sessions: SessionsService,
-    private readonly keys: SigningKeysService,
+    private readonly keys: KeyRotationService,
     private readonly outbox: OutboxService,
     private readonly avatars: AvatarsService,
     private readonly mailFiles: MailFilesService,

@@ -25,10 +25,11 @@ function isIdentifier(value: unknown, max: number): boolean {
 export function isRedirectUrl(value: unknown): boolean {
   if (typeof value !== 'string' || value.length > URL_MAX_LENGTH || !/^[\x21-\x7e]+$/.test(value))
     return false;
-  if (!URL.canParse(value) || value.includes('#')) return false;
+  if (!URL.canParse(value) || /[#\\]/.test(value)) return false;
   const { protocol, username, password } = new URL(value);
-  const isAllowed = protocol === 'https:' || protocol === 'http:' || protocol.includes('.');
-  return isAllowed && username === '' && password === '';
+  // `https:example.com` has a host for this parser; a browser that is sent to it reads it as a path.
+  const isWeb = /^https?:\/\/[^/]/i.test(value);
+  return (isWeb || protocol.includes('.')) && username === '' && password === '';
 }
 
 function isAppleKey(value: unknown): boolean {

@@ -1,7 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsObject, ValidateBy, ValidateNested } from 'class-validator';
-import { Field, isId, ListField, QueryId } from '../common/fields.js';
+import { Field, ListField, QueryId } from '../common/fields.js';
+import { isId } from '../common/text-checks.js';
 import { canonicalLanguageTag } from '../common/languages.js';
 
 const SCOPES_MAX = 1000;

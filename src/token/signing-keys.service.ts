@@ -1,15 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
-import { DataSource, IsNull, LessThanOrEqual, MoreThan, type EntityManager } from 'typeorm';
-import { seal, unseal } from '../common/crypto.js';
+import { exportJWK, type JWK } from 'jose';
+import { DataSource, IsNull, MoreThan } from 'typeorm';
+import { unseal } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
-import { Settings } from '../config/settings.js';
-import { isUniqueViolation } from '../database/constraints.js';
-import { Transactions } from '../database/transactions.js';
 import { keyIdOf } from './key-id.js';
 import { SigningKey } from './signing-key.entity.js';
 
@@ -27,23 +23,15 @@ interface KeyRing {
   keys: CachedKey[];
 }
 
-export interface KeyListing {
-  kid: string;
-  state: 'next' | 'signing' | 'verifying' | 'retired';
-  createdAt: number;
-  signsFrom: number;
-  verifiesUntil: number | null;
-}
+/** What the keys' encryption key is derived for. */
+export const SIGNING_KEYS_PURPOSE = 'signing-keys';
 
-const RSA_BITS = 2048;
 /** How old an instance's view of the keys may be. */
-const RELOAD_SECONDS = 30;
+export const RELOAD_SECONDS = 30;
 /** How often an unknown `kid` may make an instance look again. */
 const UNKNOWN_KID_RELOAD_SECONDS = 2;
-/** From publication to first use: instances and other services have seen the key by then. */
-export const PUBLISH_LEAD_SECONDS = 600;
 
-/** The key pairs that sign access tokens: kept encrypted in the database, parsed once, rotated by command. */
+/** The keys that sign and verify access tokens: read from the database now and then, parsed once. */
 @Injectable()
 export class SigningKeysService {
   private ring: KeyRing = { loadedAt: 0, keys: [] };
@@ -53,11 +41,9 @@ export class SigningKeysService {
 
   constructor(
     private readonly dataSource: DataSource,
-    private readonly transactions: Transactions,
-    private readonly settings: Settings,
     secretKey: SecretKey,
   ) {
-    this.sealingKey = secretKey.derive('signing-keys');
+    this.sealingKey = secretKey.derive(SIGNING_KEYS_PURPOSE);
   }
 
   /** The key that signs now. */
@@ -94,103 +80,11 @@ export class SigningKeysService {
   }
 
   /**
-   * Makes the next key. It is published at once and signs after `leadSeconds`; the present one verifies until its
-   * last token has expired.
-   * @throws Error when another key is waiting to sign already
-   */
-  async rotate(leadSeconds = PUBLISH_LEAD_SECONDS): Promise<KeyListing[]> {
-    const draft = await this.draft();
-    try {
-      await this.transactions.run((manager) => this.add(manager, draft, leadSeconds));
-    } catch (error) {
-      if (isUniqueViolation(error)) throw new Error('another rotation is under way', { cause: error });
-      throw error;
-    }
-    return this.list();
-  }
-
-  async list(): Promise<KeyListing[]> {
-    const rows = await this.dataSource.getRepository(SigningKey).find({ order: { sequence: 'DESC' } });
-    const now = nowSeconds();
-    const signing = rows.find(({ signsFrom }) => signsFrom <= now);
-    return rows.map(({ kid, createdAt, signsFrom, verifiesUntil }) => ({
-      kid,
-      state: stateOf({ signsFrom, verifiesUntil, isSigning: kid === signing?.kid }, now),
-      createdAt,
-      signsFrom,
-      verifiesUntil,
-    }));
-  }
-
-  /** A key pair not yet stored: making one takes a while and is done before the transaction. */
-  async draft(): Promise<Pick<SigningKey, 'kid' | 'publicKey' | 'sealedPrivateKey'>> {
-    const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
-    const kid = await calculateJwkThumbprint(await exportJWK(publicKey));
-    const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-    return {
-      kid,
-      publicKey: publicKey.export({ type: 'spki', format: 'pem' }) as string,
-      sealedPrivateKey: seal(this.sealingKey, kid, privatePem),
-    };
-  }
-
-  /** Stores the first key, unless there is one. */
-  async addFirst(
-    manager: EntityManager,
-    draft: Pick<SigningKey, 'kid' | 'publicKey' | 'sealedPrivateKey'>,
-  ): Promise<void> {
-    if (await this.exist(manager)) return;
-    const now = nowSeconds();
-    await manager.insert(SigningKey, {
-      ...draft,
-      sequence: 1,
-      createdAt: now,
-      signsFrom: now,
-      verifiesUntil: null,
-    });
-  }
-
-  exist(manager: EntityManager): Promise<boolean> {
-    return manager.exists(SigningKey);
-  }
-
-  /**
    * Opens the key that signs now.
    * @throws Error when `SECRET_KEY` is not the one that the keys were encrypted with
    */
   async assertReadable(): Promise<void> {
     await this.signingKey();
-  }
-
-  /** Deletes keys whose last token has expired. */
-  async purgeRetired(): Promise<void> {
-    await this.dataSource.manager.delete(SigningKey, { verifiesUntil: LessThanOrEqual(nowSeconds()) });
-  }
-
-  private async add(
-    manager: EntityManager,
-    draft: Pick<SigningKey, 'kid' | 'publicKey' | 'sealedPrivateKey'>,
-    leadSeconds: number,
-  ): Promise<void> {
-    const now = nowSeconds();
-    const [latest] = await manager.find(SigningKey, { order: { sequence: 'DESC' }, take: 1 });
-    if (latest && latest.signsFrom > now) {
-      throw new Error(
-        `the key ${latest.kid} is already waiting to sign, from ${new Date(latest.signsFrom * 1000).toISOString()}`,
-      );
-    }
-    const signsFrom = now + leadSeconds;
-    await manager.insert(SigningKey, {
-      ...draft,
-      sequence: (latest?.sequence ?? 0) + 1,
-      createdAt: now,
-      signsFrom,
-      verifiesUntil: null,
-    });
-    if (!latest) return;
-    // Another instance may sign with the old key until it looks again.
-    const verifiesUntil = signsFrom + RELOAD_SECONDS + this.settings.accessTokenTtlSeconds;
-    await manager.update(SigningKey, { id: latest.id }, { verifiesUntil });
   }
 
   private async load(maxAgeSeconds: number): Promise<KeyRing> {
@@ -247,13 +141,4 @@ function parsePublic(row: SigningKey): Omit<CachedKey, 'row'> {
     publicKey: createPublicKey(row.publicKey),
     signsFrom: row.signsFrom,
   };
-}
-
-function stateOf(
-  key: { signsFrom: number; verifiesUntil: number | null; isSigning: boolean },
-  now: number,
-): KeyListing['state'] {
-  if (key.isSigning) return 'signing';
-  if (key.signsFrom > now) return 'next';
-  return key.verifiesUntil !== null && key.verifiesUntil <= now ? 'retired' : 'verifying';
 }

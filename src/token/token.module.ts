@@ -6,6 +6,7 @@ import { RbacModule } from '../rbac/rbac.module.js';
 import { AccessTokenGuard } from './access-token.guard.js';
 import { AccessTokenStrategy } from './access-token.strategy.js';
 import { AccessTokensService } from './access-tokens.service.js';
+import { KeyRotationService } from './key-rotation.service.js';
 import { KeySetController } from './key-set.controller.js';
 import { AdminGuard, UserGuard } from './pluto-scope.guard.js';
 import { RefreshService } from './refresh.service.js';
@@ -14,7 +15,10 @@ import { SigningKeysService } from './signing-keys.service.js';
 import { TokenController } from './token.controller.js';
 import { TokenIssuerService } from './token-issuer.service.js';
 
-@Module({ providers: [SigningKeysService], exports: [SigningKeysService] })
+@Module({
+  providers: [KeyRotationService, SigningKeysService],
+  exports: [KeyRotationService, SigningKeysService],
+})
 class SigningKeysModule {}
 
 @Module({

@@ -112,6 +112,8 @@ export class ProfileService {
     change: Partial<User>,
     handle: string | undefined,
   ): Promise<void> {
+    // Takes the row's lock: of two changes at once the second must see the picture that the first has set.
+    await manager.update(User, { id: userId }, { updatedAt: nowSeconds() });
     const before = await manager.findOneBy(User, { id: userId });
     if (!before) throw new PlutoError('userNotExist');
     const renaming =

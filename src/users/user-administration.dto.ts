@@ -1,8 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Field, QueryInteger } from '../common/fields.js';
+import { INT32_MAX } from '../common/text-checks.js';
 import { BindingDto } from './user.dto.js';
-
-const INT32_MAX = 2 ** 31 - 1;
 
 export class SearchQuery {
   @Field('searchText', { description: 'Name or email to search for' })

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags, getSchemaPath, ApiExtraModels } from '@nestjs/swagger';
 import { AccessTokenOnly, CurrentPrincipal, Public, type Principal } from '../common/access.js';
-import { isHandle } from '../common/fields.js';
+import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { PlutoError } from '../common/errors.js';

@@ -2,7 +2,8 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { ArrayMaxSize, ValidateBy } from 'class-validator';
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Field, isId } from '../common/fields.js';
+import { Field } from '../common/fields.js';
+import { isId } from '../common/text-checks.js';
 import type { LoginType } from './identity.entity.js';
 
 const PUBLIC_IDS_MAX = 100;

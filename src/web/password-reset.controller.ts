@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs
 import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { PasswordResetService } from '../auth/password-reset.service.js';
-import { passwordFault } from '../common/fields.js';
+import { passwordFault } from '../common/text-checks.js';
 import type { PasswordResetError } from '../common/views/views.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { CurrentExchange, LinkToken, Page, type Exchange } from './page.js';

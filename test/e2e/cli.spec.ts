@@ -77,19 +77,12 @@ describe('pluto beside a running server', () => {
   });
 
   it('admin create refuses what is taken or too short, in one line', async () => {
-    const create = (mail: string, handle: string, input?: string) =>
-      pluto(
-        ['admin', 'create', mail, '--handle', handle, ...(input === undefined ? [] : ['--password-stdin'])],
-        input,
-      );
     const before = await app.dataSource.query('SELECT id FROM users ORDER BY id');
-    const [mail, handle, short] = await together(
-      create(ADMIN.mail.toUpperCase(), 'other'),
-      create('other@example.com', 'ADMIN'),
-      create('other@example.com', 'other', 'short\n'),
+    const [taken, short] = await together(
+      pluto(['admin', 'create', ADMIN.mail.toUpperCase(), '--handle', 'other']),
+      pluto(['admin', 'create', 'other@example.com', '--handle', 'other', '--password-stdin'], 'short\n'),
     );
-    expectRefused(mail!, 'Mail is already been registered');
-    expectRefused(handle!, 'User id already exists');
+    expectRefused(taken!, 'Mail is already been registered');
     expectRefused(short!, 'a password takes at least 8 characters and at most 1024 bytes');
     expect(await app.dataSource.query('SELECT id FROM users ORDER BY id')).toEqual(before);
   });
@@ -112,16 +105,12 @@ describe('pluto beside a running server', () => {
   });
 
   it('app create and role assign refuse what is taken or unknown, in one line', async () => {
-    const [taken, unknownApp, unknownRole, unknownAccount] = await together(
+    const [taken, unknown] = await together(
       pluto(['app', 'create', 'ORG.example.desk']),
-      pluto(['role', 'list', 'org.example.nowhere']),
-      pluto(['role', 'assign', desk.name, 'nothing', 'ann']),
       pluto(['role', 'assign', desk.name, 'agent', 'nobody@example.com']),
     );
     expectRefused(taken!, 'Application already exists');
-    expectRefused(unknownApp!, 'Application does not exist');
-    expectRefused(unknownRole!, 'Role does not exist');
-    expectRefused(unknownAccount!, 'org.example.desk has no account nobody@example.com');
+    expectRefused(unknown!, 'org.example.desk has no account nobody@example.com');
   });
 
   it('role assign gives a role that the next token carries, role scopes refuses a default that it does not set', async () => {
@@ -140,24 +129,16 @@ describe('pluto beside a running server', () => {
     expect(body.roles[0]).toMatchObject({ name: 'guest', scopes: [{ name: 'look' }] });
   });
 
-  it('keys rotate makes the next key, once', async () => {
-    const outcomes = await together(pluto(['keys', 'rotate', '--lead', '60']), pluto(['keys', 'rotate']));
-    const [done, refused] = outcomes.sort((one, other) => Number(one.code) - Number(other.code));
-    expectDone(done!, expect.any(String));
-    expectRefused(refused!, expect.stringMatching(/rotation|waiting|key/));
-    const listed = await pluto(['keys', 'list']);
-    expect(rowsOf(listed)).toEqual(rowsOf(done!));
-    expect(rowsOf(listed)).toEqual([
+  it('keys rotate makes the next key, and keys list shows it', async () => {
+    const rotated = await pluto(['keys', 'rotate', '--lead', '60']);
+    expectDone(rotated, expect.any(String));
+    expect(rowsOf(rotated)).toEqual([
       ['KID', 'STATE', 'MADE', 'SIGNS FROM', 'VERIFIES UNTIL'],
       [expect.any(String), 'next', TIME, TIME, '-'],
       [expect.any(String), 'signing', TIME, TIME, TIME],
     ]);
-    expectOk(
-      await app.client.post('/v1/user/login/account', {
-        ...{ account: 'admin', app_id: 'pluto' },
-        password: ADMIN.password,
-      }),
-    );
+    expectDone(await pluto(['keys', 'list']), rotated.stdout);
+    await login(app, ADMIN);
   });
 
   it('mail list shows the mails that were given up, mail retry queues them for the server', async () => {
@@ -168,17 +149,17 @@ describe('pluto beside a running server', () => {
     await manager.update(Mail, { recipient: account.mail }, failed);
     const { id } = await manager.findOneByOrFail(Mail, { recipient: account.mail });
 
-    const [listed, unknown] = await together(
-      pluto(['mail', 'list', '--failed']),
-      pluto(['mail', 'retry', '999']),
-    );
-    expect(rowsOf(listed!)).toEqual([
+    const listed = await pluto(['mail', 'list', '--failed']);
+    expect(rowsOf(listed)).toEqual([
       ['ID', 'STATE', 'TEMPLATE', 'TO', 'ATTEMPTS', 'NEXT', 'LAST ERROR'],
       [String(id), 'failed', 'verify-mail', account.mail, '9', '-', '550 no such mailbox'],
     ]);
+    const [retried, unknown] = await together(
+      pluto(['mail', 'retry', String(id)]),
+      pluto(['mail', 'retry', '999']),
+    );
+    expectDone(retried!, `mail ${id} is queued\n`);
     expect([unknown!.code, unknown!.stdout]).toEqual([1, expect.stringContaining('mail 999 is not queued')]);
-
-    expectDone(await pluto(['mail', 'retry']), `mail ${id} is queued\n`);
     app.app.get(MailWorker).start();
     await app.client.submit(await app.mailbox.linkTo(account.mail));
     await login(app, account);
@@ -203,26 +184,22 @@ describe('pluto before the server was ever started', () => {
     const pluto = (...args: string[]) => runPluto(args, { env, cwd: dataDir });
     const name = 'org.example.first';
     expectDone(await pluto('app', 'create', ` ${name} `), `application 1 made: ${name}\n`);
-    const [read, write, editor] = await together(
-      pluto('scope', 'create', name, 'read'),
+    const [scope, role] = await together(
       pluto('scope', 'create', name, 'write'),
       pluto('role', 'create', name.toUpperCase(), 'editor'),
     );
-    expectDone(read!, expect.stringMatching(/^scope \d made: read\n$/));
-    expectDone(write!, expect.stringMatching(/^scope \d made: write\n$/));
-    expectDone(editor!, 'role 1 made: editor\n');
-    const attached = await pluto('role', 'scopes', name, 'editor', 'read', 'write', '--default', 'write');
-    expectDone(attached, expect.any(String));
-    const [asDefault, admins] = await together(
-      pluto('role', 'default', name, 'editor'),
-      pluto('admin', 'list'),
+    expectDone(scope!, 'scope 1 made: write\n');
+    expectDone(role!, 'role 1 made: editor\n');
+    expectDone(
+      await pluto('role', 'scopes', name, 'editor', 'write', '--default', 'write'),
+      expect.any(String),
     );
-    expectDone(asDefault!, expect.any(String));
-    expect(rowsOf(asDefault!)).toEqual([
+    const asDefault = await pluto('role', 'default', name, 'editor');
+    expectDone(asDefault, expect.any(String));
+    expect(rowsOf(asDefault)).toEqual([
       ['ID', 'ROLE', 'SCOPES'],
-      ['1', 'editor *', expect.stringMatching(/^(?:read, write \*|write \*, read)$/)],
+      ['1', 'editor *', 'write *'],
     ]);
-    expectDone(admins!, 'There is no administrator yet: start the server once.\n');
 
     const place = { dataDir, settings } as unknown as Pick<TestApp, 'dataDir' | 'settings'>;
     const app = await startTestApp({ on: { ...place, close: () => Promise.resolve() } });
@@ -251,9 +228,7 @@ describe('pluto as a program', () => {
     expectDone(help!, expect.stringMatching(/^Usage: pluto role .*assign .* give an account a role\n/s));
 
     expect([unknown!.code, unknown!.stdout]).toEqual([1, '']);
-    expect(unknown!.stderr).toMatch(
-      /^error: unknown command 'rolle'\n.*Did you mean role\?|^error: unknown command 'rolle'/s,
-    );
+    expect(unknown!.stderr).toMatch(/^error: unknown command 'rolle'$/m);
     expect(unknown!.stderr).toContain('Usage: pluto [options] [command]');
 
     expect([wrong!.code, wrong!.stdout]).toEqual([1, '']);

@@ -7,10 +7,10 @@ import { RoleScope } from '../../src/rbac/role-scope.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { Scope } from '../../src/rbac/scope.entity.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
-import { registration } from '../support/accounts.js';
+import { login, registration, signedIn, type TestAccount } from '../support/accounts.js';
 import {
   addAdministrator,
-  Caller,
+  type Caller,
   firstAdministrator,
   openSession,
   strangers,
@@ -751,17 +751,20 @@ describe('POST /v1/rbac/user/application/role', () => {
 
 describe('the next token', () => {
   let own: TestApplication;
+  let account: TestAccount;
   let userId: number;
   let refreshToken: string;
   beforeEach(async () => {
     own = await newApplication({ guest: ['look'], agent: ['write', 'read', 'look'] });
-    userId = await addUser(app, { applicationId: own.id });
-    ({ refreshToken } = await openSession(app, userId, own.name));
+    const { tokens: first, ...signed } = await signedIn(app, { app_id: own.name });
+    account = signed.account;
+    userId = decodeToken(first.access_token).claims.sub;
+    refreshToken = first.refresh_token;
   });
 
   async function scopesAtLogin(): Promise<string[]> {
-    const { accessToken } = await openSession(app, userId, own.name);
-    return decodeToken(accessToken).claims.scopes;
+    const { access_token } = await login(app, account);
+    return decodeToken(access_token).claims.scopes;
   }
 
   async function scopesAtRefresh(scopes?: string): Promise<string[]> {
@@ -1161,6 +1164,11 @@ describe('/v1/rbac/application/settings', () => {
       '',
       ' ',
       'https://',
+      'https:desk.example/in',
+      'https:/desk.example/in',
+      'https:///desk.example/in',
+      'https:\\\\desk.example/in',
+      'https://desk.example\\in',
       'https://user:secret@desk.example/in',
       'https://user@desk.example/in',
       ' https://desk.example/in',
@@ -1299,7 +1307,7 @@ describe('the last administrator', () => {
       const still = [await isAdministrator(first), await isAdministrator(second)];
       expect([...still].sort()).toEqual([false, true]);
       const [winner, loser] = still[0] ? [first, second] : [second, first];
-      expectOk(await promote(loser!, winner!));
+      expectOk(await promote(loser, winner));
     }
     expectOk(await demote(second, first));
   });

@@ -388,7 +388,9 @@ describe('POST /v1/user/register', () => {
       expect(countByCode(answers)).toEqual({ 0: PARALLEL });
       expect(await app.dataSource.manager.count(User)).toBe(before.users + 1);
       expect(await countLinks()).toBe(before.links + 1);
-      const pages = await Promise.all((await allLinksTo(account.mail)).map((link) => app.client.submit(link)));
+      const pages = await Promise.all(
+        (await allLinksTo(account.mail)).map((link) => app.client.submit(link)),
+      );
       expect(pages.filter(({ text }) => text.includes('Email address confirmed'))).toHaveLength(1);
       await login(app, account);
     });

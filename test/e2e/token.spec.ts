@@ -1,6 +1,7 @@
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import { SigningKey } from '../../src/token/signing-key.entity.js';
-import { PUBLISH_LEAD_SECONDS, SigningKeysService } from '../../src/token/signing-keys.service.js';
+import { KeyRotationService, PUBLISH_LEAD_SECONDS } from '../../src/token/key-rotation.service.js';
+import { SigningKeysService } from '../../src/token/signing-keys.service.js';
 import { RefreshToken } from '../../src/token/refresh-token.entity.js';
 import { Session } from '../../src/token/session.entity.js';
 import { login, registerVerified, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
@@ -561,7 +562,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
   afterAll(() => own.close());
   beforeEach(() => freezeClock());
 
-  const keys = () => own.app.get(SigningKeysService);
+  const keys = () => own.app.get(KeyRotationService);
   const publishedKids = async () =>
     ((await own.client.get('/.well-known/jwks.json')).json as { keys: { kid: string }[] }).keys.map(
       ({ kid }) => kid,
@@ -573,7 +574,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
     const rows = JSON.stringify(await own.dataSource.query('SELECT * FROM signing_keys'));
     expect(rows).toContain('BEGIN PUBLIC KEY');
     expect(rows).not.toContain('PRIVATE KEY');
-    const { privateKey } = await keys().signingKey();
+    const { privateKey } = await own.app.get(SigningKeysService).signingKey();
     const { d = '', p = '', q = '' } = privateKey.export({ format: 'jwk' });
     const der = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
     for (const secret of [d, p, q, der.slice(100, 160)]) expect(rows).not.toContain(secret);

@@ -24,14 +24,16 @@ export function environmentOf({
   return { DATA_DIR: dataDir, DATABASE_URL: url, SECRET_KEY: secretKey };
 }
 
+let program: Promise<string> | undefined;
+
 /** Runs the built command line as a process of its own, with nothing of the tests' environment but the path. */
 export async function runPluto(
   args: string[],
   { env, cwd, input = '' }: { env: Record<string, string>; cwd: string; input?: string },
 ): Promise<Outcome> {
-  const program = join(dirname(await builtServer()), 'cli.js');
+  program ??= builtServer().then((server) => join(dirname(server), 'cli.js'));
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH, ...env } });
+  const child = spawn(process.execPath, [await program, ...args], { cwd, env: { PATH, ...env } });
   const outcome: Outcome = { code: null, stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (outcome.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (outcome.stderr += text));

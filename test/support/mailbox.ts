@@ -7,6 +7,9 @@ const PATIENCE_MS = 10_000;
 
 /** The mails that a server without SMTP wrote to its outbox folder. */
 export class Mailbox {
+  /** By file: a mail does not change once it is there, and waiting looks at all of them again and again. */
+  private readonly parsed = new Map<string, Promise<ParsedMail>>();
+
   constructor(private readonly folder: string) {}
 
   /** All mails to the address so far, oldest first. */
@@ -16,7 +19,7 @@ export class Mailbox {
       files
         .filter((file) => file.endsWith('.eml'))
         .sort()
-        .map(async (file) => simpleParser(await readFile(join(this.folder, file)))),
+        .map((file) => this.parse(file)),
     );
     return mails.filter((mail) =>
       [mail.to].flat().some((to) => to?.value.some((one) => one.address === address)),
@@ -37,6 +40,14 @@ export class Mailbox {
   /** The path of the link in the `count`th mail to the address. */
   async linkTo(address: string, count = 1): Promise<string> {
     return linkIn(await this.waitFor(address, count));
+  }
+
+  private parse(file: string): Promise<ParsedMail> {
+    const known = this.parsed.get(file);
+    if (known) return known;
+    const parsed = readFile(join(this.folder, file)).then((message) => simpleParser(message));
+    this.parsed.set(file, parsed);
+    return parsed;
   }
 }
 

@@ -102,6 +102,7 @@ describe('every page', () => {
     expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=|javascript:|<iframe|<base/i);
     expect(html).not.toMatch(/(src|href|action)="(https?:)?\/\//i);
     expect([...html.matchAll(/<link[^>]*href="([^"]*)"/g)].map(([, href]) => href)).toEqual([
+      '/web/assets/icon.svg',
       '/web/assets/pico.min.css',
       '/web/assets/pluto.css',
     ]);

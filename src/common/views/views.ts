@@ -64,7 +64,7 @@ export class Views {
     for (const name of mailNames) assertTranslated(this.catalogues, subjectKey(name), ['applicationName']);
   }
 
-  /** @returns a whole HTML document; it needs `/web/assets/pico.min.css` and `/web/assets/pluto.css`, no more */
+  /** @returns a whole HTML document; it needs the two style sheets and the icon in `/web/assets`, no more */
   renderPage<Name extends PageName>(page: Name, language: Language, context: PageContexts[Name]): string {
     return this.pages[page](context, { data: templateData(language) });
   }
