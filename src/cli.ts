@@ -21,6 +21,9 @@ async function withServices(work: (services: INestApplicationContext) => Promise
   }
 }
 
+// As for the server: what is written is for this user only.
+process.umask(0o077);
+
 try {
   await buildProgram(withServices).parseAsync();
 } catch (error) {

@@ -6,6 +6,9 @@ import type { Settings } from './config/settings.js';
 import { serve } from './serve.js';
 import { superviseWorkers } from './workers.js';
 
+// Whatever Pluto writes is for its own user only, also in a folder that others may enter.
+process.umask(0o077);
+
 async function start(settings: Settings): Promise<void> {
   const log = createLog(settings.logLevel, settings.logFormat);
   try {

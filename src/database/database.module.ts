@@ -20,7 +20,7 @@ export class DatabaseModule {
         ...dataSourceOptions(database, entities, migrations),
         migrationsRun: databaseMigrate,
         // A database that is not there is told at once; whoever supervises the process tries again.
-        retryAttempts: 0,
+        toRetry: () => false,
       }),
       dataSourceFactory: (options) => connect(options as DataSourceOptions),
     });

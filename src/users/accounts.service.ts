@@ -56,8 +56,9 @@ export class AccountsService {
     return manager.findOneBy(Identity, { applicationId, loginType: 'mail', subjectKey: comparisonKey(mail) });
   }
 
-  /** Finds the account of a mail address, or of a handle: what has an `@` is a mail. */
-  async findByAccount(applicationId: number, account: string): Promise<MailAccount | null> {
+  /** Finds the account of a mail address, or of a handle: what has an `@` is a mail. Phones add a blank at the end. */
+  async findByAccount(applicationId: number, typed: string): Promise<MailAccount | null> {
+    const account = typed.trim();
     return account.includes('@')
       ? this.findByMail(applicationId, account)
       : this.findByHandle(applicationId, account);

@@ -80,7 +80,8 @@ describe('POST /v1/user/login/account', () => {
   it('takes the mail or the handle in any case, and the application too', async () => {
     const account = await registerVerified(app);
     const { mail, user_id, password } = account;
-    const names = [mail, mail.toUpperCase(), user_id, user_id.toUpperCase()];
+    // A phone's keyboard adds the blank.
+    const names = [mail, mail.toUpperCase(), user_id, user_id.toUpperCase(), `${mail} `, `${user_id} `];
     const answers = await Promise.all(
       names.flatMap((name) => [
         send({ account: name, password, app_id: 'pluto' }),

@@ -12,7 +12,8 @@ import { Mailbox } from '../support/mailbox.js';
 import { freePort, isRunning, ServerProcess } from '../support/server-process.js';
 
 const SECRET_KEY = 'a secret key for the processes of the tests';
-const itOnMariadb = process.env.TEST_DATABASE_URL ? it : it.skip;
+// Without a server there is no such test; global-setup.ts says so.
+const itOnMariadb = process.env.TEST_DATABASE_URL ? it : (): void => undefined;
 
 let folder: string;
 beforeAll(() => builtServer(), 180_000);
