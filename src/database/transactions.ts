@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
 import { isConnectionLost, isTransactionConflict } from './database-error.js';
 import { insideTransaction } from './transaction-context.js';
 
@@ -45,7 +46,7 @@ export class Transactions {
    * through `manager` it must have no effect (see `afterCommit`) and must not wait for hashes or other servers.
    * @param work uses the database through its `manager` only; transactions do not nest, hand the manager down
    * @returns what `work` returned, after the commit has succeeded
-   * @throws whatever `work` threw; RetryTransaction when the attempts are used up; CommitOutcomeUnknown
+   * @throws whatever `work` threw; PlutoError serviceUnavailable when the attempts are used up; CommitOutcomeUnknown
    */
   async run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const deadline = performance.now() + maxRetryTimeMs;
@@ -53,7 +54,10 @@ export class Transactions {
       try {
         return await this.attempt(work);
       } catch (error) {
-        if (!isRetryable(error) || attempt === maxAttempts || performance.now() > deadline) throw error;
+        if (!isRetryable(error)) throw error;
+        if (attempt === maxAttempts || performance.now() > deadline) {
+          throw new PlutoError('serviceUnavailable', { retryAfterSeconds: 1, cause: error });
+        }
         await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt));
       }
     }

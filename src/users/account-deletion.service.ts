@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { nowSeconds } from '../common/time.js';
 import { afterCommit, Transactions } from '../database/transactions.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
@@ -28,6 +29,8 @@ export class AccountDeletionService {
    */
   async delete(userId: number): Promise<void> {
     await this.transactions.run(async (manager) => {
+      // Written first, so that no upload at the same moment puts a picture in the row that is read next.
+      await manager.update(User, { id: userId }, { updatedAt: nowSeconds() });
       const user = await manager.findOneBy(User, { id: userId });
       if (!user) return;
       const application = await this.applications.getById(user.applicationId, manager);

@@ -51,16 +51,29 @@ export async function startTestApp({
 }: TestAppOptions = {}): Promise<TestApp> {
   const dataDir = on?.dataDir ?? mkdtempSync(join(tmpdir(), 'pluto-test-'));
   const database = on ? null : await createTestDatabase();
-  const settings = testSettings(dataDir, env, on?.settings.database ?? database!.database);
+  const discard = async () => {
+    if (on) return on.close();
+    await database!.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const settings = testSettings(dataDir, env, on?.settings.database ?? database!.database);
+    return await listen(settings, sendMails, discard);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+async function listen(
+  settings: Settings,
+  sendMails: boolean,
+  discard: () => Promise<void>,
+): Promise<TestApp> {
   let log = '';
   const sink = new Writable({ write: (chunk, _encoding, done) => ((log += String(chunk)), done()) });
   const app = await createApp(settings, createLog('info', 'json', sink));
-  await app.get(FirstStartService).prepare();
-  await app.listen(0, '127.0.0.1');
   const worker = app.get(MailWorker);
-  if (sendMails) worker.start();
-
-  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   let isStopped = false;
   const stop = async () => {
     if (isStopped) return;
@@ -70,18 +83,25 @@ export async function startTestApp({
   };
   const close = async () => {
     await stop();
-    if (on) return on.close();
-    await database!.drop();
-    rmSync(dataDir, { recursive: true, force: true });
+    await discard();
   };
+  try {
+    await app.get(FirstStartService).prepare();
+    await app.listen(0, '127.0.0.1');
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  if (sendMails) worker.start();
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {
     app,
     url,
     client: new Client(url),
     dataSource: app.get(DataSource),
-    dataDir,
+    dataDir: settings.dataDir,
     settings,
-    mailbox: new Mailbox(join(dataDir, 'outbox')),
+    mailbox: new Mailbox(join(settings.dataDir, 'outbox')),
     log: () => log,
     stop,
     close,
@@ -99,8 +119,6 @@ function testSettings(
     SECRET_KEY: 'a secret key of the tests, long enough',
     ADMIN_MAIL: ADMIN.mail,
     ADMIN_PASSWORD: ADMIN.password,
-    // Limits have a spec of their own; elsewhere they would refuse what tests do in a second.
-    RATE_LIMIT: 'false',
     ...env,
   });
   return Object.assign(Object.create(Object.getPrototypeOf(settings) as object), settings, {

@@ -306,7 +306,10 @@ describe('transactions', () => {
       attempts += 1;
       return Promise.reject(new RetryTransaction('never'));
     });
-    await expect(work).rejects.toBeInstanceOf(RetryTransaction);
+    await expect(work).rejects.toMatchObject({
+      key: 'serviceUnavailable',
+      cause: expect.any(RetryTransaction),
+    });
     expect(attempts).toBe(10);
   });
 
