@@ -99,7 +99,8 @@ export class RefreshService {
     const place = { sessionId: session.id, generation: token.generation + 1 };
     const successor = isFirstUse
       ? await this.issuer.store(manager, this.issuer.successorOf(request.refreshToken), place)
-      : await manager.findOneByOrFail(RefreshToken, place);
+      : await manager.findOneBy(RefreshToken, place);
+    if (!successor) throw new PlutoError('invalidRefreshToken');
     const isGraceOver = now > (token.usedAt ?? now) + this.settings.refreshTokenGraceSeconds;
     if ('usedAt' in successor && successor.usedAt !== null && isGraceOver) {
       await this.sessions.end(manager, session.id);
