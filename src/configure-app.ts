@@ -12,18 +12,24 @@ import { AppModule } from './app.module.js';
 import { errorEnvelope, PlutoError } from './common/errors.js';
 import { ErrorFilter } from './common/http/error.filter.js';
 import { addHooks, requestId, standInForHooks } from './common/http/hooks.js';
-import { isPagePath } from './common/http/requests.js';
+import { createJsonParser } from './common/http/json-body.js';
+import { isForPage } from './common/http/requests.js';
 import { RouteIndex } from './common/http/route-index.js';
+import { toPlutoError } from './common/http/to-pluto-error.js';
 import { NestLog } from './common/logging.js';
 import { createValidationPipe } from './common/validation.pipe.js';
 import { Views, viewsDirectory } from './common/views/views.js';
 import type { Settings } from './config/settings.js';
+import { isConnectionLost } from './database/database-error.js';
 import { serveApiDocument } from './openapi-document.js';
 import { avatarsFolder, isAvatarFile } from './users/avatars.service.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** Room for an avatar as base64. */
 const PROFILE_BODY_LIMIT_BYTES = 3 * 1024 * 1024;
+/** For a picture over a slow line; without it a client may take for ever to send a body. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const RETRY_AFTER_SECONDS = 5;
 const MAX_PARAM_LENGTH = 128;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 const HOUR_MS = 60 * 60 * 1000;
@@ -33,6 +39,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   const hookOptions = { isHttps: settings.publicUrl.startsWith('https:'), log };
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     genReqId: requestId,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -49,8 +56,13 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   });
   const routes = app.get(RouteIndex);
   watchRoutes(adapter.getInstance<FastifyInstance>(), routes);
-  const errors = new ErrorFilter(app.get(Views), routes);
+  const errors = new ErrorFilter(app.get(Views), routes, classify);
   addHooks(adapter.getInstance<FastifyInstance>(), hookOptions);
+  app.useBodyParser(
+    'application/json',
+    { bodyLimit: BODY_LIMIT_BYTES },
+    createJsonParser(adapter.getInstance<FastifyInstance>()),
+  );
   await app.register(fastifyCookie);
   await serveFiles(app, settings);
   app.useGlobalPipes(createValidationPipe());
@@ -59,6 +71,12 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   serveApiDocument(app);
   await app.init();
   return app;
+}
+
+/** A database that cannot be reached is back sooner or later, and none of the client's doing. */
+function classify(thrown: unknown): PlutoError {
+  if (!isConnectionLost(thrown)) return toPlutoError(thrown);
+  return new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown });
 }
 
 /** Notes every route, and widens the one body limit that is wider. */
@@ -101,7 +119,7 @@ function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
   const origin = origins.includes('*') ? '*' : origins;
   const answerFor: FastifyCorsOptionsDelegate = (request, answer) =>
     answer(null, {
-      origin: isPagePath(request.url) ? false : origin,
+      origin: isForPage(request) ? false : origin,
       methods: ['GET', 'POST', 'PUT'],
       exposedHeaders: ['x-request-id', 'retry-after'],
       maxAge: 600,

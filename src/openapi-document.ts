@@ -74,7 +74,6 @@ function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
 export function serveApiDocument(app: INestApplication): void {
   SwaggerModule.setup('docs', app, () => buildApiDocument(app), {
     jsonDocumentUrl: 'openapi.json',
-    yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Pluto API',
     swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },
   });

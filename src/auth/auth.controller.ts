@@ -5,7 +5,6 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
-import { TokenIssuerService } from '../token/token-issuer.service.js';
 import {
   AccountLoginDto,
   PasswordResetMailDto,
@@ -27,7 +26,6 @@ export class AuthController {
     private readonly verifications: MailVerificationService,
     private readonly passwordLogins: PasswordLoginService,
     private readonly passwordResets: PasswordResetService,
-    private readonly tokens: TokenIssuerService,
   ) {}
 
   @Post('register')
@@ -85,14 +83,9 @@ export class AuthController {
     @Body() body: AccountLoginDto,
     @CurrentCaller() caller: Caller,
   ): Promise<TokenPairDto> {
-    const { user, application } = await this.passwordLogins.authenticate(
-      body.app_id,
-      body.account,
-      body.password,
-    );
-    const deviceId = body.device_id;
+    const { app_id: applicationName, account, password, device_id: deviceId } = body;
     return presentTokenPair(
-      await this.tokens.openSession({ userId: user.id, application, deviceId, caller }),
+      await this.passwordLogins.login({ applicationName, account, password, deviceId }, caller),
     );
   }
 

@@ -34,6 +34,7 @@ import { RegistrationService } from './registration.service.js';
     MailVerificationService,
     OneTimeTokensService,
     PasswordResetService,
+    RegistrationService,
   ],
 })
 export class AuthModule {}

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { withLease } from '../database/lease.js';
 import { Transactions } from '../database/transactions.js';
@@ -67,12 +68,26 @@ export class FirstStartService {
     await this.keys.addFirst(manager, key);
     await this.seed.plant(manager);
     if ((await this.administrators.count(manager)) > 0) return false;
-    await this.administratorAccounts.createWithin(manager, {
-      mail: this.settings.adminMail,
-      handle: 'admin',
-      name: 'Administrator',
-      passwordHash,
-    });
+    await this.createAdministrator(manager, passwordHash);
     return true;
+  }
+
+  private async createAdministrator(manager: EntityManager, passwordHash: string): Promise<void> {
+    const { adminMail } = this.settings;
+    try {
+      await this.administratorAccounts.createWithin(manager, {
+        mail: adminMail,
+        handle: 'admin',
+        name: 'Administrator',
+        passwordHash,
+      });
+    } catch (cause) {
+      if (!(cause instanceof PlutoError) || cause.code >= 3000) throw cause;
+      throw new Error(
+        `Pluto has no administrator, and ${adminMail} or the user id admin is taken: give an account the role with ` +
+          '`npm run pluto -- role assign pluto admin ACCOUNT`, or make one with `npm run pluto -- admin create`',
+        { cause },
+      );
+    }
   }
 }

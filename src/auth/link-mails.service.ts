@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { Settings } from '../config/settings.js';
+import { isForeignKeyViolation } from '../database/constraints.js';
+import { Transactions } from '../database/transactions.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import { ApplicationNamesService } from '../rbac/application-names.service.js';
 import type { Application } from '../rbac/application.entity.js';
@@ -13,6 +15,7 @@ import { OneTimeTokensService } from './one-time-tokens.service.js';
 @Injectable()
 export class LinkMailsService {
   constructor(
+    private readonly transactions: Transactions,
     private readonly tokens: OneTimeTokensService,
     private readonly outbox: OutboxService,
     private readonly applicationNames: ApplicationNamesService,
@@ -45,6 +48,15 @@ export class LinkMailsService {
       path: 'web/password/reset',
       ttlSeconds: this.settings.resetTokenTtlSeconds,
     });
+  }
+
+  /** Queues a mail in a transaction of its own; to an account that goes at the same moment there is none to send. */
+  async send(queue: (manager: EntityManager) => Promise<void>): Promise<void> {
+    try {
+      await this.transactions.run(queue);
+    } catch (error) {
+      if (!isForeignKeyViolation(error)) throw error;
+    }
   }
 
   private async queue(

@@ -40,7 +40,7 @@ export class MailVerificationService {
         : await this.accounts.findByHandle(application.id, handle ?? '');
     if (!account) return;
     if (account.identity.isVerified) throw new PlutoError('mailAlreadyVerified');
-    await this.transactions.run((manager) =>
+    await this.linkMails.send((manager) =>
       this.linkMails.queueVerification(manager, account, application, caller),
     );
   }

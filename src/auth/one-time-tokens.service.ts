@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, MoreThan, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { OneTimeToken, type OneTimeTokenKind } from './one-time-token.entity.js';
@@ -51,6 +51,15 @@ export class OneTimeTokensService {
   /** Makes every unused link to that mail useless; used ones stay, to be recognised. */
   async revokeAll(manager: EntityManager, identityId: number): Promise<void> {
     await manager.delete(OneTimeToken, { identityId, usedAt: IsNull() });
+  }
+
+  /** Whether a link to that mail can still be used. */
+  hasLive(identityId: number): Promise<boolean> {
+    return this.dataSource.manager.existsBy(OneTimeToken, {
+      identityId,
+      usedAt: IsNull(),
+      expiresAt: MoreThan(nowSeconds()),
+    });
   }
 
   async purgeExpired(): Promise<void> {

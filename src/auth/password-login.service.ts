@@ -1,43 +1,57 @@
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
+import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
 import { AccountsService } from '../users/accounts.service.js';
-import type { User } from '../users/user.entity.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
-/** Checks passwords. */
+export interface PasswordLogin {
+  applicationName: string;
+  /** Mail or handle. */
+  account: string;
+  password: string;
+  deviceId: string | undefined;
+}
+
+/** Signs people in by password. */
 @Injectable()
 export class PasswordLoginService {
   constructor(
     private readonly applications: ApplicationsService,
     private readonly accounts: AccountsService,
     private readonly passwords: PasswordHasher,
+    private readonly tokens: TokenIssuerService,
   ) {}
 
   /**
-   * Finds the account that a mail or handle and a password belong to. An account that does not exist and a wrong
-   * password are one answer, after the same work.
+   * Opens a session for the account that the mail or handle and the password belong to. An account that does not
+   * exist and a wrong password are one answer, after the same work.
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified
    */
-  async authenticate(
-    applicationName: string,
-    accountName: string,
-    password: string,
-  ): Promise<{ user: User; application: Application }> {
+  async login(
+    { applicationName, account, password, deviceId }: PasswordLogin,
+    caller: Caller,
+  ): Promise<TokenPair> {
     const application = await this.applications.getByName(applicationName);
-    const account = await this.accounts.findByAccount(application.id, accountName);
-    const storedHash = account?.user.passwordHash ?? null;
-    const isRight = await this.passwords.verify(storedHash, password);
-    if (!account || storedHash === null || !isRight) throw new PlutoError('invalidPassword');
-    if (!account.identity.isVerified) throw new PlutoError('mailNotVerified');
-    if (this.passwords.isOutdated(storedHash)) {
-      await this.accounts.upgradePasswordHash(
-        account.user.id,
-        storedHash,
-        await this.passwords.hash(password),
-      );
-    }
-    return { user: account.user, application };
+    const found = await this.accounts.findByAccount(application.id, account);
+    const stored = found?.user.passwordHash ?? null;
+    const isRight = await this.passwords.verify(stored, password);
+    if (!found || stored === null || !isRight) throw new PlutoError('invalidPassword');
+    if (!found.identity.isVerified) throw new PlutoError('mailNotVerified');
+
+    const userId = found.user.id;
+    const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
+    return this.tokens.openSession({
+      userId,
+      application,
+      deviceId,
+      caller,
+      // The password was checked outside the transaction; a reset or deletion since then wins.
+      confirm: async (manager) => {
+        const isSame = await this.accounts.replacePasswordHash(manager, userId, stored, renewed);
+        if (!isSame) throw new PlutoError('invalidPassword');
+      },
+    });
   }
 }

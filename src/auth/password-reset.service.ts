@@ -37,9 +37,7 @@ export class PasswordResetService {
     const application = await this.applications.getByName(applicationName);
     const account = await this.accounts.findByMail(application.id, mail);
     if (!account) return;
-    await this.transactions.run((manager) =>
-      this.linkMails.queueReset(manager, account, application, caller),
-    );
+    await this.linkMails.send((manager) => this.linkMails.queueReset(manager, account, application, caller));
   }
 
   /** Whose password a link would set; null for an unknown, used or expired one. Looking uses nothing up. */

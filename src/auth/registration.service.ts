@@ -1,11 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { LinkMailsService } from './link-mails.service.js';
+import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 export interface Registration {
@@ -16,14 +18,19 @@ export interface Registration {
   password: string;
 }
 
+const ABANDONED_AFTER_SECONDS = 30 * 24 * 60 * 60;
+
 /** Registers accounts by mail. */
 @Injectable()
 export class RegistrationService {
+  private readonly logger = new Logger('Accounts');
+
   constructor(
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly accounts: AccountsService,
     private readonly passwords: PasswordHasher,
+    private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
     private readonly settings: Settings,
   ) {}
@@ -51,5 +58,15 @@ export class RegistrationService {
       if (!isVerified) await this.linkMails.queueVerification(manager, account, application, caller);
     });
     return { mail: registration.mail, isVerified };
+  }
+
+  /** Deletes accounts that nobody confirmed within a month and whose last link has expired: they hold their handles. */
+  async purgeAbandoned(): Promise<void> {
+    const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
+    for (const identity of await this.accounts.findPendingBefore(longAgo)) {
+      if (await this.tokens.hasLive(identity.id)) continue;
+      await this.transactions.run((manager) => this.accounts.deletePending(manager, identity));
+      this.logger.log({ msg: 'abandoned registration deleted', userId: identity.userId });
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { chooseLanguage, type Language } from './languages.js';
 
@@ -22,7 +23,8 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
   const request = context.switchToHttp().getRequest<CallerRequest>();
   const acceptLanguage = request.headers['accept-language'];
   return {
-    address: request.ip,
+    // A proxy's header may say anything.
+    address: isIP(request.ip) ? request.ip : '',
     userAgent: (request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,

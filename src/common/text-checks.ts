@@ -5,14 +5,22 @@ import { comparisonKey } from './text-keys.js';
 export const MAIL_MAX = 254;
 export const PASSWORD_MIN_CHARACTERS = 8;
 export const PASSWORD_MAX_BYTES = 1024;
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+/** Control characters, and the two that Unicode has for ends of lines and paragraphs. */
+const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]/u;
 /** Half a surrogate pair: UTF-8 has no place for it, so it would be stored and hashed as something else. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 export const INT32_MAX = 2 ** 31 - 1;
 
+/** Nothing invisible, no blank, and no quotes: quoted, one mailbox has many spellings (RFC 5321 section 4.1.2). */
+const MAIL_CHARACTERS = /^[^\p{C}\p{Z}"]+$/u;
+
 export function isMail(value: unknown): value is string {
-  return typeof value === 'string' && isEmail(value) && comparisonKey(value).length <= MAIL_MAX;
+  return (
+    typeof value === 'string' &&
+    MAIL_CHARACTERS.test(value) &&
+    isEmail(value) &&
+    comparisonKey(value).length <= MAIL_MAX
+  );
 }
 
 export function isHandle(value: unknown): value is string {

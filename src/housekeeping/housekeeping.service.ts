@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OneTimeTokensService } from '../auth/one-time-tokens.service.js';
+import { RegistrationService } from '../auth/registration.service.js';
 import { nowSeconds } from '../common/time.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { OutboxService } from '../mail/outbox.service.js';
@@ -20,6 +21,7 @@ export class Housekeeping {
   private round: Promise<void> = Promise.resolve();
 
   constructor(
+    private readonly registrations: RegistrationService,
     private readonly tokens: OneTimeTokensService,
     private readonly sessions: SessionsService,
     private readonly keys: KeyRotationService,
@@ -41,6 +43,7 @@ export class Housekeeping {
 
   async run(): Promise<void> {
     const steps = [
+      () => this.registrations.purgeAbandoned(),
       () => this.tokens.purgeExpired(),
       () => this.sessions.purgeExpired(),
       () => this.keys.purgeRetired(),

@@ -24,6 +24,8 @@ export interface Login {
   application: { id: number; name: string };
   deviceId: string | undefined;
   caller: Caller;
+  /** Runs first in the session's transaction; throws when what was proved before it does not hold any more. */
+  confirm: (manager: EntityManager) => Promise<void>;
 }
 
 /** Opens sessions and stores their refresh tokens. */
@@ -43,9 +45,10 @@ export class TokenIssuerService {
   }
 
   /** Opens a first-party session for an account that has proved who it is. */
-  async openSession({ userId, application, deviceId = '', caller }: Login): Promise<TokenPair> {
+  async openSession({ userId, application, deviceId = '', caller, confirm }: Login): Promise<TokenPair> {
     const refreshToken = randomToken();
     const { session, expiresAt } = await this.transactions.run(async (manager) => {
+      await confirm(manager);
       const scopes = await this.grants.scopesFor(
         { userId, applicationId: application.id, requested: [] },
         manager,

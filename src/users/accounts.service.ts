@@ -23,6 +23,8 @@ export interface MailAccount {
   identity: Identity;
 }
 
+const PENDING_BATCH = 1000;
+
 /** Makes accounts and finds them by what people sign in with. */
 @Injectable()
 export class AccountsService {
@@ -115,6 +117,11 @@ export class AccountsService {
     return user ? { user, identity } : null;
   }
 
+  /** Whether the account has proved one of its identities. */
+  isVerified(userId: number, manager: EntityManager): Promise<boolean> {
+    return manager.existsBy(Identity, { userId, isVerified: true });
+  }
+
   async confirmMail(manager: EntityManager, identityId: number): Promise<void> {
     await manager.update(Identity, { id: identityId }, { isVerified: true });
   }
@@ -123,9 +130,41 @@ export class AccountsService {
     await manager.update(User, { id: userId }, { passwordHash, updatedAt: nowSeconds() });
   }
 
-  /** Replaces a hash by a stronger one of the same password, unless the password was changed meanwhile. */
-  async upgradePasswordHash(userId: number, from: string, to: string): Promise<void> {
-    await this.dataSource.manager.update(User, { id: userId, passwordHash: from }, { passwordHash: to });
+  /**
+   * Replaces a hash by one of the same password, which may be the same hash, and locks the account until the end of
+   * the transaction.
+   * @returns whether the account is there and still had that hash
+   */
+  async replacePasswordHash(
+    manager: EntityManager,
+    userId: number,
+    from: string,
+    to: string,
+  ): Promise<boolean> {
+    const { affected } = await manager.update(User, { id: userId, passwordHash: from }, { passwordHash: to });
+    return affected === 1;
+  }
+
+  /** The unconfirmed mails of accounts made before that time that have no other way to sign in; some of them. */
+  findPendingBefore(time: number): Promise<Identity[]> {
+    return this.dataSource.manager
+      .createQueryBuilder(Identity, 'identity')
+      .leftJoin(Identity, 'verified', 'verified.userId = identity.userId AND verified.isVerified = :isVerified', {
+        isVerified: true,
+      })
+      .where('identity.isVerified = :isPending AND identity.createdAt < :time', { isPending: false, time })
+      .andWhere('verified.id IS NULL')
+      .orderBy('identity.id')
+      .limit(PENDING_BATCH)
+      .getMany();
+  }
+
+  /** Deletes an account whose mail is unconfirmed. @returns false when it was confirmed or replaced meanwhile */
+  async deletePending(manager: EntityManager, { id, userId }: Identity): Promise<boolean> {
+    const { affected } = await manager.delete(Identity, { id, isVerified: false });
+    if (affected !== 1) return false;
+    await manager.delete(User, { id: userId });
+    return true;
   }
 
   private async removePending(manager: EntityManager, applicationId: number, mail: string): Promise<void> {
@@ -133,9 +172,7 @@ export class AccountsService {
     if (!identity) return;
     if (identity.isVerified) throw new PlutoError('mailAlreadyRegistered');
     // The condition decides, not the look before it: the account may be confirmed or replaced at the same moment.
-    const { affected } = await manager.delete(Identity, { id: identity.id, isVerified: false });
-    if (affected !== 1) throw new RetryTransaction();
-    await manager.delete(User, { id: identity.userId });
+    if (!(await this.deletePending(manager, identity))) throw new RetryTransaction();
   }
 
   private async insert(manager: EntityManager, account: NewMailAccount): Promise<MailAccount> {

@@ -14,7 +14,9 @@ interface Format {
 }
 
 const MAX_SIDE = 512;
-const MAX_INPUT_PIXELS = 40_000_000;
+const MAX_INPUT_PIXELS = 25_000_000;
+/** A picture one pixel wide and a million high decodes no faster than it looks. */
+const MAX_INPUT_SIDE = 10_000;
 const TIMEOUT_SECONDS = 10;
 const MAX_WAITING = 16;
 
@@ -43,7 +45,7 @@ const queue = new PQueue({ concurrency: 1 });
 
 /**
  * Makes a picture from anywhere fit to be shown: at most 512×512, upright, without metadata, encoded anew.
- * @param bytes a JPEG or PNG of at most 40 million pixels; each stays what it is
+ * @param bytes a JPEG or PNG of at most 25 million pixels and 10,000 a side; each stays what it is
  * @throws PlutoError invalidAvatar for everything else, truncated pictures too; serviceUnavailable when too many wait
  */
 export async function normaliseAvatar(bytes: Buffer): Promise<AvatarImage> {
@@ -54,6 +56,7 @@ export async function normaliseAvatar(bytes: Buffer): Promise<AvatarImage> {
 }
 
 async function render(bytes: Buffer, format: Format): Promise<Buffer> {
+  await refuseHuge(bytes);
   const image = sharp(bytes, {
     autoOrient: true,
     failOn: 'error',
@@ -67,5 +70,17 @@ async function render(bytes: Buffer, format: Format): Promise<Buffer> {
   } catch (cause) {
     // sharp throws plain errors; whatever it says of these bytes, they make no picture within the limits.
     throw new PlutoError('invalidAvatar', { cause });
+  }
+}
+
+/** Reads the head only. */
+async function refuseHuge(bytes: Buffer): Promise<void> {
+  const head = await sharp(bytes)
+    .metadata()
+    .catch((cause: unknown) => {
+      throw new PlutoError('invalidAvatar', { cause });
+    });
+  if (Math.max(head.width, head.height) > MAX_INPUT_SIDE || head.width * head.height > MAX_INPUT_PIXELS) {
+    throw new PlutoError('invalidAvatar');
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../common/errors.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
+import { PLUTO } from '../rbac/names.js';
 import { UserRolesService } from '../rbac/user-roles.service.js';
 import { AccountsService } from './accounts.service.js';
 
@@ -18,7 +19,7 @@ export class UserRoleAssignmentService {
   /**
    * Gives the account a role in place of the one it has; its next token carries it.
    * @throws PlutoError userNotExist, also for an account of another application | applicationNotExist | roleNotExist |
-   *   forbidden, when nobody would be left to administer Pluto
+   *   mailNotVerified, for an account of `pluto` | forbidden, when nobody would be left to administer Pluto
    */
   async assign(userId: number, applicationId: number, roleId: number): Promise<void> {
     await this.transactions.run(async (manager) => {
@@ -29,6 +30,10 @@ export class UserRoleAssignmentService {
         throw new PlutoError('userNotExist', {
           message: 'User is not exist: the account is not of this application',
         });
+      }
+      // Whoever registers its mail again replaces an unconfirmed account, an administrator like any other.
+      if (application.nameKey === PLUTO.application && !(await this.accounts.isVerified(userId, manager))) {
+        throw new PlutoError('mailNotVerified');
       }
       await this.userRoles.assign(manager, userId, application, roleId);
     });

@@ -27,7 +27,14 @@ export class UserRoleController {
   @Operation({
     summary: 'Set the role of a user in application',
     description: 'Assign a role to a user for a specific application',
-    errors: [...ADMIN_ERRORS, 'userNotExist', 'applicationNotExist', 'roleNotExist', 'forbidden'],
+    errors: [
+      ...ADMIN_ERRORS,
+      'userNotExist',
+      'applicationNotExist',
+      'roleNotExist',
+      'mailNotVerified',
+      'forbidden',
+    ],
   })
   async assign(@Body() body: UserRoleDto): Promise<void> {
     await this.assignments.assign(body.user_id, body.app_id, body.role_id);

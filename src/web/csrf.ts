@@ -23,9 +23,9 @@ export class CsrfService {
 
   /** Makes the token for a form that posts to its own address; a browser without a secret is given one. */
   issue(request: FastifyRequest, reply: FastifyReply): string {
-    const known = request.cookies[this.cookieName];
-    const secret = known ?? this.tokens.secretSync();
-    if (known === undefined) {
+    const known = request.cookies[this.cookieName] ?? '';
+    const secret = known === '' ? this.tokens.secretSync() : known;
+    if (known === '') {
       void reply.setCookie(this.cookieName, secret, {
         path: '/',
         httpOnly: true,
@@ -40,11 +40,7 @@ export class CsrfService {
   assertFrom(request: FastifyRequest): void {
     const secret = request.cookies[this.cookieName];
     const token = (request.body as { _csrf?: unknown } | null | undefined)?._csrf;
-    if (
-      typeof secret !== 'string' ||
-      typeof token !== 'string' ||
-      !this.tokens.verify(secret, token, pathOf(request.url))
-    ) {
+    if (!secret || typeof token !== 'string' || !this.tokens.verify(secret, token, pathOf(request.url))) {
       throw new PlutoError('forbidden', {
         message: 'Operation Forbidden: the form is not valid any more',
         page: 'csrf',

@@ -68,7 +68,9 @@ export async function openSession(
 ): Promise<{ accessToken: string; refreshToken: string }> {
   const application = await app.app.get(ApplicationsService).getByName(applicationName);
   const caller = { address: '127.0.0.1', userAgent: '', language: 'en', acceptLanguage: undefined } as const;
-  return app.app.get(TokenIssuerService).openSession({ userId, application, deviceId: undefined, caller });
+  return app.app
+    .get(TokenIssuerService)
+    .openSession({ userId, application, deviceId: undefined, caller, confirm: () => Promise.resolve() });
 }
 
 /** Who may not call what is for administrators, and how each is refused: HTTP status and code. */

@@ -4,8 +4,7 @@ import { errorEnvelope, PlutoError } from '../errors.js';
 import { chooseLanguage } from '../languages.js';
 import { Views, type ErrorReason } from '../views/views.js';
 import { RouteIndex } from './route-index.js';
-import { toPlutoError } from './to-pluto-error.js';
-import { isPagePath, pathOf, prefersHtml } from './requests.js';
+import { isForPage, pathOf, prefersHtml } from './requests.js';
 
 const pageReasons: Record<number, ErrorReason> = {
   403: 'forbidden',
@@ -24,6 +23,7 @@ export class ErrorFilter implements ExceptionFilter {
   constructor(
     private readonly views: Views,
     private readonly routes: RouteIndex,
+    private readonly classify: (thrown: unknown) => PlutoError,
   ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -32,15 +32,16 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const allowed = this.methodsInstead(toPlutoError(thrown), request);
-    const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : toPlutoError(thrown);
+    const classified = this.classify(thrown);
+    const allowed = this.methodsInstead(classified, request);
+    const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : classified;
     if (error.status >= 500) this.logger.error(error.cause ?? error);
     if (reply.sent) return;
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
     if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
-    if (isPagePath(request.url) && prefersHtml(request)) {
+    if (isForPage(request) && prefersHtml(request)) {
       void reply.type('text/html; charset=utf-8').send(this.page(error, request));
     } else {
       void reply.type('application/json; charset=utf-8').send(errorEnvelope(error));

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { PlutoError } from '../errors.js';
 import { runInRequest } from './request-context.js';
-import { isPagePath, pathOf } from './requests.js';
+import { isForPage, pathOf } from './requests.js';
 
 const PAGE_CSP =
   "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -73,7 +73,7 @@ function contentTypeFault(request: FastifyRequest): Error | undefined {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   const route = request.routeOptions.url;
   if (request.is404 || !type || route === JSON_AND_FORM_ROUTE) return undefined;
-  const refused = isPagePath(request.url) ? 'application/json' : 'application/x-www-form-urlencoded';
+  const refused = isForPage(request) ? 'application/json' : 'application/x-www-form-urlencoded';
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;
 }
 

@@ -7,10 +7,20 @@ export function pathOf(url: string): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
-/** Whether an address is for people to look at rather than for the API. */
-export function isPagePath(url: string): boolean {
-  const path = pathOf(url);
+/** Whether a request is for people to look at rather than for the API; by its route, however its address is written. */
+export function isForPage(request: FastifyRequest): boolean {
+  const path = (request.is404 ? undefined : request.routeOptions.url) ?? readablePath(request.url);
   return path !== '/v1' && !path.startsWith('/v1/');
+}
+
+/** The path as it is meant: of an absolute address too (RFC 9112 section 3.2.2), and decoded. */
+function readablePath(url: string): string {
+  const path = pathOf(url).replace(/^https?:\/\/[^/]*/i, '');
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Whether the caller would rather have HTML than JSON; a caller who names no preference is a program. */

@@ -1,0 +1,249 @@
+import { request as httpRequest } from 'node:http';
+import { AdministratorsService } from '../../src/rbac/administrators.service.js';
+import { LinkMailsService } from '../../src/auth/link-mails.service.js';
+import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
+import { RegistrationService } from '../../src/auth/registration.service.js';
+import { nowSeconds } from '../../src/common/time.js';
+import { Session } from '../../src/token/session.entity.js';
+import { AccountDeletionService } from '../../src/users/account-deletion.service.js';
+import { AccountsService } from '../../src/users/accounts.service.js';
+import { Identity } from '../../src/users/identity.entity.js';
+import { User } from '../../src/users/user.entity.js';
+import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
+import { login, registerVerified, registration, signedIn } from '../support/accounts.js';
+import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
+import { openForm } from '../support/forms.js';
+import { decodeToken } from '../support/tokens.js';
+
+let app: TestApp;
+beforeAll(async () => (app = await startTestApp({ env: { TRUST_PROXY: '127.0.0.1' } })));
+afterAll(() => app.close());
+afterEach(() => jest.restoreAllMocks());
+
+/** Does something after a password was found right and before its login goes on. */
+function afterPasswordCheck(work: () => Promise<unknown>): void {
+  const hasher = app.app.get(PasswordHasher);
+  const verify = hasher.verify.bind(hasher);
+  jest.spyOn(hasher, 'verify').mockImplementationOnce(async (...parameters) => {
+    const isRight = await verify(...parameters);
+    await work();
+    return isRight;
+  });
+}
+
+function attempt({ mail, password }: { mail: string; password: string }) {
+  return app.client.post('/v1/user/login/account', { account: mail, password, app_id: 'pluto' });
+}
+
+async function userOf(handle: string): Promise<User> {
+  return app.dataSource.manager.findOneByOrFail(User, { handle });
+}
+
+/** Sends a request whose target is written as it stands. */
+function raw(
+  target: string,
+  headers: Record<string, string>,
+  body: string,
+): Promise<{ status: number; text: string }> {
+  const { hostname, port } = new URL(app.url);
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ hostname, port, path: target, method: 'POST', headers }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => (text += String(chunk)));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+describe('a login with the old password', () => {
+  it('opens no session when the password is reset while it is under way', async () => {
+    const account = await registerVerified(app);
+    await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
+    const link = await app.mailbox.linkTo(account.mail, 2);
+    afterPasswordCheck(async () =>
+      expect((await app.client.submit(link, { password: 'another one' })).status).toBe(200),
+    );
+    expectFailure(await attempt(account), 403, 3001);
+    const { id } = await userOf(account.user_id);
+    expect(await app.dataSource.manager.countBy(Session, { userId: id })).toBe(0);
+    await login(app, { ...account, password: 'another one' });
+  });
+
+  it('opens none when the account is deleted while it is under way', async () => {
+    const account = await registerVerified(app);
+    const { id } = await userOf(account.user_id);
+    afterPasswordCheck(() => app.app.get(AccountDeletionService).delete(id));
+    expectFailure(await attempt(account), 403, 3001);
+  });
+});
+
+describe('a mail to an account that goes at the same moment', () => {
+  it.each([
+    ['/v1/user/register/verify/mail', false],
+    ['/v1/user/password/reset/mail', true],
+  ])('POST %s answers as for an unknown one', async (path, isVerified) => {
+    const account = isVerified ? await registerVerified(app) : registration();
+    if (!isVerified) expectOk(await app.client.post('/v1/user/register', account));
+    const accounts = app.app.get(AccountsService);
+    const find = accounts.findByMail.bind(accounts);
+    jest.spyOn(accounts, 'findByMail').mockImplementationOnce(async (...parameters) => {
+      const found = await find(...parameters);
+      await app.app.get(AccountDeletionService).delete(found!.user.id);
+      return found;
+    });
+    expectOk(await app.client.post(path, { mail: account.mail, app_id: 'pluto' }), {});
+  });
+
+  it('still tells other faults', async () => {
+    const mails = app.app.get(LinkMailsService);
+    await expect(mails.send(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  });
+});
+
+describe('a body of very many or deeply nested parts', () => {
+  const manyKeys = Object.fromEntries(Array.from({ length: 6000 }, (_, index) => [index, 1]));
+  const nested = (depth: number) => `{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+
+  it('is refused with 1001 before anything goes through it', async () => {
+    const { token } = await signedIn(app);
+    const bodies = [JSON.stringify(manyKeys), nested(30), nested(30_000), '['.repeat(60_000)];
+    for (const body of bodies) {
+      const start = performance.now();
+      expectFailure(await app.client.post('/v1/user/login/account', body), 400, 1001);
+      expectFailure(await app.client.put('/v1/user/info', body, { token }), 400, 1001);
+      expect(performance.now() - start).toBeLessThan(1000);
+    }
+  });
+
+  it('is taken where the parts are text', async () => {
+    const password = '[{,:"\\'.repeat(100);
+    const account = await registerVerified(app, { password });
+    await login(app, account);
+  });
+
+  it('costs little as a form or a query of many fields', async () => {
+    const account = await registerVerified(app);
+    await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
+    const form = await openForm(app.client, await app.mailbox.linkTo(account.mail, 2));
+    const fields = new URLSearchParams({ ...form.fields, password: 'short' });
+    const many = Array.from({ length: 9000 }, (_, index) => `${index}=`).join('&');
+    const start = performance.now();
+    const answer = await app.client.request('POST', form.path, {
+      headers: {
+        accept: 'text/html',
+        'content-type': 'application/x-www-form-urlencoded',
+        cookie: form.cookie,
+      },
+      body: `${fields.toString()}&${many}`,
+    });
+    expectPage(answer, 400, 'password');
+    expectOk(await app.client.get(`/v1/user/info/public?ids=1&${many.slice(0, 10_000)}`));
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+});
+
+describe('an address written otherwise', () => {
+  it.each(['/%761/user/login/account', 'http://pluto.test/v1/user/login/account'])(
+    'POST %s is of the API all the same: no form, and the envelope',
+    async (target) => {
+      const form = { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/html' };
+      const { status, text } = await raw(target, form, 'account=a&password=b&app_id=pluto');
+      expect([status, (JSON.parse(text) as { error: { code: number } }).error.code]).toEqual([415, 1008]);
+    },
+  );
+
+  it('an unknown one under /v1 has the envelope too', async () => {
+    const { status, text } = await raw('/%761/nothing', { accept: 'text/html' }, '');
+    expect([status, (JSON.parse(text) as { error: { code: number } }).error.code]).toEqual([404, 1005]);
+  });
+});
+
+describe('what a request says of itself', () => {
+  it('remembers no address that is none', async () => {
+    const account = await registerVerified(app);
+    const answer = await app.client.post(
+      '/v1/user/login/account',
+      { account: account.mail, password: account.password, app_id: 'pluto' },
+      { headers: { 'x-forwarded-for': 'x'.repeat(500) } },
+    );
+    expectOk(answer);
+    const { sid } = decodeToken(answer.body.access_token as string).claims;
+    expect(await app.dataSource.manager.findOneByOrFail(Session, { id: sid })).toMatchObject({ address: '' });
+  });
+
+  it('may have an empty cookie where a form wants one', async () => {
+    const account = registration();
+    expectOk(await app.client.post('/v1/user/register', account));
+    const page = await app.client.page(await app.mailbox.linkTo(account.mail), { cookie: 'pluto_csrf=' });
+    expectPage(page, 200, '_csrf');
+  });
+
+  it('must be said within a minute', () => {
+    expect((app.app.getHttpServer() as { requestTimeout: number }).requestTimeout).toBe(60_000);
+  });
+
+  it.each(['"ann"@example.com', '"a\u001b[31m"@example.com', 'a\u202eb@example.com', 'a\u00adb@example.com'])(
+    'has no mail %j',
+    async (mail) => {
+      expectFailure(await app.client.post('/v1/user/register', registration({ mail })), 400, 1001);
+    },
+  );
+});
+
+describe('the last administrator', () => {
+  it('cannot be an account that anyone may replace', async () => {
+    const pending = registration();
+    expectOk(await app.client.post('/v1/user/register', pending));
+    const { id } = await userOf(pending.user_id);
+    const { access_token: token } = await login(app, ADMIN);
+    const roles = (await app.client.get('/v1/rbac/role/list?app_id=1')).body.roles as {
+      id: number;
+      name: string;
+    }[];
+    const adminRole = roles.find(({ name }) => name === 'admin')!.id;
+    const answer = await app.client.post(
+      '/v1/rbac/user/application/role',
+      { user_id: id, app_id: 1, role_id: adminRole },
+      { token },
+    );
+    expectFailure(answer, 403, 2003);
+    expect(await app.app.get(AdministratorsService).count(app.dataSource.manager)).toBe(1);
+  });
+});
+
+describe('a registration that nobody confirms', () => {
+  const MONTH_SECONDS = 30 * 24 * 60 * 60;
+
+  async function pendingSince(age: number, linkAge: number) {
+    const account = registration();
+    expectOk(await app.client.post('/v1/user/register', account));
+    const { id } = await userOf(account.user_id);
+    const identity = await app.dataSource.manager.findOneByOrFail(Identity, { userId: id });
+    await app.dataSource.manager.update(Identity, { id: identity.id }, { createdAt: nowSeconds() - age });
+    await app.dataSource.manager.update(
+      OneTimeToken,
+      { identityId: identity.id },
+      { expiresAt: nowSeconds() - linkAge },
+    );
+    return account;
+  }
+
+  it('is deleted after a month, when its last link has expired', async () => {
+    const abandoned = await pendingSince(MONTH_SECONDS + 60, 60);
+    const young = await pendingSince(MONTH_SECONDS - 60, 60);
+    const asked = await pendingSince(MONTH_SECONDS + 60, -60);
+    const confirmed = await registerVerified(app);
+    const { id } = await userOf(confirmed.user_id);
+    await app.dataSource.manager.update(Identity, { userId: id }, { createdAt: 0 });
+
+    await app.app.get(RegistrationService).purgeAbandoned();
+
+    expect(await app.dataSource.manager.existsBy(User, { handle: abandoned.user_id })).toBe(false);
+    for (const { user_id: handle } of [young, asked, confirmed]) {
+      expect(await app.dataSource.manager.existsBy(User, { handle })).toBe(true);
+    }
+  });
+});
