@@ -149,9 +149,14 @@ export class AccountsService {
   findPendingBefore(time: number): Promise<Identity[]> {
     return this.dataSource.manager
       .createQueryBuilder(Identity, 'identity')
-      .leftJoin(Identity, 'verified', 'verified.userId = identity.userId AND verified.isVerified = :isVerified', {
-        isVerified: true,
-      })
+      .leftJoin(
+        Identity,
+        'verified',
+        'verified.userId = identity.userId AND verified.isVerified = :isVerified',
+        {
+          isVerified: true,
+        },
+      )
       .where('identity.isVerified = :isPending AND identity.createdAt < :time', { isPending: false, time })
       .andWhere('verified.id IS NULL')
       .orderBy('identity.id')
