@@ -73,6 +73,7 @@ function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
 /** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */
 export function serveApiDocument(app: INestApplication): void {
   SwaggerModule.setup('docs', app, () => buildApiDocument(app), {
+    raw: ['json'],
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: 'Pluto API',
     swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },

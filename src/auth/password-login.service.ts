@@ -14,6 +14,11 @@ export interface PasswordLogin {
   deviceId: string | undefined;
 }
 
+/** The hash that was checked is not the account's any more: it was reset, or another login has renewed it. */
+class PasswordReplaced extends Error {}
+
+const MAX_ATTEMPTS = 3;
+
 /** Signs people in by password. */
 @Injectable()
 export class PasswordLoginService {
@@ -29,7 +34,18 @@ export class PasswordLoginService {
    * exist and a wrong password are one answer, after the same work.
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified
    */
-  async login(
+  async login(login: PasswordLogin, caller: Caller): Promise<TokenPair> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      try {
+        return await this.attempt(login, caller);
+      } catch (error) {
+        if (!(error instanceof PasswordReplaced)) throw error;
+      }
+    }
+    throw new PlutoError('invalidPassword');
+  }
+
+  private async attempt(
     { applicationName, account, password, deviceId }: PasswordLogin,
     caller: Caller,
   ): Promise<TokenPair> {
@@ -50,7 +66,7 @@ export class PasswordLoginService {
       // The password was checked outside the transaction; a reset or deletion since then wins.
       confirm: async (manager) => {
         const isSame = await this.accounts.replacePasswordHash(manager, userId, stored, renewed);
-        if (!isSame) throw new PlutoError('invalidPassword');
+        if (!isSame) throw new PasswordReplaced();
       },
     });
   }

@@ -4,5 +4,5 @@
  */
 export function comparisonKey(text: string): string {
   // The one letter whose small form depends on its place: Σ ends a word as ς, also a word that is only a beginning.
-  return text.normalize('NFC').toLowerCase().replaceAll('ς', 'σ');
+  return text.normalize('NFKC').toLowerCase().replaceAll('ς', 'σ');
 }

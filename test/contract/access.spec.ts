@@ -26,7 +26,6 @@ const accessTable: Record<string, Access> = {
   'GET /health/live': 'public',
   'GET /health/ready': 'public',
   'GET /openapi.json': 'file',
-  'GET /openapi.yaml': 'file',
   'GET /docs': 'file',
   'GET /docs/': 'file',
   'GET /docs/*': 'file',

@@ -9,7 +9,9 @@ export function pathOf(url: string): string {
 
 /** Whether a request is for people to look at rather than for the API; by its route, however its address is written. */
 export function isForPage(request: FastifyRequest): boolean {
-  const path = (request.is404 ? undefined : request.routeOptions.url) ?? readablePath(request.url);
+  const route = request.routeOptions.url;
+  // A path without a route of its own, and the question that CORS asks before, are known by the address only.
+  const path = request.is404 || route === undefined || route === '*' ? readablePath(request.url) : route;
   return path !== '/v1' && !path.startsWith('/v1/');
 }
 
