@@ -46,7 +46,11 @@ async function watchedPage(options: BrowserContextOptions = {}): Promise<Watched
     if (!request.url().startsWith(`${app.url}/`) && !request.url().startsWith('data:'))
       faults.push(`elsewhere: ${request.url()}`);
   });
-  page.on('requestfailed', (request) => faults.push(`failed: ${request.url()}`));
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText;
+    // A page that is left before its icon has come gives the icon up.
+    if (reason !== 'net::ERR_ABORTED') faults.push(`failed: ${request.url()} (${reason})`);
+  });
   page.on('response', (response) => {
     if (!response.request().isNavigationRequest() && response.status() >= 400)
       faults.push(`${response.status()}: ${response.url()}`);
