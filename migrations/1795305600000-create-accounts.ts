@@ -101,7 +101,7 @@ const tables: TableDescription[] = [
     indices: [
       unique('uq_users_handle', 'application_id', 'handle_key'),
       unique('uq_users_avatar_file', 'avatar_file'),
-      index('ix_users_handle', 'handle_key'),
+      index('ix_users_handle', 'handle_key', 'name_key'),
       index('ix_users_name', 'name_key'),
       index('ix_users_created', 'created_at'),
     ],
@@ -133,7 +133,7 @@ const tables: TableDescription[] = [
     indices: [
       unique('uq_identities_subject', 'application_id', 'login_type', 'subject_key'),
       unique('uq_identities_user', 'user_id', 'login_type'),
-      index('ix_identities_mail', 'mail_key'),
+      index('ix_identities_mail', 'mail_key', 'user_id'),
       index('ix_identities_verified', 'is_verified', 'user_id'),
     ],
     foreignKeys: [

@@ -7,7 +7,7 @@ export type LoginType = 'mail' | 'google' | 'apple' | 'wechat';
 /** A way to sign in to an account: a mail address, or an account at a provider. */
 @Entity('identities')
 @Index('uq_identities_subject', ['applicationId', 'loginType', 'subjectKey'], { unique: true })
-@Index('ix_identities_mail', ['mailKey'])
+@Index('ix_identities_mail', ['mailKey', 'userId'])
 @Index('ix_identities_verified', ['isVerified', 'userId'])
 @Index('uq_identities_user', ['userId', 'loginType'], { unique: true })
 export class Identity {

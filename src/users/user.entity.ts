@@ -5,7 +5,7 @@ import { unixTime } from '../database/columns.js';
 /** An account of one application. Its id is never used again, not even after the account is deleted. */
 @Entity('users')
 @Index('uq_users_handle', ['applicationId', 'handleKey'], { unique: true })
-@Index('ix_users_handle', ['handleKey'])
+@Index('ix_users_handle', ['handleKey', 'nameKey'])
 @Index('ix_users_name', ['nameKey'])
 @Index('ix_users_created', ['createdAt'])
 @Index('uq_users_avatar_file', ['avatarFile'], { unique: true })
