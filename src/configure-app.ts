@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -52,7 +53,6 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings), adapter, {
     logger: new NestLog(log),
     abortOnError: false,
-    forceCloseConnections: true,
   });
   const routes = app.get(RouteIndex);
   watchRoutes(adapter.getInstance<FastifyInstance>(), routes);
@@ -133,6 +133,7 @@ function refuseUnreadable(_error: Error, socket: Socket): void {
   const body = JSON.stringify(errorEnvelope(new PlutoError('badRequest')));
   socket.end(
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${randomUUID()}\r\nCache-Control: no-store\r\n` +
+      `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import type { Logger } from 'pino';
 import { FirstStartService } from './auth/first-start.service.js';
-import { startBanner } from './banner.js';
+import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from './config/data-directory.js';
 import type { Settings } from './config/settings.js';
 import { createApp } from './configure-app.js';
@@ -18,6 +18,8 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   prepareDataDirectory(settings.dataDir);
   const app = await createApp(settings, log);
   const administrator = await app.get(FirstStartService).prepare();
+  // At once: whatever fails from here on, the password is not made again.
+  if (administrator) process.stdout.write(administratorNotice(administrator));
   await app.get(SigningKeysService).assertReadable();
   await app.listen(settings.port, settings.host);
 
@@ -26,7 +28,7 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   worker.start();
   housekeeping.start();
   const isFirst = !cluster.isWorker || cluster.worker?.id === 1;
-  if (isFirst) process.stdout.write(startBanner(settings, await app.getUrl(), administrator));
+  if (isFirst) process.stdout.write(startBanner(settings, await app.getUrl()));
   process.send?.(READY);
 
   const stop = async (signal: NodeJS.Signals): Promise<void> => {

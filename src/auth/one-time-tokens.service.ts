@@ -54,8 +54,8 @@ export class OneTimeTokensService {
   }
 
   /** Whether a link to that mail can still be used. */
-  hasLive(identityId: number): Promise<boolean> {
-    return this.dataSource.manager.existsBy(OneTimeToken, {
+  hasLive(manager: EntityManager, identityId: number): Promise<boolean> {
+    return manager.existsBy(OneTimeToken, {
       identityId,
       usedAt: IsNull(),
       expiresAt: MoreThan(nowSeconds()),

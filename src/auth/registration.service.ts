@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
@@ -6,6 +7,7 @@ import { Settings } from '../config/settings.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService } from '../users/accounts.service.js';
+import type { Identity } from '../users/identity.entity.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
@@ -64,9 +66,15 @@ export class RegistrationService {
   async purgeAbandoned(): Promise<void> {
     const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
     for (const identity of await this.accounts.findPendingBefore(longAgo)) {
-      if (await this.tokens.hasLive(identity.id)) continue;
-      await this.transactions.run((manager) => this.accounts.deletePending(manager, identity));
-      this.logger.log({ msg: 'abandoned registration deleted', userId: identity.userId });
+      const isDeleted = await this.transactions.run((manager) => this.deleteIfAbandoned(manager, identity));
+      if (isDeleted) this.logger.log({ msg: 'abandoned registration deleted', userId: identity.userId });
     }
+  }
+
+  /** Locks the account first, so that no link is mailed between the look and the deletion. */
+  private async deleteIfAbandoned(manager: EntityManager, identity: Identity): Promise<boolean> {
+    const isPending = await this.accounts.lockPending(manager, identity);
+    if (!isPending || (await this.tokens.hasLive(manager, identity.id))) return false;
+    return this.accounts.deletePending(manager, identity);
   }
 }

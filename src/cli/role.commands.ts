@@ -95,11 +95,10 @@ async function setScopes(
   const [roles, scopes] = [services.get(RolesService), services.get(ScopesService)];
   const role = await roles.getByName(id, name);
   const scopeIds = await scopes.idsByName(id, scopeNames);
-  const defaultIds = defaultScope === undefined ? [] : await scopes.idsByName(id, [defaultScope]);
-  if (!defaultIds.every((defaultId) => scopeIds.includes(defaultId)))
+  const [defaultId] = defaultScope === undefined ? [] : await scopes.idsByName(id, [defaultScope]);
+  if (defaultId !== undefined && !scopeIds.includes(defaultId))
     throw new Error(`${defaultScope} is to be the default, but is not among the scopes`);
-  await roles.replaceScopes(role.id, scopeIds);
-  for (const defaultId of defaultIds) await roles.setDefaultScope(role.id, defaultId);
+  await roles.replaceScopes(role.id, scopeIds, defaultId);
   await listRoles(services, app);
 }
 

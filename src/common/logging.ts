@@ -82,7 +82,11 @@ export class NestLog implements LoggerService {
     rest: unknown[],
   ): void {
     const context = contextOf(rest);
-    const fields = { ...(context !== undefined && { context }) };
+    const stack = rest.find((part) => typeof part === 'string' && part !== context);
+    const fields = {
+      ...(context !== undefined && { context }),
+      ...(typeof stack === 'string' && { stack: withoutValues(stack) }),
+    };
     if (message instanceof Error) this.sink[level]({ ...fields, err: message }, message.name);
     else if (typeof message === 'object' && message !== null) this.sink[level]({ ...fields, ...message });
     else this.sink[level](fields, String(message));

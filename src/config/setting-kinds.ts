@@ -41,8 +41,20 @@ function parseHttpUrl(text: string): URL | undefined {
 function parseDatabaseUrl(text: string): DatabaseSettings | undefined {
   const path = /^sqlite:(?!\/\/)(.+)$/.exec(text)?.[1];
   if (path) return { kind: 'sqlite', path: resolve(path) };
-  const url = parseUrl(text, 'mysql:');
-  return url && /^\/[^/]+$/.test(url.pathname) ? { kind: 'mysql', url: text } : undefined;
+  const url = parseUrl(text, 'mysql:', 'mariadb:');
+  if (!url || !/^\/[^/]+$/.test(url.pathname) || /[?#]/.test(text)) return undefined;
+  return [url.username, url.password, url.pathname].every(isDecodable)
+    ? { kind: 'mysql', url: text }
+    : undefined;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parseOrigin(text: string): string | undefined {

@@ -34,7 +34,12 @@ const server = {
   ),
   trustProxy: list('TRUST_PROXY', addressOrCidr, 'Reverse proxies whose X-Forwarded-For counts.'),
   corsOrigins: list('CORS_ORIGINS', origin, 'Origins that may call the JSON API from a browser.'),
-  rateLimit: variable('RATE_LIMIT', boolean, 'true', 'false turns every request limit off (load tests).'),
+  rateLimit: variable(
+    'RATE_LIMIT',
+    boolean,
+    'true',
+    'false turns every request limit off (load tests); no effect yet.',
+  ),
   workers: variable('WORKERS', workers, '1', 'Processes on this machine; auto is one a core.'),
   logLevel: variable(
     'LOG_LEVEL',
@@ -67,7 +72,7 @@ const storage = {
   redisUrl: optional(
     'REDIS_URL',
     urlOf('redis:', 'rediss:'),
-    'Request counters shared by several instances; without it they are kept in the process.',
+    'Request counters shared by several instances; without it they are kept in the process. No effect yet.',
   ),
   secretKey: optional(
     'SECRET_KEY',

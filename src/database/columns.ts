@@ -6,17 +6,8 @@ const numberTransformer: ValueTransformer = {
   from: (value: unknown) => (value === null || value === undefined ? value : Number(value)),
 };
 
-const bytesTransformer: ValueTransformer = {
-  to: (value: unknown) => value,
-  // libsql hands blobs out as ArrayBuffers.
-  from: (value: unknown) => (value instanceof ArrayBuffer ? Buffer.from(value) : value),
-};
-
 /** Whole seconds since the epoch (UTC), as `number`. */
 export const unixTime = { type: 'bigint', transformer: numberTransformer } as const satisfies ColumnOptions;
 
 /** As `unixTime`, or null for what has not happened. */
 export const nullableUnixTime = { ...unixTime, nullable: true } as const satisfies ColumnOptions;
-
-/** Up to 64 KiB of bytes, as `Buffer`. */
-export const bytes = { type: 'blob', transformer: bytesTransformer } as const satisfies ColumnOptions;

@@ -1,8 +1,9 @@
 import { type DataSourceOptions, type MigrationInterface } from 'typeorm';
+import type { DatabaseSettings } from '../config/settings.js';
 import { mysqlDriver } from './mysql-driver.js';
 import { SqliteConnection } from './sqlite-connection.js';
 
-export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
+export type { DatabaseSettings };
 
 type EntityClass = new (...parameters: never[]) => object;
 type MigrationClass = new () => MigrationInterface;

@@ -89,7 +89,7 @@ export class Transactions {
     try {
       await callback();
     } catch (error) {
-      this.logger.error('What was to follow a commit failed', error instanceof Error ? error.stack : error);
+      this.logger.error({ msg: 'what was to follow a commit failed', err: error });
     }
   }
 }

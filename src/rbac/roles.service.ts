@@ -82,11 +82,12 @@ export class RolesService {
   }
 
   /**
-   * Replaces the role's scopes, all or nothing. A default scope that is no longer among them is cleared.
+   * Replaces the role's scopes, all or nothing. A default scope that is no longer among them is cleared; a new one may
+   * be set along with them.
    * @throws PlutoError roleNotExist | scopeNotExist, also for scopes of another application | forbidden, when it would
    *   leave no administrator
    */
-  async replaceScopes(roleId: number, scopeIds: number[]): Promise<void> {
+  async replaceScopes(roleId: number, scopeIds: number[], defaultScopeId?: number): Promise<void> {
     await this.change(roleId, async (manager, role) => {
       const wanted = [...new Set(scopeIds)];
       const known = await manager.countBy(Scope, { id: In(wanted), applicationId: role.applicationId });
@@ -99,9 +100,9 @@ export class RolesService {
           batch.map((scopeId) => ({ roleId, scopeId })),
         );
       }
-      if (role.defaultScopeId !== null && !wanted.includes(role.defaultScopeId)) {
-        await manager.update(Role, { id: roleId }, { defaultScopeId: null });
-      }
+      const defaultId = defaultScopeId ?? role.defaultScopeId;
+      const isKept = defaultId !== null && wanted.includes(defaultId);
+      await manager.update(Role, { id: roleId }, { defaultScopeId: isKept ? defaultId : null });
     });
   }
 

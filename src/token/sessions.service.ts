@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, In, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
@@ -9,6 +9,8 @@ export type NewSession = Pick<
   Session,
   'userId' | 'applicationId' | 'clientKey' | 'deviceId' | 'address' | 'userAgent' | 'scopes'
 >;
+
+const PURGE_BATCH = 500;
 
 /** Keeps the logins that are good. A session that has ended is gone, with its refresh tokens. */
 @Injectable()
@@ -40,18 +42,24 @@ export class SessionsService {
     await manager.delete(Session, { userId });
   }
 
-  /** Deletes sessions whose refresh tokens have all expired, and the expired tokens of the others. */
+  /**
+   * Deletes sessions whose refresh tokens have all expired, and the expired tokens of the others. They are looked for
+   * without locks, which would stand in the way of refreshes; a session that has expired does not come back.
+   */
   async purgeExpired(): Promise<void> {
     const now = nowSeconds();
-    await this.dataSource
-      .createQueryBuilder()
-      .delete()
-      .from(Session)
-      .where(
-        `NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.session_id = sessions.id AND t.expires_at > :now)`,
-        { now },
-      )
-      .execute();
+    for (;;) {
+      const expired = await this.dataSource
+        .createQueryBuilder(Session, 'session')
+        .select('session.id')
+        .leftJoin(RefreshToken, 'live', 'live.sessionId = session.id AND live.expiresAt > :now', { now })
+        .where('live.id IS NULL')
+        .limit(PURGE_BATCH)
+        .getMany();
+      if (expired.length > 0)
+        await this.dataSource.manager.delete(Session, { id: In(expired.map(({ id }) => id)) });
+      if (expired.length < PURGE_BATCH) break;
+    }
     await this.dataSource.manager.delete(RefreshToken, { expiresAt: LessThanOrEqual(now) });
   }
 }

@@ -164,6 +164,12 @@ export class AccountsService {
       .getMany();
   }
 
+  /** Keeps others from an unconfirmed account until the end of the transaction. @returns false when there is none */
+  async lockPending(manager: EntityManager, { id }: Identity): Promise<boolean> {
+    const { affected } = await manager.update(Identity, { id, isVerified: false }, { isVerified: false });
+    return affected === 1;
+  }
+
   /** Deletes an account whose mail is unconfirmed. @returns false when it was confirmed or replaced meanwhile */
   async deletePending(manager: EntityManager, { id, userId }: Identity): Promise<boolean> {
     const { affected } = await manager.delete(Identity, { id, isVerified: false });

@@ -17,7 +17,7 @@ import {
   Table,
   TableForeignKey,
 } from 'typeorm';
-import { bytes, nullableUnixTime, unixTime } from '../../src/database/columns.js';
+import { nullableUnixTime, unixTime } from '../../src/database/columns.js';
 import {
   isForeignKeyViolation,
   isUniqueViolation,
@@ -34,6 +34,15 @@ import {
   Transactions,
 } from '../../src/database/transactions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+const bytesTransformer = {
+  to: (value: unknown) => value,
+  // libsql hands blobs out as ArrayBuffers.
+  from: (value: unknown) => (value instanceof ArrayBuffer ? Buffer.from(value) : value),
+};
+
+/** Up to 64 KiB of bytes, as `Buffer`. */
+const bytes = { type: 'blob', transformer: bytesTransformer } as const;
 
 @Entity('shelves')
 class Shelf {

@@ -11,9 +11,9 @@ const PAGE_CSP =
 /** Swagger UI styles itself inline. */
 const DOCS_CSP =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
-const HSTS = 'max-age=31536000; includeSubDomains';
+const HSTS = 'max-age=31536000';
 
-/** The routes that take forms beside or instead of JSON. */
+/** Takes forms beside JSON (RFC 6749 section 4). */
 const JSON_AND_FORM_ROUTE = '/v1/oauth/tokens';
 
 /** The id that the response and every log line of a request carry; a proxy's own is kept when it is harmless. */

@@ -1,0 +1,18 @@
+// Builds when a source is newer than what was built; an image without sources has nothing to build.
+import { execSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const sources = ['src', 'migrations', 'ormconfig.ts', 'package.json'];
+const product = 'dist/src/cli.js';
+
+function newest(path) {
+  const own = statSync(path);
+  if (!own.isDirectory()) return own.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+const isStale = () =>
+  !existsSync(product) || sources.some((path) => newest(path) > statSync(product).mtimeMs);
+
+if (existsSync('src') && isStale()) execSync('npm run build', { stdio: ['ignore', 2, 2] });
