@@ -249,6 +249,34 @@ describe('a server that cannot start', () => {
   });
 });
 
+describe('a server whose port is taken at its first start', () => {
+  it('has told the password that it generated all the same', async () => {
+    const PORT = await freePort();
+    const other = await start({ PORT, DATA_DIR: 'other' });
+    await other.ready();
+    const failed = await start({ PORT });
+    expect(await failed.exited).toEqual({ code: 1, signal: null });
+    const password = /^\S+/.exec(failed.told('Password'))![0];
+    const server = await start({ PORT: await freePort() });
+    const client = await server.ready();
+    expect(server.findTold('Password')).toBeNull();
+    expect((await loginAs(client, 'admin', password)).status).toBe(200);
+  });
+});
+
+describe('a server that is told to end', () => {
+  it('answers the requests under way', async () => {
+    const server = await start({ PORT: await freePort() });
+    const client = await server.ready();
+    const answers = Array.from({ length: 40 }, () => loginAs(client, 'admin', 'not the password'));
+    // By then the last of them has arrived, and most wait for their hash.
+    await answers[9];
+    const ended = server.kill('SIGTERM');
+    expect((await Promise.all(answers)).map(({ code }) => code)).toEqual(answers.map(() => 3001));
+    expect(await ended).toEqual({ code: 0, signal: null });
+  });
+});
+
 describe('a server that is killed while people register', () => {
   const BEFORE_THE_KILL = 25;
 

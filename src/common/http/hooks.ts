@@ -34,9 +34,23 @@ export function addHooks(fastify: FastifyInstance, { isHttps, log }: HookOptions
     runInRequest(request.id, done);
   });
   fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
+  endConnectionsOnClose(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
     logAccess(log, request, reply);
     done();
+  });
+}
+
+/** A connection that stays open for further requests would keep a server that is told to end from ending. */
+function endConnectionsOnClose(fastify: FastifyInstance): void {
+  let isClosing = false;
+  fastify.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (isClosing) void reply.header('connection', 'close');
+    done(null, payload);
   });
 }
 
