@@ -65,6 +65,11 @@ export function belongsTo(referencedTableName: string, column: string, name: str
   };
 }
 
+/** A foreign key that becomes null when the row referred to goes. */
+export function outlives(referencedTableName: string, column: string, name: string): TableForeignKeyOptions {
+  return { ...belongsTo(referencedTableName, column, name), onDelete: 'SET NULL' };
+}
+
 export interface TableDescription {
   name: string;
   columns: TableColumnOptions[];

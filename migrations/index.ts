@@ -1,4 +1,5 @@
 import { CreateAccounts1795305600000 } from './1795305600000-create-accounts.js';
+import { CreateProviderSignIn1795392000000 } from './1795392000000-create-provider-sign-in.js';
 
 /** All migrations, oldest first. */
-export const migrations = [CreateAccounts1795305600000];
+export const migrations = [CreateAccounts1795305600000, CreateProviderSignIn1795392000000];

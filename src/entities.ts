@@ -1,4 +1,6 @@
+import { AppleGrant } from './auth/apple-grant.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
+import { SpentState } from './auth/spent-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
 import { ApplicationName } from './rbac/application-name.entity.js';
 import { ApplicationSettings } from './rbac/application-settings.entity.js';
@@ -11,6 +13,7 @@ import { RefreshToken } from './token/refresh-token.entity.js';
 import { Session } from './token/session.entity.js';
 import { SigningKey } from './token/signing-key.entity.js';
 import { Identity } from './users/identity.entity.js';
+import { ProviderSubject } from './users/provider-subject.entity.js';
 import { User } from './users/user.entity.js';
 
 /** Every table of Pluto. */
@@ -24,7 +27,10 @@ export const entities = [
   User,
   UserRole,
   Identity,
+  ProviderSubject,
+  AppleGrant,
   OneTimeToken,
+  SpentState,
   Session,
   RefreshToken,
   SigningKey,

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import type { Logger } from 'pino';
+import { AppleRevocationWorker } from './auth/apple-revocation.worker.js';
 import { FirstStartService } from './auth/first-start.service.js';
 import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from './config/data-directory.js';
@@ -23,10 +24,8 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   await app.get(SigningKeysService).assertReadable();
   await app.listen(settings.port, settings.host);
 
-  const worker = app.get(MailWorker);
-  const housekeeping = app.get(Housekeeping);
-  worker.start();
-  housekeeping.start();
+  const backgroundWork = [app.get(MailWorker), app.get(AppleRevocationWorker), app.get(Housekeeping)];
+  for (const work of backgroundWork) work.start();
   const isFirst = !cluster.isWorker || cluster.worker?.id === 1;
   if (isFirst) process.stdout.write(startBanner(settings, await app.getUrl()));
   process.send?.(READY);
@@ -34,7 +33,7 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     log.info(`${signal}: finishing what is under way`);
     setTimeout(() => process.exit(1), STOP_PATIENCE_MS).unref();
-    await Promise.all([worker.stop(), housekeeping.stop()]);
+    await Promise.all(backgroundWork.map((work) => work.stop()));
     await app.close();
     process.exit(0);
   };

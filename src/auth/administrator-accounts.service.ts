@@ -5,7 +5,9 @@ import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { UserRolesService } from '../rbac/user-roles.service.js';
-import { AccountsService, type MailAccount } from '../users/accounts.service.js';
+import { AccountsService } from '../users/accounts.service.js';
+import { MailIdentitiesService } from '../users/mail-identities.service.js';
+import type { User } from '../users/user.entity.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 export interface NewAdministrator {
@@ -27,6 +29,7 @@ export class AdministratorAccountsService {
     private readonly administrators: AdministratorsService,
     private readonly userRoles: UserRolesService,
     private readonly accounts: AccountsService,
+    private readonly mails: MailIdentitiesService,
     private readonly passwords: PasswordHasher,
   ) {}
 
@@ -47,7 +50,7 @@ export class AdministratorAccountsService {
   /** As `create`, within a transaction. @returns the account's id */
   async createWithin(manager: EntityManager, administrator: NewAdministrator): Promise<number> {
     const { application, adminRole } = await this.seed.plant(manager);
-    const { user } = await this.accounts.createWithMail(manager, {
+    const { user } = await this.mails.createAccount(manager, {
       ...administrator,
       applicationId: application.id,
       isVerified: true,
@@ -56,7 +59,7 @@ export class AdministratorAccountsService {
     return user.id;
   }
 
-  async list(): Promise<MailAccount[]> {
+  async list(): Promise<{ user: User; mail: string }[]> {
     const ids = await this.administrators.listUserIds(this.dataSource.manager);
     return this.accounts.findWithMail(ids);
   }

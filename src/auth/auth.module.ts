@@ -4,7 +4,11 @@ import { RbacModule } from '../rbac/rbac.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
+import { AppleGrantsService } from './apple-grants.service.js';
+import { AppleRevocationWorker } from './apple-revocation.worker.js';
 import { AuthController } from './auth.controller.js';
+import { BindingsController } from './bindings.controller.js';
+import { BindingsService } from './bindings.service.js';
 import { FirstStartService } from './first-start.service.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { MailVerificationService } from './mail-verification.service.js';
@@ -12,29 +16,48 @@ import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 import { PasswordLoginService } from './password-login.service.js';
 import { PasswordResetService } from './password-reset.service.js';
+import { ProviderLoginController } from './provider-login.controller.js';
+import { ProviderLoginService } from './provider-login.service.js';
+import { AppleProvider } from './providers/apple.provider.js';
+import { GoogleProvider } from './providers/google.provider.js';
+import { IdentityProviders } from './providers/identity-providers.service.js';
+import { WechatProvider } from './providers/wechat.provider.js';
 import { RegistrationService } from './registration.service.js';
+import { WechatWebLoginService } from './wechat-web-login.service.js';
 
 @Module({
   imports: [MailModule, RbacModule, TokenModule, UsersModule],
-  controllers: [AuthController],
+  controllers: [AuthController, ProviderLoginController, BindingsController],
   providers: [
     AdministratorAccountsService,
+    AppleGrantsService,
+    AppleProvider,
+    AppleRevocationWorker,
+    BindingsService,
     FirstStartService,
+    GoogleProvider,
+    IdentityProviders,
     LinkMailsService,
     MailVerificationService,
     OneTimeTokensService,
     PasswordHasher,
     PasswordLoginService,
     PasswordResetService,
+    ProviderLoginService,
     RegistrationService,
+    WechatProvider,
+    WechatWebLoginService,
   ],
   exports: [
     AdministratorAccountsService,
+    AppleGrantsService,
+    AppleRevocationWorker,
     FirstStartService,
     MailVerificationService,
     OneTimeTokensService,
     PasswordResetService,
     RegistrationService,
+    WechatWebLoginService,
   ],
 })
 export class AuthModule {}

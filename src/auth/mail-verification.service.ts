@@ -5,6 +5,7 @@ import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService, type MailAccount } from '../users/accounts.service.js';
+import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 
@@ -20,6 +21,7 @@ export class MailVerificationService {
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly accounts: AccountsService,
+    private readonly mails: MailIdentitiesService,
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
   ) {}
@@ -64,7 +66,7 @@ export class MailVerificationService {
       const isFirst = await this.tokens.consume(manager, link);
       const account = await this.accounts.findByIdentity(link.identityId, manager);
       if (!account) return null;
-      if (isFirst) await this.accounts.confirmMail(manager, account.identity.id);
+      if (isFirst) await this.mails.confirm(manager, account.identity.id);
       const application = await this.applications.getById(account.user.applicationId, manager);
       return { ...account, application, isFirst: isFirst && !account.identity.isVerified };
     });

@@ -59,14 +59,14 @@ export class PasswordLoginService {
     const userId = found.user.id;
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
     return this.tokens.openSession({
-      userId,
       application,
       deviceId,
       caller,
       // The password was checked outside the transaction; a reset or deletion since then wins.
-      confirm: async (manager) => {
+      authenticate: async (manager) => {
         const isSame = await this.accounts.replacePasswordHash(manager, userId, stored, renewed);
         if (!isSame) throw new PasswordReplaced();
+        return userId;
       },
     });
   }

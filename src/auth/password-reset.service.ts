@@ -6,6 +6,7 @@ import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { AccountsService, type MailAccount } from '../users/accounts.service.js';
+import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
@@ -22,6 +23,7 @@ export class PasswordResetService {
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly accounts: AccountsService,
+    private readonly mails: MailIdentitiesService,
     private readonly sessions: SessionsService,
     private readonly passwords: PasswordHasher,
     private readonly tokens: OneTimeTokensService,
@@ -36,8 +38,16 @@ export class PasswordResetService {
   async sendMail(applicationName: string, mail: string, caller: Caller): Promise<void> {
     const application = await this.applications.getByName(applicationName);
     const account = await this.accounts.findByMail(application.id, mail);
-    if (!account) return;
+    if (!account || !(await this.owns(account))) return;
     await this.linkMails.send((manager) => this.linkMails.queueReset(manager, account, application, caller));
+  }
+
+  /**
+   * Whether the mailbox's owner is the account's: not while the mail is only bound and not confirmed, since its
+   * address may be mistyped, and the account somebody else's.
+   */
+  private async owns({ user, identity }: MailAccount): Promise<boolean> {
+    return identity.isVerified || !(await this.accounts.isVerified(user.id));
   }
 
   /** Whose password a link would set; null for an unknown, used or expired one. Looking uses nothing up. */
@@ -63,7 +73,7 @@ export class PasswordResetService {
       const account = await this.accounts.findByIdentity(link.identityId, manager);
       if (!account) return null;
       await this.accounts.setPassword(manager, account.user.id, passwordHash);
-      await this.accounts.confirmMail(manager, account.identity.id);
+      await this.mails.confirm(manager, account.identity.id);
       await this.sessions.endAllOf(manager, account.user.id);
       await this.tokens.revokeAll(manager, account.identity.id);
       await this.outbox.withdraw(manager, account.user.id, ['verify-mail', 'password-reset']);

@@ -6,8 +6,8 @@ import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
-import { AccountsService } from '../users/accounts.service.js';
 import type { Identity } from '../users/identity.entity.js';
+import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
@@ -30,7 +30,7 @@ export class RegistrationService {
   constructor(
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
-    private readonly accounts: AccountsService,
+    private readonly mails: MailIdentitiesService,
     private readonly passwords: PasswordHasher,
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
@@ -43,13 +43,13 @@ export class RegistrationService {
    */
   async register(registration: Registration, caller: Caller): Promise<{ mail: string; isVerified: boolean }> {
     const application = await this.applications.getByName(registration.applicationName);
-    const known = await this.accounts.findIdentity(application.id, registration.mail);
+    const known = await this.mails.find(application.id, registration.mail);
     if (known?.isVerified) throw new PlutoError('mailAlreadyRegistered');
 
     const passwordHash = await this.passwords.hash(registration.password);
     const isVerified = this.settings.skipRegisterVerifyMail;
     await this.transactions.run(async (manager) => {
-      const account = await this.accounts.createWithMail(manager, {
+      const account = await this.mails.createAccount(manager, {
         applicationId: application.id,
         mail: registration.mail,
         handle: registration.handle,
@@ -62,19 +62,20 @@ export class RegistrationService {
     return { mail: registration.mail, isVerified };
   }
 
-  /** Deletes accounts that nobody confirmed within a month and whose last link has expired: they hold their handles. */
+  /** Deletes mails that nobody confirmed within a month, and accounts that have nothing else: they hold their handles. */
   async purgeAbandoned(): Promise<void> {
     const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
-    for (const identity of await this.accounts.findPendingBefore(longAgo)) {
+    for (const identity of await this.mails.findPendingBefore(longAgo)) {
       const isDeleted = await this.transactions.run((manager) => this.deleteIfAbandoned(manager, identity));
-      if (isDeleted) this.logger.log({ msg: 'abandoned registration deleted', userId: identity.userId });
+      if (isDeleted)
+        this.logger.log({ msg: 'mail that was never confirmed deleted', userId: identity.userId });
     }
   }
 
   /** Locks the account first, so that no link is mailed between the look and the deletion. */
   private async deleteIfAbandoned(manager: EntityManager, identity: Identity): Promise<boolean> {
-    const isPending = await this.accounts.lockPending(manager, identity);
+    const isPending = await this.mails.lockPending(manager, identity);
     if (!isPending || (await this.tokens.hasLive(manager, identity.id))) return false;
-    return this.accounts.deletePending(manager, identity);
+    return this.mails.deletePending(manager, identity);
   }
 }

@@ -45,9 +45,9 @@ async function list(administrators: AdministratorAccountsService): Promise<void>
   const accounts = await administrators.list();
   printTable(
     ['ID', 'MAIL', 'HANDLE', 'NAME', 'MADE'],
-    accounts.map(({ user, identity }) => [
+    accounts.map(({ user, mail }) => [
       String(user.id),
-      identity.mail,
+      mail,
       user.handle,
       user.name,
       formatTime(user.createdAt),

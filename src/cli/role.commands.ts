@@ -117,9 +117,9 @@ async function assign(
 ): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
   const role = await services.get(RolesService).getByName(id, name);
-  const found = await services.get(AccountsService).findByAccount(id, account);
+  const found = await services.get(AccountsService).findUser(id, account);
   if (!found) throw new Error(`${app} has no account ${account}`);
-  await services.get(UserRoleAssignmentService).assign(found.user.id, id, role.id);
+  await services.get(UserRoleAssignmentService).assign(found.id, id, role.id);
   print(`${account} has the role ${role.name} now`);
 }
 

@@ -6,7 +6,9 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import type { FastifyReply } from 'fastify';
 import { map, type Observable } from 'rxjs';
+import { Redirection } from './redirection.js';
 
 const BARE_METADATA = 'pluto:bare';
 
@@ -24,6 +26,13 @@ export class EnvelopeInterceptor implements NestInterceptor {
       context.getClass(),
     ]);
     if (isBare) return next.handle();
-    return next.handle().pipe(map((body: unknown) => ({ status: 'ok', body: body ?? {} })));
+    return next.handle().pipe(
+      map((body: unknown) => {
+        if (!(body instanceof Redirection)) return { status: 'ok', body: body ?? {} };
+        const reply = context.switchToHttp().getResponse<FastifyReply>();
+        void reply.status(302).header('location', body.url);
+        return '';
+      }),
+    );
   }
 }

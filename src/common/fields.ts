@@ -77,6 +77,26 @@ const rules = {
     accepts: (value) => isOpaque(value, 8192),
     api: { type: String, minLength: 1, maxLength: 8192 },
   },
+  code: {
+    takes: 'an authorization code of 1 to 2048 characters',
+    accepts: (value) => isOpaque(value, 2048),
+    api: { type: String, minLength: 1, maxLength: 2048, example: 'c4f1e9.0.mrsx.kGnq3RzV' },
+  },
+  state: {
+    takes: 'a state of at most 255 characters',
+    accepts: (value) => isOpaque(value, 255),
+    api: { type: String, maxLength: 255, example: '0123456789abcdef' },
+  },
+  redirectUrl: {
+    takes: 'a URL of at most 2048 characters',
+    accepts: (value) => value === '' || isOpaque(value, 2048),
+    api: { type: String, format: 'uri', maxLength: 2048, example: 'https://example.com/signed-in' },
+  },
+  loginType: {
+    takes: 'one of mail, google, apple and wechat',
+    accepts: (value) => ['mail', 'google', 'apple', 'wechat'].includes(value as string),
+    api: { type: String, enum: ['mail', 'google', 'apple', 'wechat'], example: 'google' },
+  },
   scopes: {
     takes: 'scope names separated by commas or spaces, at most 4096 characters',
     accepts: (value) => value === '' || isOpaque(value, 4096),

@@ -11,6 +11,8 @@ interface OperationOptions {
   description: string;
   /** What `body` holds on success; left out where there is nothing to say (`{}`). */
   answer?: Type | [Type] | Schema;
+  /** Those that a schema given as `answer` refers to. */
+  models?: Type[];
   /** The failures that this route adds to those that every route can give. */
   errors?: ErrorKey[];
 }
@@ -49,10 +51,16 @@ export const ADMIN_ERRORS: ErrorKey[] = [...TOKEN_ERRORS, 'notPlutoAdmin'];
 const EVERYWHERE: ErrorKey[] = ['badRequest', 'tooManyRequests', 'serverError'];
 
 /** Documents a JSON operation: summary, description, the success envelope and the failures by HTTP status. */
-export function Operation({ summary, description, answer, errors = [] }: OperationOptions): MethodDecorator {
+export function Operation({
+  summary,
+  description,
+  answer,
+  models = [],
+  errors = [],
+}: OperationOptions): MethodDecorator {
   return applyDecorators(
     ApiOperation({ summary, description }),
-    ApiExtraModels(ErrorAnswer, ...modelsOf(answer)),
+    ApiExtraModels(ErrorAnswer, ...modelsOf(answer), ...models),
     ApiResponse({ status: 200, description: 'Success', schema: successSchema(answer) }),
     ...errorResponses([...new Set([...errors, ...EVERYWHERE])]),
   );

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OneTimeTokensService } from '../auth/one-time-tokens.service.js';
 import { RegistrationService } from '../auth/registration.service.js';
+import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
 import { nowSeconds } from '../common/time.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { OutboxService } from '../mail/outbox.service.js';
@@ -29,6 +30,7 @@ export class Housekeeping {
     private readonly avatars: AvatarsService,
     private readonly mailFiles: MailFilesService,
     private readonly accounts: AccountsService,
+    private readonly wechatWebLogins: WechatWebLoginService,
   ) {}
 
   start(): void {
@@ -45,6 +47,7 @@ export class Housekeeping {
     const steps = [
       () => this.registrations.purgeAbandoned(),
       () => this.tokens.purgeExpired(),
+      () => this.wechatWebLogins.purgeExpired(),
       () => this.sessions.purgeExpired(),
       () => this.keys.purgeRetired(),
       () => this.outbox.purgeFailedBefore(nowSeconds() - FAILED_MAIL_RETENTION_SECONDS),

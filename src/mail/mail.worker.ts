@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { Poller } from '../common/poller.js';
 import { nowSeconds } from '../common/time.js';
 import { Views } from '../common/views/views.js';
 import { deliveryFault, MailTransport } from './mail-transport.js';
@@ -14,9 +15,11 @@ const PARALLEL_DELIVERIES = 3;
 @Injectable()
 export class MailWorker {
   private readonly logger = new Logger('Mail');
-  private isStopping = false;
-  private lanes: Promise<void>[] = [];
-  private wakers: (() => void)[] = [];
+  private readonly poller = new Poller(
+    () => this.sendNext(),
+    (error) => this.logger.error(error),
+    { restMs: POLL_MS, lanes: PARALLEL_DELIVERIES },
+  );
 
   constructor(
     private readonly outbox: OutboxService,
@@ -25,30 +28,19 @@ export class MailWorker {
   ) {}
 
   start(): void {
-    this.isStopping = false;
-    this.outbox.onQueued(() => this.wake());
-    this.lanes = Array.from({ length: PARALLEL_DELIVERIES }, () => this.work());
+    this.outbox.onQueued(() => this.poller.wake());
+    this.poller.start();
   }
 
   /** Returns when the mails being sent are settled. */
-  async stop(): Promise<void> {
-    this.isStopping = true;
-    this.wake();
-    await Promise.all(this.lanes);
-    this.lanes = [];
+  stop(): Promise<void> {
+    return this.poller.stop();
   }
 
-  private async work(): Promise<void> {
-    while (!this.isStopping) {
-      try {
-        const mail = await this.outbox.claimNext();
-        if (mail) await this.send(mail);
-        else await this.rest();
-      } catch (error) {
-        this.logger.error(error);
-        await this.rest();
-      }
-    }
+  private async sendNext(): Promise<boolean> {
+    const mail = await this.outbox.claimNext();
+    if (mail) await this.send(mail);
+    return mail !== null;
   }
 
   private async send(mail: ClaimedMail): Promise<void> {
@@ -85,23 +77,5 @@ export class MailWorker {
       await this.outbox.postpone(mail, pauseSeconds, reason);
       this.logger.warn({ msg: 'mail not sent, will be tried again', pauseSeconds, ...about });
     }
-  }
-
-  private rest(): Promise<void> {
-    if (this.isStopping) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(wake, POLL_MS);
-      function wake(): void {
-        clearTimeout(timer);
-        resolve();
-      }
-      this.wakers.push(wake);
-    });
-  }
-
-  private wake(): void {
-    const wakers = this.wakers;
-    this.wakers = [];
-    wakers.forEach((waker) => waker());
   }
 }

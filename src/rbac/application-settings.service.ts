@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { seal } from '../common/crypto.js';
+import { seal, unseal } from '../common/crypto.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Transactions } from '../database/transactions.js';
@@ -57,6 +57,12 @@ export class ApplicationSettingsService {
     });
   }
 
+  /** Opens a secret of the application; `''` for one that is not set. Never to be sent to anyone but its provider. */
+  reveal(settings: ApplicationSettings, name: SecretName): string {
+    const sealed = settings[secretColumns[name]];
+    return sealed === '' ? '' : unseal(this.sealingKey, sealContext(settings.applicationId, name), sealed);
+  }
+
   private async read(manager: EntityManager, applicationId: number): Promise<ApplicationSettings> {
     return (await manager.findOneBy(ApplicationSettings, { applicationId })) ?? unset(applicationId);
   }
@@ -73,8 +79,12 @@ export class ApplicationSettingsService {
   }
 
   private sealed(applicationId: number, name: SecretName, value: string): string {
-    return value === '' ? '' : seal(this.sealingKey, `${applicationId}:${name}`, value);
+    return value === '' ? '' : seal(this.sealingKey, sealContext(applicationId, name), value);
   }
+}
+
+function sealContext(applicationId: number, name: SecretName): string {
+  return `${applicationId}:${name}`;
 }
 
 function isSecretName(name: string): name is SecretName {

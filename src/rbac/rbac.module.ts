@@ -6,6 +6,7 @@ import { ApplicationSettingsService } from './application-settings.service.js';
 import { ApplicationsController } from './applications.controller.js';
 import { ApplicationsService } from './applications.service.js';
 import { PlutoApplicationSeed } from './pluto-application.seed.js';
+import { ProviderSettingsService } from './provider-settings.service.js';
 import { RolesController } from './roles.controller.js';
 import { RolesService } from './roles.service.js';
 import { ScopesController } from './scopes.controller.js';
@@ -19,6 +20,7 @@ const services = [
   ApplicationSettingsService,
   ApplicationsService,
   PlutoApplicationSeed,
+  ProviderSettingsService,
   RolesService,
   ScopesService,
   UserGrantsService,

@@ -20,12 +20,14 @@ export interface TokenPair {
 }
 
 export interface Login {
-  userId: number;
   application: { id: number; name: string };
   deviceId: string | undefined;
   caller: Caller;
-  /** Runs first in the session's transaction; throws when what was proved before it does not hold any more. */
-  confirm: (manager: EntityManager) => Promise<void>;
+  /**
+   * Runs first in the session's transaction and says whose session it is; throws when what was proved before it does
+   * not hold any more.
+   */
+  authenticate: (manager: EntityManager) => Promise<number>;
 }
 
 /** Opens sessions and stores their refresh tokens. */
@@ -45,10 +47,10 @@ export class TokenIssuerService {
   }
 
   /** Opens a first-party session for an account that has proved who it is. */
-  async openSession({ userId, application, deviceId = '', caller, confirm }: Login): Promise<TokenPair> {
+  async openSession({ application, deviceId = '', caller, authenticate }: Login): Promise<TokenPair> {
     const refreshToken = randomToken();
     const { session, expiresAt } = await this.transactions.run(async (manager) => {
-      await confirm(manager);
+      const userId = await authenticate(manager);
       const scopes = await this.grants.scopesFor(
         { userId, applicationId: application.id, requested: [] },
         manager,
@@ -66,7 +68,7 @@ export class TokenIssuerService {
       return { session: opened, expiresAt: stored.expiresAt };
     });
     return this.pair({
-      userId,
+      userId: session.userId,
       applicationName: application.name,
       scopes: session.scopes,
       sessionId: session.id,

@@ -1,20 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, In, type EntityManager } from 'typeorm';
-import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
-import { violatedUniqueKey } from '../database/constraints.js';
-import { RetryTransaction } from '../database/transactions.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
 
-export interface NewMailAccount {
+export interface NewAccount {
   applicationId: number;
-  mail: string;
   handle: string;
   name: string;
-  passwordHash: string;
-  isVerified: boolean;
+  /** A picture elsewhere. */
+  avatarUrl?: string;
+  /** Null for an account without a password. */
+  passwordHash: string | null;
 }
 
 /** An account with the mail that it signs in by. */
@@ -23,39 +21,41 @@ export interface MailAccount {
   identity: Identity;
 }
 
-const PENDING_BATCH = 1000;
-
-/** Makes accounts and finds them by what people sign in with. */
+/** Makes accounts and finds them. */
 @Injectable()
 export class AccountsService {
   constructor(private readonly dataSource: DataSource) {}
 
-  /**
-   * Makes an account with a mail. An account that was registered for the same mail and never confirmed is replaced:
-   * it must not keep the mailbox's owner out.
-   * @throws PlutoError mailAlreadyRegistered | userIdExists
-   */
-  async createWithMail(manager: EntityManager, account: NewMailAccount): Promise<MailAccount> {
-    await this.removePending(manager, account.applicationId, account.mail);
-    try {
-      return await this.insert(manager, account);
-    } catch (error) {
-      const key = violatedUniqueKey(error);
-      if (key !== 'uq_users_handle' && key !== 'uq_identities_subject') throw error;
-      // Someone registered the mail meanwhile; the next attempt sees whether that account is confirmed. Its handle
-      // may be this one: the same form sent twice.
-      const registered = await this.findIdentity(account.applicationId, account.mail, manager);
-      if (registered || key === 'uq_identities_subject') throw new RetryTransaction();
-      throw new PlutoError('userIdExists', { cause: error });
-    }
+  /** Stores an account, which nobody can sign in to until it has an identity. Fails on a handle that is taken. */
+  create(manager: EntityManager, account: NewAccount): Promise<User> {
+    const now = nowSeconds();
+    return manager.save(User, {
+      applicationId: account.applicationId,
+      handle: account.handle,
+      handleKey: comparisonKey(account.handle),
+      isHandleUpdated: false,
+      name: account.name,
+      nameKey: comparisonKey(account.name),
+      avatarUrl: account.avatarUrl ?? '',
+      avatarFile: null,
+      passwordHash: account.passwordHash,
+      createdAt: now,
+      updatedAt: now,
+    });
   }
 
-  findIdentity(
-    applicationId: number,
-    mail: string,
-    manager: EntityManager = this.dataSource.manager,
-  ): Promise<Identity | null> {
-    return manager.findOneBy(Identity, { applicationId, loginType: 'mail', subjectKey: comparisonKey(mail) });
+  /**
+   * Makes other changes of the account's identities wait until the end of the transaction. As the first statement of
+   * a transaction it also makes the reads after it see what others have committed.
+   * @returns whether the account is there
+   */
+  async lock(manager: EntityManager, userId: number): Promise<boolean> {
+    const { affected } = await manager.update(User, { id: userId }, { updatedAt: () => 'updated_at' });
+    return affected === 1;
+  }
+
+  find(userId: number, manager: EntityManager = this.dataSource.manager): Promise<User | null> {
+    return manager.findOneBy(User, { id: userId });
   }
 
   /** Finds the account of a mail address, or of a handle: what has an `@` is a mail. Phones add a blank at the end. */
@@ -67,34 +67,40 @@ export class AccountsService {
   }
 
   async findByMail(applicationId: number, mail: string): Promise<MailAccount | null> {
-    const identity = await this.findIdentity(applicationId, mail);
+    const subjectKey = comparisonKey(mail);
+    const identity = await this.dataSource.manager.findOneBy(Identity, {
+      applicationId,
+      loginType: 'mail',
+      subjectKey,
+    });
     const user = identity && (await this.find(identity.userId));
     return user ? { user, identity } : null;
   }
 
+  /** The account of a handle, if it has a mail. */
   async findByHandle(applicationId: number, handle: string): Promise<MailAccount | null> {
-    const user = await this.dataSource.manager.findOneBy(User, {
-      applicationId,
-      handleKey: comparisonKey(handle),
-    });
+    const user = await this.findUserByHandle(applicationId, handle);
     const identity =
       user && (await this.dataSource.manager.findOneBy(Identity, { userId: user.id, loginType: 'mail' }));
     return identity ? { user, identity } : null;
   }
 
-  /** The accounts of those ids that have a mail, oldest first. */
-  async findWithMail(userIds: number[]): Promise<MailAccount[]> {
+  /** As `findByAccount`, with or without a mail. */
+  async findUser(applicationId: number, typed: string): Promise<User | null> {
+    const account = typed.trim();
+    if (!account.includes('@')) return this.findUserByHandle(applicationId, account);
+    return (await this.findByMail(applicationId, account))?.user ?? null;
+  }
+
+  /** The accounts of those ids with their mails, `''` for none; oldest first. */
+  async findWithMail(userIds: number[]): Promise<{ user: User; mail: string }[]> {
     const { manager } = this.dataSource;
     const users = await manager.find(User, { where: { id: In(userIds) }, order: { id: 'ASC' } });
     const identities = await manager.findBy(Identity, { userId: In(userIds), loginType: 'mail' });
-    return users.flatMap((user) => {
-      const identity = identities.find(({ userId }) => userId === user.id);
-      return identity ? { user, identity } : [];
-    });
-  }
-
-  find(userId: number, manager: EntityManager = this.dataSource.manager): Promise<User | null> {
-    return manager.findOneBy(User, { id: userId });
+    return users.map((user) => ({
+      user,
+      mail: identities.find(({ userId }) => userId === user.id)?.mail ?? '',
+    }));
   }
 
   /** Those of the ids that no account has. */
@@ -117,13 +123,18 @@ export class AccountsService {
     return user ? { user, identity } : null;
   }
 
-  /** Whether the account has proved one of its identities. */
-  isVerified(userId: number, manager: EntityManager): Promise<boolean> {
-    return manager.existsBy(Identity, { userId, isVerified: true });
+  /** The ways in to the account, confirmed or not, oldest first. */
+  identitiesOf(userId: number, manager: EntityManager = this.dataSource.manager): Promise<Identity[]> {
+    return manager.find(Identity, { where: { userId }, order: { id: 'ASC' } });
   }
 
-  async confirmMail(manager: EntityManager, identityId: number): Promise<void> {
-    await manager.update(Identity, { id: identityId }, { isVerified: true });
+  async removeIdentity(manager: EntityManager, { id }: Identity): Promise<void> {
+    await manager.delete(Identity, { id });
+  }
+
+  /** Whether the account has proved one of its identities. */
+  isVerified(userId: number, manager: EntityManager = this.dataSource.manager): Promise<boolean> {
+    return manager.existsBy(Identity, { userId, isVerified: true });
   }
 
   async setPassword(manager: EntityManager, userId: number, passwordHash: string): Promise<void> {
@@ -145,72 +156,7 @@ export class AccountsService {
     return affected === 1;
   }
 
-  /** The unconfirmed mails of accounts made before that time that have no other way to sign in; some of them. */
-  findPendingBefore(time: number): Promise<Identity[]> {
-    return this.dataSource.manager
-      .createQueryBuilder(Identity, 'identity')
-      .leftJoin(
-        Identity,
-        'verified',
-        'verified.userId = identity.userId AND verified.isVerified = :isVerified',
-        {
-          isVerified: true,
-        },
-      )
-      .where('identity.isVerified = :isPending AND identity.createdAt < :time', { isPending: false, time })
-      .andWhere('verified.id IS NULL')
-      .orderBy('identity.id')
-      .limit(PENDING_BATCH)
-      .getMany();
-  }
-
-  /** Keeps others from an unconfirmed account until the end of the transaction. @returns false when there is none */
-  async lockPending(manager: EntityManager, { id }: Identity): Promise<boolean> {
-    const { affected } = await manager.update(Identity, { id, isVerified: false }, { isVerified: false });
-    return affected === 1;
-  }
-
-  /** Deletes an account whose mail is unconfirmed. @returns false when it was confirmed or replaced meanwhile */
-  async deletePending(manager: EntityManager, { id, userId }: Identity): Promise<boolean> {
-    const { affected } = await manager.delete(Identity, { id, isVerified: false });
-    if (affected !== 1) return false;
-    await manager.delete(User, { id: userId });
-    return true;
-  }
-
-  private async removePending(manager: EntityManager, applicationId: number, mail: string): Promise<void> {
-    const identity = await this.findIdentity(applicationId, mail, manager);
-    if (!identity) return;
-    if (identity.isVerified) throw new PlutoError('mailAlreadyRegistered');
-    // The condition decides, not the look before it: the account may be confirmed or replaced at the same moment.
-    if (!(await this.deletePending(manager, identity))) throw new RetryTransaction();
-  }
-
-  private async insert(manager: EntityManager, account: NewMailAccount): Promise<MailAccount> {
-    const now = nowSeconds();
-    const user = await manager.save(User, {
-      applicationId: account.applicationId,
-      handle: account.handle,
-      handleKey: comparisonKey(account.handle),
-      isHandleUpdated: false,
-      name: account.name,
-      nameKey: comparisonKey(account.name),
-      avatarUrl: '',
-      avatarFile: null,
-      passwordHash: account.passwordHash,
-      createdAt: now,
-      updatedAt: now,
-    });
-    const identity = await manager.save(Identity, {
-      userId: user.id,
-      applicationId: account.applicationId,
-      loginType: 'mail' as const,
-      subjectKey: comparisonKey(account.mail),
-      mail: account.mail,
-      mailKey: comparisonKey(account.mail),
-      isVerified: account.isVerified,
-      createdAt: now,
-    });
-    return { user, identity };
+  private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {
+    return this.dataSource.manager.findOneBy(User, { applicationId, handleKey: comparisonKey(handle) });
   }
 }

@@ -2,7 +2,11 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
-export type LoginType = 'mail' | 'google' | 'apple' | 'wechat';
+export const providerTypes = ['google', 'apple', 'wechat'] as const;
+export type ProviderType = (typeof providerTypes)[number];
+
+export const loginTypes = ['mail', ...providerTypes] as const;
+export type LoginType = (typeof loginTypes)[number];
 
 /** A way to sign in to an account: a mail address, or an account at a provider. */
 @Entity('identities')
@@ -29,7 +33,7 @@ export class Identity {
   @Column({ name: 'login_type', type: 'varchar', length: 16 })
   loginType: LoginType;
 
-  /** The form compared by: the mail's comparison key, or the provider's subject as it is. */
+  /** The mail's comparison key; for a provider the first of its subjects, which are in `provider_subjects`. */
   @Column({ name: 'subject_key', type: 'varchar', length: 255 })
   subjectKey: string;
 

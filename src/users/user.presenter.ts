@@ -19,21 +19,21 @@ export function presentUserInfo(
   applicationName: string,
   avatarUrl: AvatarUrl,
 ): UserInfoDto {
-  const mailIdentity = identities.find(({ loginType }) => loginType === 'mail');
+  const bindings = countingIdentities(identities);
   return {
     sub: user.id,
     user_id: user.handle,
     user_id_updated: user.isHandleUpdated,
     name: user.name,
     avatar: avatarUrl(user),
-    mail: mailIdentity?.mail ?? '',
+    mail: bindings.find(({ loginType }) => loginType === 'mail')?.mail ?? '',
     role,
     app_id: applicationName,
     verified: identities.some(({ isVerified }) => isVerified),
     created_at: user.createdAt,
     updated_at: user.updatedAt,
     is_password_set: user.passwordHash !== null,
-    bindings: identities.map(presentBinding),
+    bindings: bindings.map(presentBinding),
   };
 }
 
@@ -48,8 +48,14 @@ export function presentFoundUser(
     name: user.name,
     avatar: avatarUrl(user),
     applications: [{ id: application.id, name: application.name, roles: role ? [role] : [] }],
-    bindings: identities.map(presentBinding),
+    bindings: countingIdentities(identities).map(presentBinding),
   };
+}
+
+/** A mail that was bound counts when it is confirmed; that of a registration is all that the account has. */
+function countingIdentities(identities: Identity[]): Identity[] {
+  const confirmed = identities.filter(({ isVerified }) => isVerified);
+  return confirmed.length > 0 ? confirmed : identities;
 }
 
 function presentBinding({ loginType, mail }: Identity): BindingDto {

@@ -4,7 +4,9 @@ import { RbacModule } from '../rbac/rbac.module.js';
 import { AccountDeletionService } from './account-deletion.service.js';
 import { AccountsService } from './accounts.service.js';
 import { AvatarsService } from './avatars.service.js';
+import { MailIdentitiesService } from './mail-identities.service.js';
 import { ProfileService } from './profile.service.js';
+import { ProviderIdentitiesService } from './provider-identities.service.js';
 import { UserAdministrationController } from './user-administration.controller.js';
 import { UserDirectoryService } from './user-directory.service.js';
 import { UserRoleController } from './user-role.controller.js';
@@ -18,10 +20,18 @@ import { UserController } from './user.controller.js';
     AccountDeletionService,
     AccountsService,
     AvatarsService,
+    MailIdentitiesService,
     ProfileService,
+    ProviderIdentitiesService,
     UserDirectoryService,
     UserRoleAssignmentService,
   ],
-  exports: [AccountsService, AvatarsService, UserRoleAssignmentService],
+  exports: [
+    AccountsService,
+    AvatarsService,
+    MailIdentitiesService,
+    ProviderIdentitiesService,
+    UserRoleAssignmentService,
+  ],
 })
 export class UsersModule {}

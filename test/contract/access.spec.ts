@@ -41,6 +41,10 @@ const accessTable: Record<string, Access> = {
   'POST /v1/user/register': 'public',
   'POST /v1/user/register/verify/mail': 'public',
   'POST /v1/user/login/account': 'public',
+  'POST /v1/user/login/google/mobile': 'public',
+  'POST /v1/user/login/apple/mobile': 'public',
+  'GET /v1/user/login/wechat/web': 'public',
+  'POST /v1/user/login/wechat/mobile': 'public',
   'POST /v1/user/password/reset/mail': 'public',
 
   'GET /v1/user/info': 'accessToken',
@@ -48,6 +52,8 @@ const accessTable: Record<string, Access> = {
   'GET /v1/user/info/public': 'public',
   'GET /v1/user/info/:userId/public': 'public',
   'POST /v1/user/delete': 'accessToken',
+  'POST /v1/user/binding': 'accessToken',
+  'POST /v1/user/unbinding': 'accessToken',
 
   'GET /v1/user/search': 'admin',
   'GET /v1/user/summary': 'admin',

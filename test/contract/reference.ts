@@ -576,12 +576,6 @@ export const operations: ReferenceOperation[] = [
 
 /** Operations of the reference that this version does not serve. Take a line away with the route that answers it. */
 export const notBuiltYet = [
-  'POST /v1/user/login/google/mobile',
-  'POST /v1/user/login/apple/mobile',
-  'GET /v1/user/login/wechat/web',
-  'POST /v1/user/login/wechat/mobile',
-  'POST /v1/user/binding',
-  'POST /v1/user/unbinding',
   'POST /v1/oauth/tokens',
   'GET /v1/oauth/client',
   'POST /v1/oauth/client',

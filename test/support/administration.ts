@@ -70,7 +70,7 @@ export async function openSession(
   const caller = { address: '127.0.0.1', userAgent: '', language: 'en', acceptLanguage: undefined } as const;
   return app.app
     .get(TokenIssuerService)
-    .openSession({ userId, application, deviceId: undefined, caller, confirm: () => Promise.resolve() });
+    .openSession({ application, deviceId: undefined, caller, authenticate: () => Promise.resolve(userId) });
 }
 
 /** Who may not call what is for administrators, and how each is refused: HTTP status and code. */

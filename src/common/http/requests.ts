@@ -1,3 +1,4 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 
@@ -31,3 +32,8 @@ export function prefersHtml(request: FastifyRequest): boolean {
   if (!accept || accept === '*/*') return false;
   return new Negotiator(request).mediaType(['text/html', 'application/json']) === 'text/html';
 }
+
+/** Whether the caller would rather have HTML, as a controller's parameter. */
+export const PrefersHtml = createParamDecorator((_: unknown, context: ExecutionContext): boolean =>
+  prefersHtml(context.switchToHttp().getRequest<FastifyRequest>()),
+);

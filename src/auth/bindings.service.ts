@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Principal } from '../common/access.js';
+import type { Caller } from '../common/caller.js';
+import { PlutoError } from '../common/errors.js';
+import { comparisonKey } from '../common/text-keys.js';
+import { Settings } from '../config/settings.js';
+import { RetryTransaction, Transactions } from '../database/transactions.js';
+import { OutboxService } from '../mail/outbox.service.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { AccountsService } from '../users/accounts.service.js';
+import type { Identity, LoginType, ProviderType } from '../users/identity.entity.js';
+import { MailIdentitiesService } from '../users/mail-identities.service.js';
+import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
+import { AppleGrantsService } from './apple-grants.service.js';
+import { LinkMailsService } from './link-mails.service.js';
+import { IdentityProviders } from './providers/identity-providers.service.js';
+
+type Account = Pick<Principal, 'userId' | 'applicationId' | 'applicationName'>;
+
+/** Gives accounts further ways to sign in, and takes them away. */
+@Injectable()
+export class BindingsService {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly applications: ApplicationsService,
+    private readonly accounts: AccountsService,
+    private readonly mails: MailIdentitiesService,
+    private readonly identities: ProviderIdentitiesService,
+    private readonly providers: IdentityProviders,
+    private readonly appleGrants: AppleGrantsService,
+    private readonly linkMails: LinkMailsService,
+    private readonly outbox: OutboxService,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Binds a mail, which counts when the link that is sent to it has been used. Until then another one may be bound in
+   * its place, whose link is another one; the same one again is sent another link.
+   * @throws PlutoError bindExists | mailAlreadyRegistered
+   */
+  async bindMail({ userId, applicationId }: Account, mail: string, caller: Caller): Promise<void> {
+    const application = await this.applications.getById(applicationId);
+    await this.change(userId, async (manager) => {
+      const user = await this.accounts.find(userId, manager);
+      if (!user) throw new PlutoError('invalidAccessToken');
+      const bound = await this.findBinding(manager, userId, 'mail');
+      if (bound?.isVerified) throw new PlutoError('bindExists');
+      const isSame = bound?.subjectKey === comparisonKey(mail);
+      if (bound && !isSame) await this.replace(manager, bound);
+      const isVerified = this.settings.skipRegisterVerifyMail;
+      const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail, isVerified);
+      if (isVerified) await this.mails.confirm(manager, identity.id);
+      else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
+    });
+  }
+
+  /**
+   * Binds an account at a provider.
+   * @param credential Google: the ID token; Apple and WeChat: the authorization code
+   * @throws PlutoError bindExists | forbidden | invalidGoogleIdToken | invalidAppleIdToken | invalidWechatCode |
+   *   serviceUnavailable
+   */
+  async bindProvider(account: Account, type: ProviderType, credential: string): Promise<void> {
+    const { userId, applicationId, applicationName } = account;
+    // Before the code is used up; the unique key decides.
+    if (await this.findBinding(undefined, userId, type)) throw new PlutoError('bindExists');
+    const application = { id: applicationId, name: applicationName };
+    const person = await this.providers.get(type).identify(application, credential);
+    await this.change(userId, async (manager) => {
+      const identity = await this.identities.add(manager, { applicationId, type, userId }, person);
+      if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
+    });
+  }
+
+  /**
+   * Removes a way to sign in, with the links that were mailed to it. Sessions stay. One usable way is left: a
+   * confirmed mail, or a provider that the application has an account at.
+   * @throws PlutoError bindNotExist | cannotUnbindLast
+   */
+  async unbind({ userId, applicationId }: Account, type: LoginType): Promise<void> {
+    const providers: LoginType[] = await this.providers.configuredFor(applicationId);
+    const usableTypes = ['mail', ...providers];
+    await this.change(userId, async (manager) => {
+      const bound = await this.accounts.identitiesOf(userId, manager);
+      const binding = bound.find(({ loginType }) => loginType === type);
+      if (!binding) throw new PlutoError('bindNotExist');
+      const isLast = !bound.some(
+        ({ loginType, isVerified }) => loginType !== type && isVerified && usableTypes.includes(loginType),
+      );
+      if (isLast) throw new PlutoError('cannotUnbindLast');
+      await this.accounts.removeIdentity(manager, binding);
+      if (type === 'mail') await this.withdrawMails(manager, binding);
+    });
+  }
+
+  /** Changes of one account's bindings go one at a time. */
+  private async change(userId: number, work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    await this.transactions.run(async (manager) => {
+      if (!(await this.accounts.lock(manager, userId))) throw new PlutoError('invalidAccessToken');
+      await work(manager);
+    });
+  }
+
+  private async findBinding(
+    manager: EntityManager | undefined,
+    userId: number,
+    type: LoginType,
+  ): Promise<Identity | null> {
+    const bound = await this.accounts.identitiesOf(userId, manager);
+    return bound.find(({ loginType }) => loginType === type) ?? null;
+  }
+
+  /** Removes an unconfirmed mail; one that is confirmed at this very moment is seen by the next attempt. */
+  private async replace(manager: EntityManager, mail: Identity): Promise<void> {
+    if (!(await this.mails.removePending(manager, mail))) throw new RetryTransaction();
+    await this.withdrawMails(manager, mail);
+  }
+
+  private async withdrawMails(manager: EntityManager, { userId }: Identity): Promise<void> {
+    await this.outbox.withdraw(manager, userId, ['verify-mail', 'password-reset']);
+  }
+}

@@ -1,0 +1,130 @@
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { Public } from '../common/access.js';
+import { CurrentCaller, type Caller } from '../common/caller.js';
+import type { ErrorKey } from '../common/errors.js';
+import { PrefersHtml } from '../common/http/requests.js';
+import { Operation } from '../common/operation.js';
+import { Redirection } from '../common/redirection.js';
+import { nowSeconds } from '../common/time.js';
+import { badRequest } from '../common/validation.pipe.js';
+import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
+import type { TokenPair } from '../token/token-issuer.service.js';
+import {
+  AppleLoginDto,
+  GoogleLoginDto,
+  WechatLoginDto,
+  WechatWebQuery,
+  WechatWebStartDto,
+} from './provider-login.dto.js';
+import { ProviderLoginService } from './provider-login.service.js';
+import { WechatWebLoginService } from './wechat-web-login.service.js';
+
+const PROVIDER_ERRORS: ErrorKey[] = ['applicationNotExist', 'forbidden', 'serviceUnavailable'];
+
+@ApiTags('User Authentication')
+@Public()
+@Controller('v1/user/login')
+export class ProviderLoginController {
+  constructor(
+    private readonly logins: ProviderLoginService,
+    private readonly wechatWebLogins: WechatWebLoginService,
+  ) {}
+
+  @Post('google/mobile')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Login with google account for mobile app',
+    description: 'Authenticate user with Google ID token for mobile applications',
+    answer: TokenPairDto,
+    errors: [...PROVIDER_ERRORS, 'invalidGoogleIdToken'],
+  })
+  async loginWithGoogle(
+    @Body() body: GoogleLoginDto,
+    @CurrentCaller() caller: Caller,
+  ): Promise<TokenPairDto> {
+    const { app_id: applicationName, id_token: credential, device_id: deviceId } = body;
+    return presentTokenPair(
+      await this.logins.login({ applicationName, type: 'google', credential, deviceId }, caller),
+    );
+  }
+
+  @Post('apple/mobile')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Login with apple account for mobile app',
+    description: 'Authenticate user with Apple authorization code for mobile applications',
+    answer: TokenPairDto,
+    errors: [...PROVIDER_ERRORS, 'invalidAppleIdToken'],
+  })
+  async loginWithApple(@Body() body: AppleLoginDto, @CurrentCaller() caller: Caller): Promise<TokenPairDto> {
+    const { app_id: applicationName, code: credential, device_id: deviceId } = body;
+    const name = typeof body.name === 'string' ? body.name : undefined;
+    return presentTokenPair(
+      await this.logins.login({ applicationName, type: 'apple', credential, deviceId, name }, caller),
+    );
+  }
+
+  @Get('wechat/web')
+  @ApiResponse({
+    status: 302,
+    description:
+      "For a browser: to WeChat's page with the QR code; back from WeChat: to `redirect_url`, with " +
+      '`access_token`, `token_type` and `expires_in` in the fragment',
+  })
+  @Operation({
+    summary: 'Login with wechat account for web app',
+    description: 'Initiate WeChat OAuth flow for web applications',
+    answer: {
+      type: 'object',
+      oneOf: [{ $ref: getSchemaPath(WechatWebStartDto) }, { $ref: getSchemaPath(TokenPairDto) }],
+    },
+    models: [WechatWebStartDto, TokenPairDto],
+    errors: [...PROVIDER_ERRORS, 'invalidWechatCode'],
+  })
+  async loginWithWechatOnWeb(
+    @Query() query: WechatWebQuery,
+    @PrefersHtml() prefersHtml: boolean,
+    @CurrentCaller() caller: Caller,
+  ): Promise<WechatWebStartDto | TokenPairDto | Redirection> {
+    if (query.state !== undefined || query.code !== undefined) return this.finish(query, caller);
+    if (query.app_id === undefined) throw badRequest(['app_id is needed']);
+    const { authorizeUrl, state } = await this.wechatWebLogins.start(query.app_id, query.redirect_url ?? '');
+    return prefersHtml ? new Redirection(authorizeUrl) : { authorize_url: authorizeUrl, state };
+  }
+
+  @Post('wechat/mobile')
+  @HttpCode(200)
+  @Operation({
+    summary: 'Login with wechat account for mobile app',
+    description: 'Authenticate user with WeChat authorization code for mobile applications',
+    answer: TokenPairDto,
+    errors: [...PROVIDER_ERRORS, 'invalidWechatCode'],
+  })
+  async loginWithWechat(
+    @Body() body: WechatLoginDto,
+    @CurrentCaller() caller: Caller,
+  ): Promise<TokenPairDto> {
+    const { app_id: applicationName, code: credential, device_id: deviceId } = body;
+    return presentTokenPair(
+      await this.logins.login({ applicationName, type: 'wechat', credential, deviceId }, caller),
+    );
+  }
+
+  private async finish({ state, code }: WechatWebQuery, caller: Caller): Promise<TokenPairDto | Redirection> {
+    if (state === undefined) throw badRequest(['state is needed with code']);
+    const { tokens, redirectUrl } = await this.wechatWebLogins.finish(state, code, caller);
+    return redirectUrl === ''
+      ? presentTokenPair(tokens)
+      : new Redirection(`${redirectUrl}#${fragmentOf(tokens)}`);
+  }
+}
+
+/** No server is sent it, and there is no refresh token in it (RFC 6749 section 4.2.2). */
+function fragmentOf({ accessToken, accessTokenExpiresAt }: TokenPair): string {
+  return new URLSearchParams({
+    access_token: accessToken,
+    token_type: 'Bearer',
+    expires_in: String(accessTokenExpiresAt - nowSeconds()),
+  }).toString();
+}

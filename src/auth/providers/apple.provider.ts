@@ -1,0 +1,120 @@
+import { Injectable } from '@nestjs/common';
+import type { JWTVerifyGetKey } from 'jose';
+import { PlutoError } from '../../common/errors.js';
+import { Settings } from '../../config/settings.js';
+import { ProviderSettingsService, type AppleSettings } from '../../rbac/provider-settings.service.js';
+import { AppleClientSecrets } from './apple-client-secret.js';
+import { verifyIdToken, type IdTokenClaims } from './id-token.js';
+import {
+  configured,
+  type IdentityProvider,
+  type ProvenPerson,
+  type ProviderApplication,
+} from './identity-provider.js';
+import { providerUnavailable, request, requestJson, type JsonAnswer } from './provider-http.js';
+import { remoteKeySet } from './remote-key-set.js';
+
+/** What Apple calls itself, wherever it is reached. */
+const APPLE = 'https://appleid.apple.com';
+/** RFC 6749 section 5.2; these two are about us and not about the code. */
+const OUR_FAULTS = ['invalid_client', 'unauthorized_client'];
+
+/**
+ * Sign in with Apple: the app sends the authorization code that Apple gave it.
+ * @see https://developer.apple.com/documentation/signinwithapplerestapi
+ */
+@Injectable()
+export class AppleProvider implements IdentityProvider {
+  readonly type = 'apple';
+  private readonly baseUrl: string;
+  private readonly keys: JWTVerifyGetKey;
+  private readonly clientSecrets = new AppleClientSecrets(APPLE);
+
+  constructor(
+    { apple }: Settings,
+    private readonly providerSettings: ProviderSettingsService,
+  ) {
+    this.baseUrl = apple.baseUrl;
+    this.keys = remoteKeySet('Apple', this.url('/auth/keys'));
+  }
+
+  async identify(application: ProviderApplication, code: string): Promise<ProvenPerson> {
+    const { apple } = await this.providerSettings.get(application.id);
+    const client = configured(apple, 'Apple', application);
+    const { idToken, refreshToken } = await this.exchange(client, code);
+    const claims = await this.verify(client, idToken);
+    return {
+      subjects: [claims.subject],
+      mail: claims.mail,
+      name: '',
+      avatarUrl: '',
+      ...(refreshToken !== '' && { grant: { clientId: client.clientId, refreshToken } }),
+    };
+  }
+
+  /**
+   * Ends a person's consent to the app. Apple answers alike for a token that was revoked before.
+   * @throws PlutoError forbidden where the application has no account at Apple | serviceUnavailable
+   * @see https://developer.apple.com/documentation/signinwithapplerestapi/revoke-tokens
+   */
+  async revoke(
+    application: ProviderApplication,
+    { clientId, refreshToken }: { clientId: string; refreshToken: string },
+  ): Promise<void> {
+    const { apple } = await this.providerSettings.get(application.id);
+    const client = { ...configured(apple, 'Apple', application), clientId };
+    const { status, text } = await request('Apple', this.url('/auth/revoke'), {
+      ...(await this.credentials(client)),
+      token: refreshToken,
+      token_type_hint: 'refresh_token',
+    });
+    if (status !== 200)
+      throw providerUnavailable('Apple', `revoking was answered ${status} ${errorIn(text)}`);
+  }
+
+  private async exchange(
+    client: AppleSettings,
+    code: string,
+  ): Promise<{ idToken: string; refreshToken: string }> {
+    const answer = await requestJson('Apple', this.url('/auth/token'), {
+      form: { ...(await this.credentials(client)), code, grant_type: 'authorization_code' },
+      accepted: [200, 400],
+    });
+    if (answer.status !== 200) throw exchangeError(answer);
+    const { id_token: idToken, refresh_token: refreshToken = '' } = answer.body;
+    if (typeof idToken !== 'string' || typeof refreshToken !== 'string')
+      throw providerUnavailable('Apple', 'its answer to a code has no tokens');
+    return { idToken, refreshToken };
+  }
+
+  private async verify({ clientId }: AppleSettings, idToken: string): Promise<IdTokenClaims> {
+    const claims = await verifyIdToken(idToken, {
+      keys: this.keys,
+      // What stands in for Apple may be an issuer of its own.
+      issuers: [APPLE, this.baseUrl],
+      invalid: 'invalidAppleIdToken',
+    });
+    if (!claims.audiences.includes(clientId)) throw new PlutoError('invalidAppleIdToken');
+    return claims;
+  }
+
+  private async credentials(client: AppleSettings): Promise<Record<string, string>> {
+    return { client_id: client.clientId, client_secret: await this.clientSecrets.get(client) };
+  }
+
+  private url(path: string): URL {
+    return new URL(this.baseUrl + path);
+  }
+}
+
+function exchangeError({ status, body: { error } }: JsonAnswer): PlutoError {
+  if (typeof error !== 'string')
+    return providerUnavailable('Apple', `an error without a name, status ${status}`);
+  if (OUR_FAULTS.includes(error)) return providerUnavailable('Apple', `it refuses our client: ${error}`);
+  return new PlutoError('invalidAppleIdToken', { message: 'Invalid Apple ID Token: the code was refused' });
+}
+
+/** The `error` of an answer, for the log. */
+function errorIn(text: string): string {
+  return /"error" *: *"([a-z_]{1,40})"/.exec(text)?.[1] ?? '';
+}

@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import type { JWTVerifyGetKey } from 'jose';
+import { PlutoError } from '../../common/errors.js';
+import { Settings } from '../../config/settings.js';
+import { ProviderSettingsService } from '../../rbac/provider-settings.service.js';
+import { verifyIdToken } from './id-token.js';
+import {
+  configured,
+  type IdentityProvider,
+  type ProvenPerson,
+  type ProviderApplication,
+} from './identity-provider.js';
+import { remoteKeySet } from './remote-key-set.js';
+
+/**
+ * Sign-in with Google: the app sends the ID token that Google gave it.
+ * @see https://developers.google.com/identity/sign-in/ios/backend-auth
+ */
+@Injectable()
+export class GoogleProvider implements IdentityProvider {
+  readonly type = 'google';
+  private readonly keys: JWTVerifyGetKey;
+  private readonly issuers: string[];
+
+  constructor(
+    { google }: Settings,
+    private readonly providerSettings: ProviderSettingsService,
+  ) {
+    this.keys = remoteKeySet('Google', new URL(google.jwksUrl));
+    // Google writes its name in either way.
+    this.issuers = [google.issuer, google.issuer.replace(/^https?:\/\//, '')];
+  }
+
+  async identify(application: ProviderApplication, idToken: string): Promise<ProvenPerson> {
+    const { google } = await this.providerSettings.get(application.id);
+    const { clientIds } = configured(google, 'Google', application);
+    const claims = await verifyIdToken(idToken, {
+      keys: this.keys,
+      issuers: this.issuers,
+      invalid: 'invalidGoogleIdToken',
+    });
+    // An Android app gets tokens for its team's server (`aud`), in its own name (`azp`).
+    const parties = [...claims.audiences, claims.authorizedParty];
+    if (!parties.some((party) => clientIds.includes(party))) throw new PlutoError('invalidGoogleIdToken');
+    return { subjects: [claims.subject], mail: claims.mail, name: claims.name, avatarUrl: claims.picture };
+  }
+}

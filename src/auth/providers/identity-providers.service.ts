@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import { ProviderSettingsService } from '../../rbac/provider-settings.service.js';
+import { providerTypes, type ProviderType } from '../../users/identity.entity.js';
+import { AppleProvider } from './apple.provider.js';
+import { GoogleProvider } from './google.provider.js';
+import type { IdentityProvider } from './identity-provider.js';
+import { WechatProvider } from './wechat.provider.js';
+
+/** All the providers, by name. */
+@Injectable()
+export class IdentityProviders {
+  private readonly providers: Record<ProviderType, IdentityProvider>;
+
+  constructor(
+    private readonly providerSettings: ProviderSettingsService,
+    google: GoogleProvider,
+    apple: AppleProvider,
+    wechat: WechatProvider,
+  ) {
+    this.providers = { google, apple, wechat };
+  }
+
+  get(type: ProviderType): IdentityProvider {
+    return this.providers[type];
+  }
+
+  /** The providers that the application has an account at, so that people can sign in there. */
+  async configuredFor(applicationId: number): Promise<ProviderType[]> {
+    const { google, apple, wechatMobile, wechatWeb } = await this.providerSettings.get(applicationId);
+    const accounts = { google, apple, wechat: wechatMobile ?? wechatWeb };
+    return providerTypes.filter((type) => accounts[type] !== null);
+  }
+}

@@ -1,0 +1,87 @@
+import { PlutoError } from '../../common/errors.js';
+
+export type ProviderName = 'Google' | 'Apple' | 'WeChat';
+
+export interface JsonAnswer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+/** For a whole exchange, the body included. */
+const TIMEOUT_MS = 5000;
+const MAX_BYTES = 256 * 1024;
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * The failure for a provider that is down or talks nonsense.
+ * @param reason for the log, which it reaches with the provider's name; never anything that was sent or received
+ */
+export function providerUnavailable(provider: ProviderName, reason: string, cause?: unknown): PlutoError {
+  return new PlutoError('serviceUnavailable', {
+    message: `Service unavailable: ${provider} cannot be asked at the moment`,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+    cause: new Error(`${provider}: ${reason}`, { cause }),
+  });
+}
+
+/**
+ * Asks a provider: GET, or POST of a form where there is one. Redirects are not followed.
+ * @returns the status and the body of an answer of at most 256 KiB within 5 s
+ * @throws PlutoError serviceUnavailable
+ */
+export async function request(
+  provider: ProviderName,
+  url: URL,
+  form?: Record<string, string>,
+): Promise<{ status: number; text: string }> {
+  try {
+    const response = await fetch(url, {
+      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+      headers: { accept: 'application/json' },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return { status: response.status, text: await readText(response) };
+  } catch (cause) {
+    throw providerUnavailable(provider, `no answer from ${url.origin}${url.pathname}`, cause);
+  }
+}
+
+/**
+ * As `request`, of an answer that is a JSON object.
+ * @param accepted the statuses that the caller can make sense of
+ */
+export async function requestJson(
+  provider: ProviderName,
+  url: URL,
+  { form, accepted = [200] }: { form?: Record<string, string>; accepted?: number[] } = {},
+): Promise<JsonAnswer> {
+  const { status, text } = await request(provider, url, form);
+  const body = accepted.includes(status) ? parseObject(text) : null;
+  if (!body) throw providerUnavailable(provider, `a strange answer, status ${status}, from ${url.pathname}`);
+  return { status, body };
+}
+
+/** Leaving the loop cancels the rest of the body. */
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const body: AsyncIterable<Uint8Array> | null = response.body;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new Error(`its answer has more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** No error of the parser leaves this function: it would quote the text. */
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,38 @@
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { PlutoError } from '../../common/errors.js';
+import { providerUnavailable, requestJson, type ProviderName } from './provider-http.js';
+
+const MAX_AGE_MS = 10 * 60_000;
+const REFETCH_PAUSE_MS = 60_000;
+
+/**
+ * The keys that a provider publishes, as a key source for jose: fetched when first needed and every ten minutes, and
+ * for a `kid` that is not among them, but for that at most once a minute, whatever comes of it.
+ * @throws PlutoError serviceUnavailable when they are needed and cannot be had
+ */
+export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey {
+  let fetchedAt = -Infinity;
+  const keys = createRemoteJWKSet(url, {
+    cacheMaxAge: MAX_AGE_MS,
+    cooldownDuration: REFETCH_PAUSE_MS,
+    [customFetch]: async () => {
+      // Fresh keys are fetched again for an unknown `kid` only; jose pauses after a success, not after a failure.
+      if (keys.fresh && Date.now() < fetchedAt + REFETCH_PAUSE_MS) throw new errors.JWKSNoMatchingKey();
+      fetchedAt = Date.now();
+      const { body } = await requestJson(provider, url);
+      return Response.json(body);
+    },
+  });
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (cause) {
+      if (isFaultOfToken(cause) || cause instanceof PlutoError) throw cause;
+      throw providerUnavailable(provider, 'its key set cannot be used', cause);
+    }
+  };
+}
+
+function isFaultOfToken(error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
+}

@@ -1,0 +1,91 @@
+import { Injectable } from '@nestjs/common';
+import { PlutoError } from '../../common/errors.js';
+import { Settings } from '../../config/settings.js';
+import { ProviderSettingsService, type WechatApp } from '../../rbac/provider-settings.service.js';
+import {
+  configured,
+  type IdentityProvider,
+  type ProvenPerson,
+  type ProviderApplication,
+} from './identity-provider.js';
+import { providerUnavailable, requestJson } from './provider-http.js';
+
+/** Bad, used, missing, expired code; every other error is ours or WeChat's. */
+const CODE_FAULTS = [40029, 40163, 41008, 42003];
+const IDENTIFIER = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * Sign-in with WeChat: the app, or the browser, sends the code that WeChat gave it. A person has an openid for each of
+ * our apps at WeChat, and one union id for all of them once they are connected there, which may be later.
+ * @see https://developers.weixin.qq.com/doc/oplatform/Mobile_App/WeChat_Login/Development_Guide.html
+ * @see https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html
+ */
+@Injectable()
+export class WechatProvider implements IdentityProvider {
+  readonly type = 'wechat';
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly providerSettings: ProviderSettingsService,
+  ) {}
+
+  async identify(application: ProviderApplication, code: string): Promise<ProvenPerson> {
+    const { wechatMobile } = await this.providerSettings.get(application.id);
+    return this.exchange(configured(wechatMobile, 'WeChat', application), code);
+  }
+
+  /** As `identify`, for a code of the website app. */
+  async identifyOnWeb(application: ProviderApplication, code: string): Promise<ProvenPerson> {
+    const { wechatWeb } = await this.providerSettings.get(application.id);
+    return this.exchange(configured(wechatWeb, 'WeChat on the web', application), code);
+  }
+
+  private async exchange(app: WechatApp, code: string): Promise<ProvenPerson> {
+    const token = await this.call('/sns/oauth2/access_token', {
+      appid: app.appId,
+      secret: app.appSecret,
+      code,
+      grant_type: 'authorization_code',
+    });
+    const openid = identifier(token.openid);
+    const user = await this.call('/sns/userinfo', { access_token: textOf(token.access_token), openid });
+    if (identifier(user.openid) !== openid) throw strange('another openid');
+    const unionid = optionalIdentifier(user.unionid) || optionalIdentifier(token.unionid);
+    return {
+      subjects: [`openid:${app.appId}:${openid}`, ...(unionid === '' ? [] : [`unionid:${unionid}`])],
+      mail: '',
+      name: textOf(user.nickname),
+      avatarUrl: textOf(user.headimgurl),
+    };
+  }
+
+  /** WeChat tells its errors with status 200. */
+  private async call(path: string, query: Record<string, string>): Promise<Record<string, unknown>> {
+    const url = new URL(`${this.settings.wechat.apiUrl}${path}?${new URLSearchParams(query).toString()}`);
+    const { body } = await requestJson('WeChat', url);
+    const { errcode = 0 } = body;
+    if (errcode === 0) return body;
+    if (CODE_FAULTS.includes(Number(errcode))) throw new PlutoError('invalidWechatCode');
+    throw providerUnavailable('WeChat', `${path} was answered with errcode ${Number(errcode)}`);
+  }
+}
+
+/** @throws PlutoError serviceUnavailable */
+function identifier(value: unknown): string {
+  if (typeof value !== 'string' || !IDENTIFIER.test(value)) throw strange('no openid');
+  return value;
+}
+
+function optionalIdentifier(value: unknown): string {
+  if (value === undefined || value === null || value === '') return '';
+  if (typeof value !== 'string' || !IDENTIFIER.test(value)) throw strange('a union id that is none');
+  return value;
+}
+
+function strange(what: string): PlutoError {
+  return providerUnavailable('WeChat', `its answer has ${what}`);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
+import { comparisonKey } from '../common/text-keys.js';
+import { nowSeconds } from '../common/time.js';
+import { violatedUniqueKey } from '../database/constraints.js';
+import { RetryTransaction } from '../database/transactions.js';
+import { AccountsService, type MailAccount, type NewAccount } from './accounts.service.js';
+import { Identity } from './identity.entity.js';
+import { User } from './user.entity.js';
+
+export interface NewMailAccount extends NewAccount {
+  mail: string;
+  isVerified: boolean;
+}
+
+const PENDING_BATCH = 1000;
+
+/**
+ * Knows which account a mail signs in to. A mail that nobody has confirmed belongs to whoever gave it last: it must
+ * not keep the mailbox's owner out.
+ */
+@Injectable()
+export class MailIdentitiesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly accounts: AccountsService,
+  ) {}
+
+  find(
+    applicationId: number,
+    mail: string,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<Identity | null> {
+    return manager.findOneBy(Identity, { applicationId, loginType: 'mail', subjectKey: comparisonKey(mail) });
+  }
+
+  /**
+   * Makes an account with a mail.
+   * @throws PlutoError mailAlreadyRegistered | userIdExists
+   */
+  async createAccount(manager: EntityManager, account: NewMailAccount): Promise<MailAccount> {
+    const { applicationId, mail, isVerified } = account;
+    await this.makeFree(manager, applicationId, mail);
+    try {
+      const user = await this.accounts.create(manager, account);
+      return { user, identity: await this.insert(manager, user, mail, isVerified) };
+    } catch (error) {
+      const key = violatedUniqueKey(error);
+      if (key !== 'uq_users_handle' && key !== 'uq_identities_subject') throw error;
+      // Someone registered the mail meanwhile; the next attempt sees whether that account is confirmed. Its handle
+      // may be this one: the same form sent twice.
+      const registered = await this.find(applicationId, mail, manager);
+      if (registered || key === 'uq_identities_subject') throw new RetryTransaction();
+      throw new PlutoError('userIdExists', { cause: error });
+    }
+  }
+
+  /**
+   * Gives an account that has no mail, and that the caller has locked, one to sign in by.
+   * @throws PlutoError mailAlreadyRegistered
+   */
+  async add(manager: EntityManager, user: User, mail: string, isVerified: boolean): Promise<Identity> {
+    await this.makeFree(manager, user.applicationId, mail);
+    try {
+      return await this.insert(manager, user, mail, isVerified);
+    } catch (error) {
+      if (violatedUniqueKey(error) === 'uq_identities_subject') throw new RetryTransaction();
+      throw error;
+    }
+  }
+
+  async confirm(manager: EntityManager, identityId: number): Promise<void> {
+    await manager.update(Identity, { id: identityId }, { isVerified: true });
+  }
+
+  /** Mails that were given before that time and never confirmed; some of them. */
+  findPendingBefore(time: number): Promise<Identity[]> {
+    return this.dataSource.manager
+      .createQueryBuilder(Identity, 'identity')
+      .where('identity.isVerified = :isPending AND identity.createdAt < :time', { isPending: false, time })
+      .orderBy('identity.id')
+      .limit(PENDING_BATCH)
+      .getMany();
+  }
+
+  /** Keeps others from an unconfirmed mail until the end of the transaction. @returns false when there is none */
+  async lockPending(manager: EntityManager, { id }: Identity): Promise<boolean> {
+    const { affected } = await manager.update(Identity, { id, isVerified: false }, { isVerified: false });
+    return affected === 1;
+  }
+
+  /**
+   * Deletes an unconfirmed mail, and its account unless that has another way in.
+   * @returns false when it was confirmed or replaced meanwhile
+   */
+  async deletePending(manager: EntityManager, identity: Identity): Promise<boolean> {
+    if (!(await this.removePending(manager, identity))) return false;
+    await manager
+      .createQueryBuilder()
+      .delete()
+      .from(User)
+      .where('id = :userId', { userId: identity.userId })
+      .andWhere('NOT EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id)')
+      .execute();
+    return true;
+  }
+
+  /** Deletes an unconfirmed mail of an account. @returns false when it was confirmed or replaced meanwhile */
+  async removePending(manager: EntityManager, { id }: Identity): Promise<boolean> {
+    const { affected } = await manager.delete(Identity, { id, isVerified: false });
+    return affected === 1;
+  }
+
+  private async makeFree(manager: EntityManager, applicationId: number, mail: string): Promise<void> {
+    const identity = await this.find(applicationId, mail, manager);
+    if (!identity) return;
+    if (identity.isVerified) throw new PlutoError('mailAlreadyRegistered');
+    // The condition decides, not the look before it: the mail may be confirmed or given anew at the same moment.
+    if (!(await this.deletePending(manager, identity))) throw new RetryTransaction();
+  }
+
+  private insert(
+    manager: EntityManager,
+    { id, applicationId }: User,
+    mail: string,
+    isVerified: boolean,
+  ): Promise<Identity> {
+    return manager.save(Identity, {
+      userId: id,
+      applicationId,
+      loginType: 'mail' as const,
+      subjectKey: comparisonKey(mail),
+      mail,
+      mailKey: comparisonKey(mail),
+      isVerified,
+      createdAt: nowSeconds(),
+    });
+  }
+}

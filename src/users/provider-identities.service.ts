@@ -1,0 +1,196 @@
+import { randomInt } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { In, type EntityManager } from 'typeorm';
+import { PlutoError } from '../common/errors.js';
+import { isLine } from '../common/text-checks.js';
+import { comparisonKey } from '../common/text-keys.js';
+import { nowSeconds } from '../common/time.js';
+import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
+import { RetryTransaction } from '../database/transactions.js';
+import { AccountsService } from './accounts.service.js';
+import { parseAvatar } from './avatar-input.js';
+import { Identity, type ProviderType } from './identity.entity.js';
+import { ProviderSubject } from './provider-subject.entity.js';
+
+/** What a provider says of a person; `''` for what it does not say. */
+export interface ProviderPerson {
+  /** The names by which the provider knows the person, the most certain one first. */
+  subjects: [string, ...string[]];
+  /** Only one that the provider has confirmed. */
+  mail: string;
+  name: string;
+  avatarUrl: string;
+}
+
+interface Place {
+  applicationId: number;
+  type: ProviderType;
+}
+
+const HANDLE_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
+const HANDLE_LETTERS = 12;
+const NAME_MAX = 60;
+
+/** Knows which account a person at a provider signs in to. */
+@Injectable()
+export class ProviderIdentitiesService {
+  private readonly logger = new Logger('Accounts');
+
+  constructor(private readonly accounts: AccountsService) {}
+
+  /**
+   * Finds the identity of a person, or makes an account for them: never one that is known by the mail alone. The
+   * account is locked until the end of the transaction.
+   */
+  async findOrCreate(manager: EntityManager, place: Place, person: ProviderPerson): Promise<Identity> {
+    const known = await this.findSubjects(manager, place, person);
+    const identity = await this.firstIdentity(manager, known, person);
+    if (!identity) return this.create(manager, place, person);
+    await this.refresh(manager, identity, person);
+    await this.adopt(manager, identity, known, person);
+    return identity;
+  }
+
+  /**
+   * Gives an account, which the caller has locked, one more way to sign in.
+   * @throws PlutoError bindExists, when the account has one at that provider or the person has an account
+   */
+  async add(
+    manager: EntityManager,
+    place: Place & { userId: number },
+    person: ProviderPerson,
+  ): Promise<Identity> {
+    try {
+      return await this.insert(manager, place, person);
+    } catch (error) {
+      if (violatedUniqueKey(error) !== null) throw new PlutoError('bindExists', { cause: error });
+      throw error;
+    }
+  }
+
+  private findSubjects(
+    manager: EntityManager,
+    { applicationId, type }: Place,
+    { subjects }: ProviderPerson,
+  ): Promise<ProviderSubject[]> {
+    return manager.findBy(ProviderSubject, { applicationId, loginType: type, subject: In(subjects) });
+  }
+
+  private async firstIdentity(
+    manager: EntityManager,
+    known: ProviderSubject[],
+    { subjects }: ProviderPerson,
+  ): Promise<Identity | null> {
+    const [first] = subjects.flatMap((subject) => known.find((row) => row.subject === subject) ?? []);
+    return first ? manager.findOneBy(Identity, { id: first.identityId }) : null;
+  }
+
+  /** Locks account and identity, in the order in which a deletion does; what went since it was found is looked for anew. */
+  private async refresh(manager: EntityManager, identity: Identity, { mail }: ProviderPerson): Promise<void> {
+    const { id, userId } = identity;
+    const change = mail === '' ? { isVerified: true } : { mail, mailKey: comparisonKey(mail) };
+    const isLocked = await this.accounts.lock(manager, userId);
+    const { affected } = await manager.update(Identity, { id, userId }, change);
+    if (!isLocked || affected !== 1) throw new RetryTransaction();
+  }
+
+  /** Notes the names that are new: an app's openid, a union id that the provider did not tell before. */
+  private async adopt(
+    manager: EntityManager,
+    identity: Identity,
+    known: ProviderSubject[],
+    { subjects }: ProviderPerson,
+  ): Promise<void> {
+    const foreign = known.filter(({ identityId }) => identityId !== identity.id);
+    if (foreign.length > 0)
+      this.logger.warn({
+        msg: 'a person at a provider has two accounts, made before the provider said that they are one',
+        loginType: identity.loginType,
+        userId: identity.userId,
+        otherIdentityIds: foreign.map(({ identityId }) => identityId),
+      });
+    const missing = subjects.filter((subject) => !known.some((row) => row.subject === subject));
+    await retryIfRaced(() => this.insertSubjects(manager, identity, missing));
+  }
+
+  private async create(manager: EntityManager, place: Place, person: ProviderPerson): Promise<Identity> {
+    const handle = generateHandle();
+    return retryIfRaced(async () => {
+      const user = await this.accounts.create(manager, {
+        applicationId: place.applicationId,
+        handle,
+        name: fittingName(person.name) || handle,
+        avatarUrl: fittingAvatarUrl(person.avatarUrl),
+        passwordHash: null,
+      });
+      return this.insert(manager, { ...place, userId: user.id }, person);
+    });
+  }
+
+  private async insert(
+    manager: EntityManager,
+    { applicationId, type, userId }: Place & { userId: number },
+    { subjects, mail }: ProviderPerson,
+  ): Promise<Identity> {
+    const identity = await manager.save(Identity, {
+      userId,
+      applicationId,
+      loginType: type,
+      subjectKey: subjects[0],
+      mail,
+      mailKey: comparisonKey(mail),
+      isVerified: true,
+      createdAt: nowSeconds(),
+    });
+    await this.insertSubjects(manager, identity, subjects);
+    return identity;
+  }
+
+  private async insertSubjects(
+    manager: EntityManager,
+    { id, applicationId, loginType }: Identity,
+    subjects: string[],
+  ): Promise<void> {
+    for (const subject of subjects)
+      await manager.insert(ProviderSubject, {
+        identityId: id,
+        applicationId,
+        loginType: loginType as ProviderType,
+        subject,
+        createdAt: nowSeconds(),
+      });
+  }
+}
+
+/** The same person came, or went, at the same moment, or a handle was drawn twice: the next attempt sees it. */
+async function retryIfRaced<T>(insert: () => Promise<T>): Promise<T> {
+  try {
+    return await insert();
+  } catch (error) {
+    if (violatedUniqueKey(error) !== null || isForeignKeyViolation(error)) throw new RetryTransaction();
+    throw error;
+  }
+}
+
+/** `user-` and 60 random bits: for the user to change. */
+function generateHandle(): string {
+  const letters = Array.from(
+    { length: HANDLE_LETTERS },
+    () => HANDLE_ALPHABET[randomInt(HANDLE_ALPHABET.length)],
+  );
+  return `user-${letters.join('')}`;
+}
+
+function fittingName(name: string): string {
+  return isLine(name, NAME_MAX) ? name.trim() : '';
+}
+
+function fittingAvatarUrl(url: string): string {
+  try {
+    const avatar = parseAvatar(url);
+    return avatar.kind === 'url' ? avatar.url : '';
+  } catch (error) {
+    if (error instanceof PlutoError) return '';
+    throw error;
+  }
+}
