@@ -1,6 +1,7 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { Mail } from '../mail/mail.entity.js';
 import { OutboxService } from '../mail/outbox.service.js';
+import { numberOf } from './arguments.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 
@@ -17,7 +18,7 @@ export function addMailCommands(program: Command, withServices: WithServices): v
   mail
     .command('retry')
     .description('queue given-up mails again; a running server sends them')
-    .argument('[id]', 'one mail; without it, all that were given up', readId)
+    .argument('[id]', 'one mail; without it, all that were given up', numberOf('a mail'))
     .action((id: number | undefined) => withServices((services) => retry(services.get(OutboxService), id)));
 }
 
@@ -49,9 +50,4 @@ async function retry(outbox: OutboxService, id: number | undefined): Promise<voi
     if (!isQueued) process.exitCode = 1;
   }
   if (ids.length === 0) print('No mail was given up.');
-}
-
-function readId(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('It takes the number of a mail.');
-  return Number(text);
 }

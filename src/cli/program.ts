@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../common/package-version.js';
 import { addAdminCommands } from './admin.commands.js';
+import { addAppleCommands } from './apple.commands.js';
 import { addAppCommands } from './app.commands.js';
 import { addKeysCommands } from './keys.commands.js';
 import { addMailCommands } from './mail.commands.js';
@@ -18,5 +19,6 @@ export function buildProgram(withServices: WithServices): Command {
   addRoleCommands(program, withServices);
   addKeysCommands(program, withServices);
   addMailCommands(program, withServices);
+  addAppleCommands(program, withServices);
   return program;
 }

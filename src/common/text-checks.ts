@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { isEmail } from 'class-validator';
 import { comparisonKey } from './text-keys.js';
 
@@ -58,4 +59,14 @@ export function isOpaque(value: unknown, max: number): boolean {
   return (
     typeof value === 'string' && value.length > 0 && value.length <= max && !CONTROL_CHARACTERS.test(value)
   );
+}
+
+/** The .p8 file of Apple: PKCS#8 PEM of a private key for ES256 (RFC 7518 section 3.4). */
+export function isApplePrivateKey(text: string): boolean {
+  if (!text.trimStart().startsWith('-----BEGIN PRIVATE KEY-----')) return false;
+  try {
+    return createPrivateKey(text).asymmetricKeyDetails?.namedCurve === 'prime256v1';
+  } catch {
+    return false; // createPrivateKey throws a different OpenSSL error for every way a key can be broken.
+  }
 }

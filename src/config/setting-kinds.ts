@@ -1,7 +1,7 @@
-import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { isApplePrivateKey } from '../common/text-checks.js';
 
 export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
 export interface MailAddress {
@@ -69,15 +69,6 @@ function isAddressOrCidr(text: string): boolean {
   return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
-function isPkcs8Pem(text: string): boolean {
-  if (!text.trimStart().startsWith('-----BEGIN PRIVATE KEY-----')) return false;
-  try {
-    return createPrivateKey(text).type === 'private';
-  } catch {
-    return false; // createPrivateKey throws a different OpenSSL error for every way a key can be broken.
-  }
-}
-
 function isMail(text: string): boolean {
   return text.length <= 254 && /^[^\s@<>",;:]+@[^\s@<>",;:]+$/.test(text);
 }
@@ -114,7 +105,10 @@ export const password = matching(
   '8 characters or more, 1024 bytes at most',
   (text) => [...text].length >= 8 && Buffer.byteLength(text) <= 1024,
 );
-export const pkcs8Pem = matching('the PKCS#8 PEM of a private key', isPkcs8Pem);
+export const applePrivateKey = matching(
+  'the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
+  isApplePrivateKey,
+);
 export const workers = kind('auto or a whole number from 1 to 1024', (text) =>
   text === 'auto' ? availableParallelism() : integer(1, 1024).parse(text),
 );

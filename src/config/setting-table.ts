@@ -1,5 +1,6 @@
 import {
   addressOrCidr,
+  applePrivateKey,
   baseUrl,
   boolean,
   database,
@@ -12,7 +13,6 @@ import {
   oneOf,
   origin,
   password,
-  pkcs8Pem,
   secretKey,
   urlOf,
   word,
@@ -161,13 +161,13 @@ const google = {
 const apple = {
   teamId: optional('APPLE_TEAM_ID', word, 'Team of the Apple developer account.'),
   keyId: optional('APPLE_KEY_ID', word, 'Id of the private key.'),
-  privateKey: optional('APPLE_PRIVATE_KEY', pkcs8Pem, 'Content of the .p8 file.'),
-  clientId: optional('APPLE_CLIENT_ID', word, 'Bundle id of the app or id of the service.'),
+  privateKey: optional('APPLE_PRIVATE_KEY', applePrivateKey, 'Content of the .p8 file.'),
+  clientId: optional('APPLE_CLIENT_ID', word, 'Bundle id of the app, or id of the service.'),
   baseUrl: variable(
     'APPLE_BASE_URL',
     baseUrl,
     'https://appleid.apple.com',
-    '/auth/token and /auth/keys lie under it.',
+    '/auth/token, /auth/keys and /auth/revoke lie under it.',
   ),
 };
 
@@ -176,7 +176,11 @@ const wechat = {
   appSecret: optional('WECHAT_APP_SECRET', word, 'Secret of the mobile app.'),
   webAppId: optional('WECHAT_WEB_APP_ID', word, 'Website app.'),
   webAppSecret: optional('WECHAT_WEB_APP_SECRET', word, 'Secret of the website app.'),
-  webRedirectUrls: list('WECHAT_WEB_REDIRECT_URLS', httpUrl, 'URLs a web sign-in may return to.'),
+  webRedirectUrls: list(
+    'WECHAT_WEB_REDIRECT_URLS',
+    httpUrl,
+    'URLs that a sign-in on the web may return to, each compared whole.',
+  ),
   apiUrl: variable('WECHAT_API_URL', baseUrl, 'https://api.weixin.qq.com', 'Base of the WeChat API.'),
   openUrl: variable('WECHAT_OPEN_URL', baseUrl, 'https://open.weixin.qq.com', 'Base of the sign-in page.'),
 };

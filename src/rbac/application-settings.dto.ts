@@ -1,8 +1,8 @@
-import { createPrivateKey } from 'node:crypto';
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsOptional, ValidateBy } from 'class-validator';
 import { Field, ListField, nullAsAbsent } from '../common/fields.js';
+import { isApplePrivateKey } from '../common/text-checks.js';
 
 const URLS_MAX = 100;
 const URL_MAX_LENGTH = 2048;
@@ -33,13 +33,7 @@ export function isRedirectUrl(value: unknown): boolean {
 }
 
 function isAppleKey(value: unknown): boolean {
-  if (value === '') return true;
-  if (typeof value !== 'string' || value.length > PEM_MAX) return false;
-  try {
-    return createPrivateKey({ key: value, format: 'pem', type: 'pkcs8' }).asymmetricKeyType === 'ec';
-  } catch {
-    return false;
-  }
+  return value === '' || (typeof value === 'string' && value.length <= PEM_MAX && isApplePrivateKey(value));
 }
 
 /** Secrets show an empty value: one that looks real would be taken for real. */
@@ -114,7 +108,7 @@ export class ChangeApplicationSettingsDto {
 
   @Optional(
     'Apple private key: the .p8 file (write-only)',
-    'an elliptic-curve private key as PKCS#8 PEM',
+    'a P-256 private key as PKCS#8 PEM, as the .p8 file has it',
     isAppleKey,
   )
   apple_private_key?: string;

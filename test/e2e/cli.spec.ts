@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AppleGrant } from '../../src/auth/apple-grant.entity.js';
+import { nowSeconds } from '../../src/common/time.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { login, registration } from '../support/accounts.js';
@@ -163,6 +165,38 @@ describe('pluto beside a running server', () => {
     app.app.get(MailWorker).start();
     await app.client.submit(await app.mailbox.linkTo(account.mail));
     await login(app, account);
+  });
+
+  it('apple list shows the consents that Apple has not revoked yet, apple drop gives one up', async () => {
+    const nextAttemptAt = nowSeconds() + 60;
+    const { id } = await app.dataSource.manager.save(AppleGrant, {
+      applicationId: desk.id,
+      identityId: null,
+      clientId: 'org.example.desk',
+      sealedRefreshToken: 'v1.sealed',
+      attempts: 3,
+      nextAttemptAt,
+      lastError: 'Apple: it refuses our client: invalid_client',
+      createdAt: nextAttemptAt - 600,
+    });
+    const [listed, unknown] = await together(
+      pluto(['apple', 'list']),
+      pluto(['apple', 'drop', String(id + 1)]),
+    );
+    expect(rowsOf(listed!)).toEqual([
+      ['ID', 'APP', 'CLIENT', 'ATTEMPTS', 'NEXT', 'LAST ERROR'],
+      [
+        String(id),
+        String(desk.id),
+        'org.example.desk',
+        '3',
+        TIME,
+        'Apple: it refuses our client: invalid_client',
+      ],
+    ]);
+    expectRefused(unknown!, expect.stringContaining(`there is nothing to revoke with the number ${id + 1}`));
+    expectDone(await pluto(['apple', 'drop', String(id)]), `${id} is given up\n`);
+    expectDone(await pluto(['apple', 'list']), 'Apple has acknowledged everything.\n');
   });
 });
 

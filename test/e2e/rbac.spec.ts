@@ -1205,6 +1205,7 @@ describe('/v1/rbac/application/settings', () => {
       rsa.export({ format: 'pem', type: 'pkcs8' }),
       'no key',
       applePrivateKey.slice(0, 60),
+      pemOf('P-384'),
       'x'.repeat(9000),
     ];
     await expectNothingChanged(async () => {

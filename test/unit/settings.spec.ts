@@ -16,6 +16,9 @@ const mysqlUrl = 'mysql://pluto:hunter2-mysql@db:3306/pluto';
 const key = 'k'.repeat(32);
 const keyPair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const pkcs8 = keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
 const sec1 = keyPair.privateKey.export({ type: 'sec1', format: 'pem' }).toString();
 
 let directory: string;
@@ -315,6 +318,7 @@ describe('Settings that contradict each other', () => {
 
   it.each([
     ['a SEC1 key', sec1],
+    ['a key of another curve', p384],
     ['broken base64', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'],
   ])('refuse %s as the private key of Apple', (_, pem) => {
     const env = {
@@ -323,7 +327,9 @@ describe('Settings that contradict each other', () => {
       APPLE_CLIENT_ID: 'app',
       APPLE_PRIVATE_KEY: pem,
     };
-    expect(faultsOf(env)).toEqual(['APPLE_PRIVATE_KEY takes the PKCS#8 PEM of a private key']);
+    expect(faultsOf(env)).toEqual([
+      'APPLE_PRIVATE_KEY takes the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
+    ]);
   });
 
   it.each(['WECHAT', 'WECHAT_WEB'])('need id and secret of %s together', (prefix) => {
