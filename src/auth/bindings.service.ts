@@ -6,7 +6,6 @@ import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
-import { OutboxService } from '../mail/outbox.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import type { Identity, LoginType, ProviderType } from '../users/identity.entity.js';
@@ -30,7 +29,6 @@ export class BindingsService {
     private readonly providers: IdentityProviders,
     private readonly appleGrants: AppleGrantsService,
     private readonly linkMails: LinkMailsService,
-    private readonly outbox: OutboxService,
     private readonly settings: Settings,
   ) {}
 
@@ -47,7 +45,8 @@ export class BindingsService {
       const bound = await this.findBinding(manager, userId, 'mail');
       if (bound?.isVerified) throw new PlutoError('bindExists');
       const isSame = bound?.subjectKey === comparisonKey(mail);
-      if (bound && !isSame) await this.replace(manager, bound);
+      // One that is confirmed at this very moment is seen by the next attempt.
+      if (bound && !isSame && !(await this.mails.removePending(manager, bound))) throw new RetryTransaction();
       const isVerified = this.settings.skipRegisterVerifyMail;
       const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail, isVerified);
       if (isVerified) await this.mails.confirm(manager, identity.id);
@@ -89,8 +88,8 @@ export class BindingsService {
         ({ loginType, isVerified }) => loginType !== type && isVerified && usableTypes.includes(loginType),
       );
       if (isLast) throw new PlutoError('cannotUnbindLast');
-      await this.accounts.removeIdentity(manager, binding);
-      if (type === 'mail') await this.withdrawMails(manager, binding);
+      if (type === 'mail') await this.mails.remove(manager, binding);
+      else await this.identities.remove(manager, binding);
     });
   }
 
@@ -109,15 +108,5 @@ export class BindingsService {
   ): Promise<Identity | null> {
     const bound = await this.accounts.identitiesOf(userId, manager);
     return bound.find(({ loginType }) => loginType === type) ?? null;
-  }
-
-  /** Removes an unconfirmed mail; one that is confirmed at this very moment is seen by the next attempt. */
-  private async replace(manager: EntityManager, mail: Identity): Promise<void> {
-    if (!(await this.mails.removePending(manager, mail))) throw new RetryTransaction();
-    await this.withdrawMails(manager, mail);
-  }
-
-  private async withdrawMails(manager: EntityManager, { userId }: Identity): Promise<void> {
-    await this.outbox.withdraw(manager, userId, ['verify-mail', 'password-reset']);
   }
 }

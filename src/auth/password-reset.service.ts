@@ -38,16 +38,8 @@ export class PasswordResetService {
   async sendMail(applicationName: string, mail: string, caller: Caller): Promise<void> {
     const application = await this.applications.getByName(applicationName);
     const account = await this.accounts.findByMail(application.id, mail);
-    if (!account || !(await this.owns(account))) return;
+    if (!account || !(await this.accounts.owns(account))) return;
     await this.linkMails.send((manager) => this.linkMails.queueReset(manager, account, application, caller));
-  }
-
-  /**
-   * Whether the mailbox's owner is the account's: not while the mail is only bound and not confirmed, since its
-   * address may be mistyped, and the account somebody else's.
-   */
-  private async owns({ user, identity }: MailAccount): Promise<boolean> {
-    return identity.isVerified || !(await this.accounts.isVerified(user.id));
   }
 
   /** Whose password a link would set; null for an unknown, used or expired one. Looking uses nothing up. */

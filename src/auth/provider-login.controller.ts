@@ -2,8 +2,8 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
-import type { ErrorKey } from '../common/errors.js';
-import { PrefersHtml } from '../common/http/requests.js';
+import { PlutoError, type ErrorKey } from '../common/errors.js';
+import { IsHead, PrefersHtml } from '../common/http/requests.js';
 import { Operation } from '../common/operation.js';
 import { Redirection } from '../common/redirection.js';
 import { nowSeconds } from '../common/time.js';
@@ -85,9 +85,13 @@ export class ProviderLoginController {
   async loginWithWechatOnWeb(
     @Query() query: WechatWebQuery,
     @PrefersHtml() prefersHtml: boolean,
+    @IsHead() isHead: boolean,
     @CurrentCaller() caller: Caller,
   ): Promise<WechatWebStartDto | TokenPairDto | Redirection> {
-    if (query.state !== undefined || query.code !== undefined) return this.finish(query, caller);
+    if (query.state !== undefined || query.code !== undefined) {
+      if (isHead) throw new PlutoError('methodNotAllowed');
+      return this.finish(query, caller);
+    }
     if (query.app_id === undefined) throw badRequest(['app_id is needed']);
     const { authorizeUrl, state } = await this.wechatWebLogins.start(query.app_id, query.redirect_url ?? '');
     return prefersHtml ? new Redirection(authorizeUrl) : { authorize_url: authorizeUrl, state };

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { isRedirectUrl } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
 
 export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
@@ -90,6 +91,10 @@ export const directory = kind('a path', (text) => resolve(text));
 export const database = kind('sqlite:<path> or mysql://user:password@host:3306/name', parseDatabaseUrl);
 export const httpUrl = matching('an http: or https: URL without credentials and fragment', (text) =>
   Boolean(parseHttpUrl(text)),
+);
+export const redirectUrl = matching(
+  "an http(s) URL, or one of an app's own scheme with a dot in it, in ASCII, without credentials and fragment",
+  isRedirectUrl,
 );
 export const baseUrl = kind('an http: or https: URL without credentials, query and fragment', (text) =>
   text.includes('?') ? undefined : parseHttpUrl(text)?.href.replace(/\/+$/, ''),

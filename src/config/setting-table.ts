@@ -13,6 +13,7 @@ import {
   oneOf,
   origin,
   password,
+  redirectUrl,
   secretKey,
   urlOf,
   word,
@@ -178,7 +179,7 @@ const wechat = {
   webAppSecret: optional('WECHAT_WEB_APP_SECRET', word, 'Secret of the website app.'),
   webRedirectUrls: list(
     'WECHAT_WEB_REDIRECT_URLS',
-    httpUrl,
+    redirectUrl,
     'URLs that a sign-in on the web may return to, each compared whole.',
   ),
   apiUrl: variable('WECHAT_API_URL', baseUrl, 'https://api.weixin.qq.com', 'Base of the WeChat API.'),

@@ -2,10 +2,10 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsOptional, ValidateBy } from 'class-validator';
 import { Field, ListField, nullAsAbsent } from '../common/fields.js';
+import { isRedirectUrl, REDIRECT_URL_MAX } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
 
 const URLS_MAX = 100;
-const URL_MAX_LENGTH = 2048;
 const IDENTIFIER_MAX = 255;
 const PROVIDER_ID_MAX = 64;
 const SECRET_MAX = 255;
@@ -19,17 +19,6 @@ const WECHAT_WEB_APP_ID = 'wxfedcba9876543210';
 /** Printable ASCII: what providers make their ids and secrets of. */
 function isIdentifier(value: unknown, max: number): boolean {
   return typeof value === 'string' && value.length <= max && /^[\x21-\x7e]*$/.test(value);
-}
-
-/** http(s), or a private-use scheme of a mobile app, which has a dot in it (RFC 8252 section 7.1). */
-export function isRedirectUrl(value: unknown): boolean {
-  if (typeof value !== 'string' || value.length > URL_MAX_LENGTH || !/^[\x21-\x7e]+$/.test(value))
-    return false;
-  if (!URL.canParse(value) || /[#\\]/.test(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  // `https:example.com` has a host for this parser; a browser that is sent to it reads it as a path.
-  const isWeb = /^https?:\/\/[^/]/i.test(value);
-  return (isWeb || protocol.includes('.')) && username === '' && password === '';
 }
 
 function isAppleKey(value: unknown): boolean {
@@ -78,7 +67,7 @@ export class ChangeApplicationSettingsDto {
   @ListField({
     description: 'URLs that sign-ins may return to; left out: unchanged, empty: none',
     max: URLS_MAX,
-    takes: `an http(s) URL, or one of an app's own scheme, of at most ${URL_MAX_LENGTH} characters without a fragment`,
+    takes: `an http(s) URL, or one of an app's own scheme, of at most ${REDIRECT_URL_MAX} characters without a fragment`,
     accepts: isRedirectUrl,
     items: { type: String, format: 'uri' },
     optional: true,

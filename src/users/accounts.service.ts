@@ -89,7 +89,16 @@ export class AccountsService {
   async findUser(applicationId: number, typed: string): Promise<User | null> {
     const account = typed.trim();
     if (!account.includes('@')) return this.findUserByHandle(applicationId, account);
-    return (await this.findByMail(applicationId, account))?.user ?? null;
+    const found = await this.findByMail(applicationId, account);
+    return found && (await this.owns(found)) ? found.user : null;
+  }
+
+  /**
+   * Whether the mailbox's owner is the account's: not while the mail is only bound and not confirmed, since its
+   * address may be mistyped, or claimed by somebody else.
+   */
+  async owns({ user, identity }: MailAccount): Promise<boolean> {
+    return identity.isVerified || !(await this.isVerified(user.id));
   }
 
   /** The accounts of those ids with their mails, `''` for none; oldest first. */
@@ -126,10 +135,6 @@ export class AccountsService {
   /** The ways in to the account, confirmed or not, oldest first. */
   identitiesOf(userId: number, manager: EntityManager = this.dataSource.manager): Promise<Identity[]> {
     return manager.find(Identity, { where: { userId }, order: { id: 'ASC' } });
-  }
-
-  async removeIdentity(manager: EntityManager, { id }: Identity): Promise<void> {
-    await manager.delete(Identity, { id });
   }
 
   /** Whether the account has proved one of its identities. */

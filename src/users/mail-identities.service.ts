@@ -5,6 +5,7 @@ import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { violatedUniqueKey } from '../database/constraints.js';
 import { RetryTransaction } from '../database/transactions.js';
+import { OutboxService } from '../mail/outbox.service.js';
 import { AccountsService, type MailAccount, type NewAccount } from './accounts.service.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
@@ -25,6 +26,7 @@ export class MailIdentitiesService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly accounts: AccountsService,
+    private readonly outbox: OutboxService,
   ) {}
 
   find(
@@ -107,9 +109,22 @@ export class MailIdentitiesService {
   }
 
   /** Deletes an unconfirmed mail of an account. @returns false when it was confirmed or replaced meanwhile */
-  async removePending(manager: EntityManager, { id }: Identity): Promise<boolean> {
-    const { affected } = await manager.delete(Identity, { id, isVerified: false });
-    return affected === 1;
+  async removePending(manager: EntityManager, identity: Identity): Promise<boolean> {
+    const { affected } = await manager.delete(Identity, { id: identity.id, isVerified: false });
+    if (affected !== 1) return false;
+    await this.withdrawMails(manager, identity);
+    return true;
+  }
+
+  /** Removes a mail, confirmed or not, with the links that were sent to it. */
+  async remove(manager: EntityManager, identity: Identity): Promise<void> {
+    await manager.delete(Identity, { id: identity.id });
+    await this.withdrawMails(manager, identity);
+  }
+
+  /** The links in them are dead. */
+  private async withdrawMails(manager: EntityManager, { userId }: Identity): Promise<void> {
+    await this.outbox.withdraw(manager, userId, ['verify-mail', 'password-reset']);
   }
 
   private async makeFree(manager: EntityManager, applicationId: number, mail: string): Promise<void> {

@@ -68,6 +68,10 @@ export class ProviderIdentitiesService {
     }
   }
 
+  async remove(manager: EntityManager, { id }: Identity): Promise<void> {
+    await manager.delete(Identity, { id });
+  }
+
   private findSubjects(
     manager: EntityManager,
     { applicationId, type }: Place,

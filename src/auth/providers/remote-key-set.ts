@@ -1,7 +1,9 @@
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type CryptoKey, type JWTVerifyGetKey } from 'jose';
 import { PlutoError } from '../../common/errors.js';
 import { providerUnavailable, requestJson, type ProviderName } from './provider-http.js';
 
+/** RFC 7518 section 3.3; jose takes shorter ones and fails when it uses them. */
+const MIN_MODULUS_BITS = 2048;
 const MAX_AGE_MS = 10 * 60_000;
 const REFETCH_PAUSE_MS = 60_000;
 
@@ -25,7 +27,9 @@ export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey 
   });
   return async (header, token) => {
     try {
-      return await keys(header, token);
+      const key = await keys(header, token);
+      if (modulusBitsOf(key) < MIN_MODULUS_BITS) throw new Error('a key is too short');
+      return key;
     } catch (cause) {
       if (isFaultOfToken(cause) || cause instanceof PlutoError) throw cause;
       throw providerUnavailable(provider, 'its key set cannot be used', cause);
@@ -35,4 +39,8 @@ export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey 
 
 function isFaultOfToken(error: unknown): boolean {
   return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
+}
+
+function modulusBitsOf({ algorithm }: CryptoKey): number {
+  return 'modulusLength' in algorithm ? Number(algorithm.modulusLength) : 0;
 }

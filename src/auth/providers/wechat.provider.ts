@@ -48,7 +48,9 @@ export class WechatProvider implements IdentityProvider {
       grant_type: 'authorization_code',
     });
     const openid = identifier(token.openid);
-    const user = await this.call('/sns/userinfo', { access_token: textOf(token.access_token), openid });
+    const accessToken = textOf(token.access_token);
+    if (accessToken === '') throw strange('no access token');
+    const user = await this.call('/sns/userinfo', { access_token: accessToken, openid });
     if (identifier(user.openid) !== openid) throw strange('another openid');
     const unionid = optionalIdentifier(user.unionid) || optionalIdentifier(token.unionid);
     return {
@@ -65,8 +67,9 @@ export class WechatProvider implements IdentityProvider {
     const { body } = await requestJson('WeChat', url);
     const { errcode = 0 } = body;
     if (errcode === 0) return body;
-    if (CODE_FAULTS.includes(Number(errcode))) throw new PlutoError('invalidWechatCode');
-    throw providerUnavailable('WeChat', `${path} was answered with errcode ${Number(errcode)}`);
+    const code = typeof errcode === 'number' ? errcode : NaN;
+    if (CODE_FAULTS.includes(code)) throw new PlutoError('invalidWechatCode');
+    throw providerUnavailable('WeChat', `${path} was answered with errcode ${code}`);
   }
 }
 

@@ -33,6 +33,12 @@ export function prefersHtml(request: FastifyRequest): boolean {
   return new Negotiator(request).mediaType(['text/html', 'application/json']) === 'text/html';
 }
 
+/** Whether nothing but the headers is asked for, as a controller's parameter: Fastify answers HEAD wherever it does GET. */
+export const IsHead = createParamDecorator(
+  (_: unknown, context: ExecutionContext): boolean =>
+    context.switchToHttp().getRequest<FastifyRequest>().method === 'HEAD',
+);
+
 /** Whether the caller would rather have HTML, as a controller's parameter. */
 export const PrefersHtml = createParamDecorator((_: unknown, context: ExecutionContext): boolean =>
   prefersHtml(context.switchToHttp().getRequest<FastifyRequest>()),
