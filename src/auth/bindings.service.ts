@@ -45,11 +45,10 @@ export class BindingsService {
       const bound = await this.findBinding(manager, userId, 'mail');
       if (bound?.isVerified) throw new PlutoError('bindExists');
       const isSame = bound?.subjectKey === comparisonKey(mail);
-      // One that is confirmed at this very moment is seen by the next attempt.
-      if (bound && !isSame && !(await this.mails.removePending(manager, bound))) throw new RetryTransaction();
-      const isVerified = this.settings.skipRegisterVerifyMail;
-      const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail, isVerified);
-      if (isVerified) await this.mails.confirm(manager, identity.id);
+      if (bound && !isSame) await retryUnless(this.mails.removePending(manager, bound));
+      if (bound && isSame) await retryUnless(this.mails.respell(manager, bound, mail));
+      const identity = bound && isSame ? { ...bound, mail } : await this.mails.add(manager, user, mail);
+      if (this.settings.skipRegisterVerifyMail) await this.mails.confirm(manager, identity.id);
       else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
     });
   }
@@ -84,9 +83,10 @@ export class BindingsService {
       const bound = await this.accounts.identitiesOf(userId, manager);
       const binding = bound.find(({ loginType }) => loginType === type);
       if (!binding) throw new PlutoError('bindNotExist');
-      const isLast = !bound.some(
-        ({ loginType, isVerified }) => loginType !== type && isVerified && usableTypes.includes(loginType),
-      );
+      const others = bound.filter(({ loginType }) => loginType !== type);
+      const isUsable = ({ loginType, isVerified }: Identity) => isVerified && usableTypes.includes(loginType);
+      // A mail that is not confirmed is no way in yet.
+      const isLast = binding.isVerified ? !others.some(isUsable) : others.length === 0;
       if (isLast) throw new PlutoError('cannotUnbindLast');
       if (type === 'mail') await this.mails.remove(manager, binding);
       else await this.identities.remove(manager, binding);
@@ -109,4 +109,9 @@ export class BindingsService {
     const bound = await this.accounts.identitiesOf(userId, manager);
     return bound.find(({ loginType }) => loginType === type) ?? null;
   }
+}
+
+/** A mail that is confirmed, or taken over by somebody else, at this very moment is seen by the next attempt. */
+async function retryUnless(isStillPending: Promise<boolean>): Promise<void> {
+  if (!(await isStillPending)) throw new RetryTransaction();
 }

@@ -101,11 +101,12 @@ export class AccountsService {
     return identity.isVerified || !(await this.isVerified(user.id));
   }
 
-  /** The accounts of those ids with their mails, `''` for none; oldest first. */
+  /** The accounts of those ids with their confirmed mails, `''` for none; oldest first. */
   async findWithMail(userIds: number[]): Promise<{ user: User; mail: string }[]> {
     const { manager } = this.dataSource;
     const users = await manager.find(User, { where: { id: In(userIds) }, order: { id: 'ASC' } });
-    const identities = await manager.findBy(Identity, { userId: In(userIds), loginType: 'mail' });
+    const mails = { userId: In(userIds), loginType: 'mail', isVerified: true } as const;
+    const identities = await manager.findBy(Identity, mails);
     return users.map((user) => ({
       user,
       mail: identities.find(({ userId }) => userId === user.id)?.mail ?? '',

@@ -41,6 +41,7 @@ export class Identity {
   @Column({ name: 'mail', type: 'varchar', length: 254, default: '' })
   mail: string;
 
+  /** What administrators find it by; `''` while a mail that was bound to an account is not confirmed. */
   @Column({ name: 'mail_key', type: 'varchar', length: 254, default: '' })
   mailKey: string;
 

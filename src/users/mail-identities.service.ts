@@ -46,7 +46,8 @@ export class MailIdentitiesService {
     await this.makeFree(manager, applicationId, mail);
     try {
       const user = await this.accounts.create(manager, account);
-      return { user, identity: await this.insert(manager, user, mail, isVerified) };
+      const identity = { mail, mailKey: comparisonKey(mail), isVerified };
+      return { user, identity: await this.insert(manager, user, identity) };
     } catch (error) {
       const key = violatedUniqueKey(error);
       if (key !== 'uq_users_handle' && key !== 'uq_identities_subject') throw error;
@@ -59,13 +60,14 @@ export class MailIdentitiesService {
   }
 
   /**
-   * Gives an account that has no mail, and that the caller has locked, one to sign in by.
+   * Gives an account that has no mail, and that the caller has locked, one that is to be confirmed. Until then nobody
+   * finds the account by it.
    * @throws PlutoError mailAlreadyRegistered
    */
-  async add(manager: EntityManager, user: User, mail: string, isVerified: boolean): Promise<Identity> {
+  async add(manager: EntityManager, user: User, mail: string): Promise<Identity> {
     await this.makeFree(manager, user.applicationId, mail);
     try {
-      return await this.insert(manager, user, mail, isVerified);
+      return await this.insert(manager, user, { mail, mailKey: '', isVerified: false });
     } catch (error) {
       if (violatedUniqueKey(error) === 'uq_identities_subject') throw new RetryTransaction();
       throw error;
@@ -73,7 +75,7 @@ export class MailIdentitiesService {
   }
 
   async confirm(manager: EntityManager, identityId: number): Promise<void> {
-    await manager.update(Identity, { id: identityId }, { isVerified: true });
+    await manager.update(Identity, { id: identityId }, { isVerified: true, mailKey: () => 'subject_key' });
   }
 
   /** Mails that were given before that time and never confirmed; some of them. */
@@ -89,6 +91,15 @@ export class MailIdentitiesService {
   /** Keeps others from an unconfirmed mail until the end of the transaction. @returns false when there is none */
   async lockPending(manager: EntityManager, { id }: Identity): Promise<boolean> {
     const { affected } = await manager.update(Identity, { id, isVerified: false }, { isVerified: false });
+    return affected === 1;
+  }
+
+  /**
+   * Writes an unconfirmed mail as it was given now, and keeps others from it until the end of the transaction.
+   * @returns false when it was confirmed or replaced meanwhile
+   */
+  async respell(manager: EntityManager, { id }: Identity, mail: string): Promise<boolean> {
+    const { affected } = await manager.update(Identity, { id, isVerified: false }, { mail });
     return affected === 1;
   }
 
@@ -138,17 +149,14 @@ export class MailIdentitiesService {
   private insert(
     manager: EntityManager,
     { id, applicationId }: User,
-    mail: string,
-    isVerified: boolean,
+    identity: Pick<Identity, 'mail' | 'mailKey' | 'isVerified'>,
   ): Promise<Identity> {
     return manager.save(Identity, {
       userId: id,
       applicationId,
       loginType: 'mail' as const,
-      subjectKey: comparisonKey(mail),
-      mail,
-      mailKey: comparisonKey(mail),
-      isVerified,
+      subjectKey: comparisonKey(identity.mail),
+      ...identity,
       createdAt: nowSeconds(),
     });
   }

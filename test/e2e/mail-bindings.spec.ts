@@ -1,0 +1,555 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { comparisonKey } from '../../src/common/text-keys.js';
+import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
+import { Mail } from '../../src/mail/mail.entity.js';
+import { MailWorker } from '../../src/mail/mail.worker.js';
+import { Identity } from '../../src/users/identity.entity.js';
+import { User } from '../../src/users/user.entity.js';
+import { login, registration, type TestAccount } from '../support/accounts.js';
+import { firstAdministrator, openSession } from '../support/administration.js';
+import { LinkMailsService } from '../../src/auth/link-mails.service.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { addApplication, type TestApplication } from '../support/applications.js';
+import { nextNumber, type Answer } from '../support/client.js';
+import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
+import { eventually } from '../support/eventually.js';
+import { environmentOf, runPluto } from '../support/command-line.js';
+import { countByCode, expectFailure, expectOk, expectPage } from '../support/expectations.js';
+import { openForm, sendForm, type OpenForm } from '../support/forms.js';
+import { linkIn } from '../support/mailbox.js';
+import { addUser } from '../support/users.js';
+
+const ROUNDS = 20;
+const DAY_SECONDS = 86_400;
+const PASSWORD = 'fresh horse battery';
+const [CONFIRMED, ALREADY, DEAD] = [
+  'Email address confirmed',
+  'Already confirmed',
+  'This link does not work',
+];
+
+let app: TestApp;
+/** Another server on the same database, with SKIP_REGISTER_VERIFY_MAIL. */
+let skipping: TestApp;
+let shop: TestApplication;
+
+// Passport has one strategy of a name in a process: the server that was started last checks all tokens. So both are
+// there from the first test to the last.
+beforeAll(async () => {
+  app = await startTestApp({ env: { GOOGLE_CLIENT_IDS: 'ios.example.com' } });
+  skipping = await startTestApp({ on: app, env: { SKIP_REGISTER_VERIFY_MAIL: 'true' }, sendMails: false });
+  shop = await addApplication(app, { name: 'org.example.shop', roles: { customer: ['shop.buy'] } });
+});
+afterEach(thawClock);
+afterAll(async () => {
+  await skipping.stop();
+  await app.close();
+});
+
+interface Account {
+  id: number;
+  token: string;
+  handle: string;
+  name: string;
+  google: { login_type: 'google'; mail: string };
+}
+
+/** A mail that was bound and not confirmed, with its link as a browser has opened it. */
+interface Pending extends Account {
+  mail: string;
+  form: OpenForm;
+}
+
+/** An account that was made by Google, signed in. */
+async function account(application?: TestApplication): Promise<Account> {
+  const number = nextNumber();
+  const [handle, name, mail] = [`grace${number}`, `Grace ${number}`, `grace${number}@gmail.com`];
+  const identities = [{ loginType: 'google' as const, mail }];
+  const place = application && { applicationId: application.id };
+  const id = await addUser(app, { ...place, handle, name, identities });
+  const { accessToken: token } = await openSession(app, id, application?.name ?? 'pluto');
+  return { id, token, handle, name, google: { login_type: 'google', mail } };
+}
+
+function newMail(): string {
+  return `ann${nextNumber()}@example.com`;
+}
+
+function bind({ token }: Account, mail: unknown, server = app, headers = {}): Promise<Answer> {
+  return server.client.post('/v1/user/binding', { type: 'mail', mail }, { token, headers });
+}
+
+function unbind({ token }: Account): Promise<Answer> {
+  return app.client.post('/v1/user/unbinding', { type: 'mail' }, { token });
+}
+
+async function pending(): Promise<Pending> {
+  const [owner, mail] = [await account(), newMail()];
+  expectOk(await bind(owner, mail), {});
+  return { ...owner, mail, form: await openForm(app.client, await app.mailbox.linkTo(mail)) };
+}
+
+function confirm({ form }: Pending): Promise<Answer> {
+  return sendForm(app.client, form);
+}
+
+async function confirmed(): Promise<Pending> {
+  const owner = await pending();
+  expectPage(await confirm(owner), 200, CONFIRMED);
+  return owner;
+}
+
+async function infoOf({ token }: Account): Promise<Record<string, unknown>> {
+  return (await app.client.get('/v1/user/info', { token })).body as Record<string, unknown>;
+}
+
+async function expectMail(owner: Account, mail: string): Promise<void> {
+  const bindings = [owner.google, ...(mail === '' ? [] : [{ login_type: 'mail', mail }])];
+  expect(await infoOf(owner)).toMatchObject({ sub: owner.id, mail, verified: true, bindings });
+}
+
+async function expectDead({ form }: Pick<Pending, 'form'>): Promise<void> {
+  expectPage(await app.client.page(form.path), 404, DEAD);
+  expectPage(await sendForm(app.client, form), 404, DEAD);
+}
+
+function tryLogin(name: string, password = PASSWORD): Promise<Answer> {
+  return app.client.post('/v1/user/login/account', { account: name, password, app_id: 'pluto' });
+}
+
+function register(account: TestAccount): Promise<Answer> {
+  return app.client.post('/v1/user/register', account);
+}
+
+async function askForReset(mail: string): Promise<void> {
+  expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' }), {});
+}
+
+function sendAgain(by: { mail: string } | { user_id: string }): Promise<Answer> {
+  return app.client.post('/v1/user/register/verify/mail', { ...by, app_id: 'pluto' });
+}
+
+/** The number of links ever mailed: that it stays says that nothing was sent. */
+function countLinks(): Promise<number> {
+  return app.dataSource.manager.count(OneTimeToken);
+}
+
+/** Whether the page says that a link has confirmed its mail, else that it was dead. */
+function hasConfirmed(page: Answer): boolean {
+  const isConfirmed = page.status === 200;
+  expectPage(page, isConfirmed ? 200 : 404, isConfirmed ? CONFIRMED : DEAD);
+  return isConfirmed;
+}
+
+/** Who has given the mail, confirmed or not. */
+function ownersOf(mail: string): Promise<Identity[]> {
+  return app.dataSource.manager.findBy(Identity, { loginType: 'mail', subjectKey: comparisonKey(mail) });
+}
+
+describe('POST /v1/user/binding with a mail', () => {
+  it('counts for nothing until its link has been used, not even for a reset of the password', async () => {
+    const owner = await pending();
+    await expectMail(owner, '');
+    expectFailure(await tryLogin(owner.mail), 403, 3001);
+    const before = await countLinks();
+    await askForReset(owner.mail);
+    expect(await countLinks()).toBe(before);
+    const admin = await firstAdministrator(app);
+    const { body } = await admin.get(`/v1/user/search?name=${owner.handle}`);
+    expect(body.users).toMatchObject([{ id: owner.id, bindings: [owner.google] }]);
+  });
+
+  it('counts once it has: shown, good for a reset, and with a password to sign in', async () => {
+    const owner = await confirmed();
+    await expectMail(owner, owner.mail);
+    expect(await infoOf(owner)).toMatchObject({ is_password_set: false });
+    expectFailure(await tryLogin(owner.mail), 403, 3001);
+
+    await askForReset(owner.mail.toUpperCase());
+    const reset = await app.client.submit(await app.mailbox.linkTo(owner.mail, 2), { password: PASSWORD });
+    expectPage(reset, 200, 'Password changed');
+    for (const name of [owner.mail, owner.handle]) {
+      const answer = await tryLogin(name);
+      expectOk(answer);
+      await expectMail({ ...owner, token: answer.body.access_token as string }, owner.mail);
+    }
+
+    const { accessToken: token } = await openSession(app, owner.id, 'pluto');
+    expectOk(await unbind({ ...owner, token }), {});
+    const other = newMail();
+    expectOk(await bind({ ...owner, token }, other), {});
+    for (const name of [other, owner.handle]) {
+      expectFailure(await tryLogin(name), 403, 2003);
+      expectFailure(await tryLogin(name, 'wrong password'), 403, 3001);
+    }
+    const before = await countLinks();
+    await askForReset(other);
+    expect(await countLinks()).toBe(before);
+  });
+
+  it('is sent its link again by POST /v1/user/register/verify/mail, and by being bound again', async () => {
+    const owner = await pending();
+    expectOk(await sendAgain({ mail: owner.mail.toUpperCase() }), {});
+    expectOk(await sendAgain({ user_id: owner.handle }), {});
+    await app.mailbox.waitFor(owner.mail, 3);
+    expectOk(await bind(owner, owner.mail), {});
+    const last = await app.mailbox.linkTo(owner.mail, 4);
+    await expectMail(owner, '');
+
+    expectPage(await confirm(owner), 200, CONFIRMED);
+    expectPage(await app.client.page(last), 200, ALREADY);
+    await expectMail(owner, owner.mail);
+    expectFailure(await sendAgain({ mail: owner.mail }), 400, 2004);
+  });
+
+  it('names the account on the page of the link', async () => {
+    const { form, mail, handle, name } = await pending();
+    const page = await app.client.page(form.path);
+    for (const text of [mail, name, `@${handle}`]) expectPage(page, 200, text);
+  });
+
+  it('refuses another mail, and the same one, with 2007 once one is confirmed', async () => {
+    const owner = await confirmed();
+    const before = await countLinks();
+    for (const mail of [newMail(), owner.mail]) expectFailure(await bind(owner, mail), 403, 2007);
+    expect(await countLinks()).toBe(before);
+    await expectMail(owner, owner.mail);
+  });
+
+  it.each([
+    ['case', 'Case#@Example.com', 'cASE#@eXAMPLE.COM'],
+    ['İ', '\u0130pek#@example.com', 'i\u0307PEK#@example.com'],
+    ['ς', 'sofo\u03c2.#@example.com', 'SOFO\u03a3.#@example.com'],
+    ['width', 'wide#@example.com', '\uff37\uff49\uff44\uff45#@example.com'],
+  ])(
+    'refuses a mail that another account has confirmed with 2001, whatever its %s',
+    async (_, has, wants) => {
+      const number = String(nextNumber());
+      const identities = [{ loginType: 'mail' as const, mail: has.replace('#', number) }];
+      await addUser(app, { identities });
+      const owner = await account();
+      for (const mail of [has, wants]) expectFailure(await bind(owner, mail.replace('#', number)), 403, 2001);
+      await expectMail(owner, '');
+      expectOk(await bind(await account(shop), wants.replace('#', number)), {});
+    },
+  );
+
+  it('gives way to another mail of the account, and its link is dead', async () => {
+    const owner = await pending();
+    const other = newMail();
+    expectOk(await bind(owner, other), {});
+    await expectDead(owner);
+    await expectMail(owner, '');
+
+    // Bound again, by whomever, it has a link of its own.
+    expectOk(await bind(await account(), owner.mail), {});
+    await app.mailbox.waitFor(owner.mail, 2);
+    await expectDead(owner);
+    expectPage(await app.client.submit(await app.mailbox.linkTo(other)), 200, CONFIRMED);
+    await expectMail(owner, other);
+  });
+
+  it('takes the place of a registration that was never confirmed, whose account goes', async () => {
+    const [registered, owner] = [registration(), await account()];
+    expectOk(await register(registered));
+    const form = await openForm(app.client, await app.mailbox.linkTo(registered.mail));
+    const mail = registered.mail.replace('user', 'USER');
+    expectOk(await bind(owner, mail), {});
+
+    await expectDead({ form });
+    expectFailure(await tryLogin(registered.mail, registered.password), 403, 3001);
+    expect(await app.dataSource.manager.countBy(User, { handleKey: registered.user_id })).toBe(0);
+    expectOk(await register(registration({ user_id: registered.user_id })));
+    expectPage(await app.client.submit(await app.mailbox.linkTo(mail)), 200, CONFIRMED);
+    await expectMail(owner, mail);
+    expectFailure(await register(registration({ mail: registered.mail })), 403, 2001);
+  });
+
+  it.each(['registration', 'binding'])(
+    'gives way to the %s of somebody else; the account stays',
+    async (by) => {
+      const [owner, other] = [await pending(), await account()];
+      const registered = registration({ mail: owner.mail });
+      expectOk(by === 'binding' ? await bind(other, owner.mail) : await register(registered));
+      await expectDead(owner);
+      await expectMail(owner, '');
+      expectFailure(await unbind(owner), 403, 2008);
+
+      expectPage(await app.client.submit(await app.mailbox.linkTo(owner.mail, 2)), 200, CONFIRMED);
+      if (by === 'binding') await expectMail(other, owner.mail);
+      else await login(app, registered);
+      expectFailure(await bind(owner, owner.mail), 403, 2001);
+    },
+  );
+
+  it.each([
+    ['zh-CN,zh;q=0.9', '请确认您在 pluto 的邮箱地址'],
+    ['ja', '【pluto】メールアドレスの確認'],
+    ['fr', 'Confirm your email address for pluto'],
+  ])('writes to a reader of %s in that language', async (language, subject) => {
+    const [owner, mail] = [await account(), newMail()];
+    expectOk(await bind(owner, mail, app, { 'accept-language': language }), {});
+    expect((await app.mailbox.waitFor(mail)).subject).toBe(subject);
+  });
+
+  it('refuses what is no mail with 1001 and leaves the one that waits', async () => {
+    const owner = await pending();
+    const junk = [
+      'ann',
+      'ann@',
+      'ann@localhost',
+      ' ann@example.com',
+      'ann@example.com\n',
+      'a@b.com, c@d.com',
+    ];
+    const odd = [
+      '',
+      null,
+      5,
+      true,
+      {},
+      ['ann@example.com'],
+      'ann\ud800@example.com',
+      'Ann <ann@example.com>',
+    ];
+    const long = `${'m'.repeat(64)}@${'d'.repeat(62)}.${'d'.repeat(62)}.${'d'.repeat(62)}.com`;
+    for (const mail of [...junk, ...odd, long])
+      expectFailure(
+        await bind(owner, mail),
+        400,
+        1001,
+        expect.stringMatching(/^Bad Request: mail (takes|is)/),
+      );
+    expectPage(await confirm(owner), 200, CONFIRMED);
+  });
+});
+
+describe('POST /v1/user/unbinding of a mail that is not confirmed', () => {
+  it('takes it back, and its link is dead', async () => {
+    const owner = await pending();
+    expectOk(await unbind(owner), {});
+    await expectDead(owner);
+    expectFailure(await unbind(owner), 403, 2008);
+    await expectMail(owner, '');
+    expect(await ownersOf(owner.mail)).toEqual([]);
+  });
+});
+
+describe('a mail that is not confirmed', () => {
+  const found = async (mail: string) => {
+    const admin = await firstAdministrator(app);
+    const answer = await admin.get(`/v1/user/search?name=${encodeURIComponent(mail)}`);
+    return (answer.body as { users: { id: number }[] }).users.map(({ id }) => id);
+  };
+
+  it('does not lead administrators to the account that has bound it, but does once it is', async () => {
+    const owner = await pending();
+    expect(await found(owner.mail)).toEqual([]);
+    expectPage(await confirm(owner), 200, CONFIRMED);
+    expect(await found(owner.mail)).toEqual([owner.id]);
+  });
+
+  it('is written as it was bound last', async () => {
+    const owner = await pending();
+    const respelled = owner.mail.toUpperCase();
+    expectOk(await bind(owner, respelled), {});
+    expectPage(await confirm(owner), 200, CONFIRMED);
+    await expectMail(owner, respelled);
+  });
+
+  it('can be unbound beside a provider that is not set up any more', async () => {
+    const owner = await pending();
+    const { accessToken } = await openSession(app, owner.id, 'pluto');
+    const unset = await skipping.client.post('/v1/user/unbinding', { type: 'mail' }, { token: accessToken });
+    expectOk(unset, {});
+    await expectDead(owner);
+  });
+});
+
+describe('a mail with a link that waits in the outbox', () => {
+  beforeEach(() => app.app.get(MailWorker).stop());
+  afterEach(() => app.app.get(MailWorker).start());
+
+  it.each<[string, number, (owner: Account, mail: string) => Promise<unknown>]>([
+    ['unbinding it', 0, (owner) => unbind(owner)],
+    ['binding another', 0, (owner) => bind(owner, newMail())],
+    ['registering it elsewhere', 1, (_, mail) => register(registration({ mail }))],
+    ['binding it elsewhere', 1, async (_, mail) => bind(await account(), mail)],
+  ])('is not sent after %s', async (_, left, change) => {
+    const [owner, mail] = [await account(), newMail()];
+    expectOk(await bind(owner, mail), {});
+    expectOk(await bind(owner, mail), {});
+    await change(owner, mail);
+    expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(left);
+  });
+
+  it('is not sent either if it was to reset the password of an account that has unbound the mail', async () => {
+    const [owner, mail] = [await account(), newMail()];
+    expectOk(await bind(owner, mail, skipping), {});
+    await askForReset(mail);
+    expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(1);
+    expectOk(await unbind(owner), {});
+    expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(0);
+  });
+});
+
+describe('POST /v1/user/binding with SKIP_REGISTER_VERIFY_MAIL=true', () => {
+  it('confirms at once and sends nothing', async () => {
+    const [owner, other, mail] = [await account(), await account(), newMail()];
+    const before = await countLinks();
+    expectOk(await bind(owner, mail, skipping), {});
+    await expectMail(owner, mail);
+    expectFailure(await bind(owner, newMail(), skipping), 403, 2007);
+    expectFailure(await bind(other, mail.toUpperCase(), skipping), 403, 2001);
+    expect(await countLinks()).toBe(before);
+    expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(0);
+  });
+
+  it('confirms a mail that waited for that, and takes one that waits elsewhere', async () => {
+    const [owner, other, third] = [await pending(), await pending(), await account()];
+    expectOk(await bind(owner, owner.mail, skipping), {});
+    await expectMail(owner, owner.mail);
+    expectPage(await app.client.page(owner.form.path), 200, ALREADY);
+    expectOk(await bind(third, other.mail, skipping), {});
+    await expectMail(third, other.mail);
+    await expectDead(other);
+    await expectMail(other, '');
+  });
+});
+
+describe('Housekeeping', () => {
+  it('removes mails that nobody confirmed within 30 days, unless a link is still good', async () => {
+    freezeClock();
+    const [abandoned, asked, registered] = [await pending(), await pending(), registration()];
+    expectOk(await register(registered));
+    passSeconds(5 * DAY_SECONDS);
+    const late = await pending();
+    passSeconds(25 * DAY_SECONDS);
+    expectOk(await sendAgain({ mail: asked.mail }), {});
+    passSeconds(1);
+    await app.app.get(Housekeeping).run();
+
+    const mails = [abandoned, asked, late, registered].map(({ mail }) => mail);
+    const owners = await Promise.all(mails.map(ownersOf));
+    expect(owners.map(({ length }) => length)).toEqual([0, 1, 1, 0]);
+    expect(await app.dataSource.manager.countBy(User, { handleKey: registered.user_id })).toBe(0);
+    for (const owner of [abandoned, asked, late]) {
+      const { accessToken: token } = await openSession(app, owner.id, 'pluto');
+      await expectMail({ ...owner, token }, '');
+    }
+    expectPage(await app.client.submit(await app.mailbox.linkTo(asked.mail, 2)), 200, CONFIRMED);
+  });
+});
+
+describe('pluto', () => {
+  it('role assign does not find an account by a mail that it has not confirmed', async () => {
+    const { mail } = await pending();
+    const place = { env: environmentOf(app), cwd: app.dataDir };
+    const outcome = await runPluto(['role', 'assign', 'pluto', 'admin', mail], place);
+    expect(outcome).toEqual({ code: 1, stdout: '', stderr: `pluto has no account ${mail}\n` });
+  });
+});
+
+describe(`at the same moment, ${ROUNDS} times`, () => {
+  /** Prepares all rounds at once, and plays them one after the other. */
+  function race<T>(
+    name: string,
+    prepare: () => Promise<T>,
+    play: (round: T, index: number) => Promise<void>,
+  ) {
+    it(name, async () => {
+      const rounds = await Promise.all(Array.from({ length: ROUNDS }, prepare));
+      for (const [index, round] of rounds.entries()) await play(round, index);
+    });
+  }
+  /** The page of the link, and the answer to another act; in every other round the act begins. */
+  async function whileConfirming(owner: Pending, index: number, act: () => Promise<Answer>) {
+    if (index % 2 === 0) return Promise.all([confirm(owner), act()]);
+    const [answer, page] = await Promise.all([act(), confirm(owner)]);
+    return [page, answer] as const;
+  }
+
+  const twoAccounts = async () => ({ mail: newMail(), owners: [await account(), await account()] });
+  race(
+    'two accounts binding and confirming one mail leave it to one',
+    twoAccounts,
+    async ({ mail, owners }) => {
+      const bound = await Promise.all([...owners, ...owners].map((owner) => bind(owner, mail)));
+      expect(countByCode(bound)).toEqual({ 0: 4 });
+      await eventually(async () => (await app.dataSource.manager.countBy(Mail, { recipient: mail })) === 0);
+      const links = (await app.mailbox.to(mail)).map(linkIn);
+      const forms = await Promise.all(links.map((link) => openForm(app.client, link)));
+      const live = forms.filter(({ fields }) => '_csrf' in fields);
+      const pages = await Promise.all(live.map((form) => sendForm(app.client, form)));
+      expect(pages.map(({ status }) => status)).toEqual(live.map(() => 200));
+      expect(await ownersOf(mail)).toMatchObject([{ isVerified: true }]);
+      const again = await Promise.all(owners.map((owner) => bind(owner, mail)));
+      expect(countByCode(again)).toEqual({ 2001: 1, 2007: 1 });
+    },
+  );
+
+  race('confirming a mail and binding it elsewhere leave it to one', pending, async (owner, index) => {
+    const other = await account();
+    const [page, answer] = await whileConfirming(owner, index, () => bind(other, owner.mail));
+    const isConfirmed = hasConfirmed(page);
+    expect(answer.code).toBe(isConfirmed ? 2001 : 0);
+    await expectMail(owner, isConfirmed ? owner.mail : '');
+    const userId = isConfirmed ? owner.id : other.id;
+    expect(await ownersOf(owner.mail)).toMatchObject([{ userId, isVerified: isConfirmed }]);
+  });
+
+  race('confirming a mail and binding another: the one or the other', pending, async (owner, index) => {
+    const next = newMail();
+    const [page, answer] = await whileConfirming(owner, index, () => bind(owner, next));
+    const isConfirmed = hasConfirmed(page);
+    expect(answer.code).toBe(isConfirmed ? 2007 : 0);
+    await expectMail(owner, isConfirmed ? owner.mail : '');
+    const owners = [await ownersOf(owner.mail), await ownersOf(next)];
+    expect(owners.map(({ length }) => length)).toEqual(isConfirmed ? [1, 0] : [0, 1]);
+  });
+
+  race('confirming and unbinding a mail leave no mail', pending, async (owner, index) => {
+    const [page, answer] = await whileConfirming(owner, index, () => unbind(owner));
+    expectOk(answer, {});
+    hasConfirmed(page);
+    await expectMail(owner, '');
+    expect(await ownersOf(owner.mail)).toEqual([]);
+  });
+
+  race('registering and binding a mail leave it to one', account, async (owner) => {
+    const mail = newMail();
+    const pauses = [0, 5, 10, 15, 20, 25, 30];
+    const answers = await Promise.all([
+      register(registration({ mail })),
+      ...pauses.map((pauseMs) => sleep(pauseMs).then(() => bind(owner, mail))),
+    ]);
+    expect(countByCode(answers)).toEqual({ 0: 1 + pauses.length });
+    expect(await ownersOf(mail)).toMatchObject([{ isVerified: false }]);
+  });
+});
+
+describe('while another account is taking the mail', () => {
+  afterEach(() => jest.restoreAllMocks());
+
+  it.each([
+    ['sends a link', () => app],
+    ['confirms it', () => skipping],
+  ])('binding it again comes after that, and %s', async (_, server) => {
+    const [owner, other] = [await pending(), await account()];
+    const mails = app.app.get(LinkMailsService);
+    const queue = mails.queueVerification.bind(mails);
+    let taken: Promise<Answer> | undefined;
+    await new Promise<void>((resolve) => {
+      jest.spyOn(mails, 'queueVerification').mockImplementationOnce(async (...given) => {
+        resolve();
+        await sleep(100);
+        return queue(...given);
+      });
+      taken = bind(other, owner.mail);
+    });
+    expectOk(await bind(owner, owner.mail, server()), {});
+    expectOk(await taken!, {});
+    expect(await ownersOf(owner.mail)).toMatchObject([{ userId: owner.id }]);
+  });
+});
