@@ -6,7 +6,7 @@ import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
-import { RetryTransaction } from '../database/transactions.js';
+import { afterCommit, RetryTransaction } from '../database/transactions.js';
 import { AccountsService } from './accounts.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { Identity, type ProviderType } from './identity.entity.js';
@@ -107,12 +107,14 @@ export class ProviderIdentitiesService {
   ): Promise<void> {
     const foreign = known.filter(({ identityId }) => identityId !== identity.id);
     if (foreign.length > 0)
-      this.logger.warn({
-        msg: 'a person at a provider has two accounts, made before the provider said that they are one',
-        loginType: identity.loginType,
-        userId: identity.userId,
-        otherIdentityIds: foreign.map(({ identityId }) => identityId),
-      });
+      afterCommit(manager, () =>
+        this.logger.warn({
+          msg: 'a person at a provider has two accounts, made before the provider said that they are one',
+          loginType: identity.loginType,
+          userId: identity.userId,
+          otherIdentityIds: foreign.map(({ identityId }) => identityId),
+        }),
+      );
     const missing = subjects.filter((subject) => !known.some((row) => row.subject === subject));
     await retryIfRaced(() => this.insertSubjects(manager, identity, missing));
   }

@@ -41,12 +41,11 @@ export class WechatProvider implements IdentityProvider {
   }
 
   private async exchange(app: WechatApp, code: string): Promise<ProvenPerson> {
-    const token = await this.call('/sns/oauth2/access_token', {
-      appid: app.appId,
-      secret: app.appSecret,
-      code,
-      grant_type: 'authorization_code',
-    });
+    const token = await this.call(
+      '/sns/oauth2/access_token',
+      { appid: app.appId, secret: app.appSecret, code, grant_type: 'authorization_code' },
+      CODE_FAULTS,
+    );
     const openid = identifier(token.openid);
     const accessToken = textOf(token.access_token);
     if (accessToken === '') throw strange('no access token');
@@ -61,14 +60,21 @@ export class WechatProvider implements IdentityProvider {
     };
   }
 
-  /** WeChat tells its errors with status 200. */
-  private async call(path: string, query: Record<string, string>): Promise<Record<string, unknown>> {
+  /**
+   * WeChat tells its errors with status 200.
+   * @param codeFaults those that are the fault of the code
+   */
+  private async call(
+    path: string,
+    query: Record<string, string>,
+    codeFaults: number[] = [],
+  ): Promise<Record<string, unknown>> {
     const url = new URL(`${this.settings.wechat.apiUrl}${path}?${new URLSearchParams(query).toString()}`);
     const { body } = await requestJson('WeChat', url);
     const { errcode = 0 } = body;
     if (errcode === 0) return body;
     const code = typeof errcode === 'number' ? errcode : NaN;
-    if (CODE_FAULTS.includes(code)) throw new PlutoError('invalidWechatCode');
+    if (codeFaults.includes(code)) throw new PlutoError('invalidWechatCode');
     throw providerUnavailable('WeChat', `${path} was answered with errcode ${code}`);
   }
 }

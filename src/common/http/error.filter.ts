@@ -50,8 +50,9 @@ export class ErrorFilter implements ExceptionFilter {
 
   /** The methods that the path does answer, when the fault is that this method is not among them. */
   private methodsInstead(error: PlutoError, request: FastifyRequest): string[] {
-    if (error.key !== 'pathNotFound' || !request.is404) return [];
     const allowed = this.routes.allowedMethods(pathOf(request.url));
+    if (error.key === 'methodNotAllowed') return allowed.filter((method) => method !== request.method);
+    if (error.key !== 'pathNotFound' || !request.is404) return [];
     // A route that does answer the method has looked and found nothing, such as no file.
     return allowed.includes(request.method) ? [] : allowed;
   }
