@@ -407,6 +407,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     const path = await scanAs(wechat.person(), started);
     const answer = await withoutWechat(() => app.client.request('HEAD', path));
     expect([answer.status, answer.headers.get('location')]).toEqual([405, null]);
+    expect(answer.headers.get('allow')).toBe('GET');
     expect(await countAccounts()).toBe(0);
     expect((await app.client.get(path)).headers.get('location')).toContain('access_token');
   });
