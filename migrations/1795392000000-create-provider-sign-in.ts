@@ -45,6 +45,7 @@ const tables: TableDescription[] = [
       integer('application_id'),
       integer('identity_id', nullable),
       text('client_id', 255),
+      text('subject_hash', 43),
       longText('sealed_refresh_token'),
       integer('attempts', zeroByDefault),
       time('next_attempt_at'),
@@ -54,7 +55,7 @@ const tables: TableDescription[] = [
     indices: [
       unique('uq_apple_grants_client', 'identity_id', 'client_id'),
       index('ix_apple_grants_due', 'identity_id', 'next_attempt_at'),
-      index('ix_apple_grants_application', 'application_id'),
+      index('ix_apple_grants_subject', 'application_id', 'subject_hash'),
     ],
     foreignKeys: [
       outlives('identities', 'identity_id', 'fk_apple_grants_identity'),

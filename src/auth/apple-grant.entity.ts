@@ -9,7 +9,7 @@ import { unixTime } from '../database/columns.js';
 @Entity('apple_grants')
 @Index('uq_apple_grants_client', ['identityId', 'clientId'], { unique: true })
 @Index('ix_apple_grants_due', ['identityId', 'nextAttemptAt'])
-@Index('ix_apple_grants_application', ['applicationId'])
+@Index('ix_apple_grants_subject', ['applicationId', 'subjectHash'])
 export class AppleGrant {
   @PrimaryGeneratedColumn()
   id: number;
@@ -30,6 +30,10 @@ export class AppleGrant {
   /** The client that Apple issued the token to, which alone can revoke it. */
   @Column({ name: 'client_id', type: 'varchar', length: 255 })
   clientId: string;
+
+  /** HMAC of what Apple calls the person: to recognise them when they come back. */
+  @Column({ name: 'subject_hash', type: 'varchar', length: 43 })
+  subjectHash: string;
 
   /** Encrypted under `SECRET_KEY`. */
   @Column({ name: 'sealed_refresh_token', type: 'text' })

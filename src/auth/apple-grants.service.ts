@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
-import { seal, unseal } from '../common/crypto.js';
+import { hmac, seal, unseal } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
@@ -35,12 +35,17 @@ export class AppleGrantsService {
     this.sealingKey = secretKey.derive('apple-grants');
   }
 
-  /** Keeps the newest token of the identity for the client: revoking it ends what the earlier ones stand for, too. */
+  /**
+   * Keeps the newest token of the identity for the client: revoking it ends what the earlier ones stand for, too. For
+   * the same reason one that was still to be revoked is forgotten: it would end the consent that was just given.
+   */
   async keep(
     manager: EntityManager,
-    { id: identityId, applicationId }: Identity,
+    { id: identityId, applicationId, subjectKey }: Identity,
     { clientId, refreshToken }: { clientId: string; refreshToken: string },
   ): Promise<void> {
+    const subjectHash = hmac(this.sealingKey, subjectKey);
+    await manager.delete(AppleGrant, { applicationId, clientId, subjectHash, identityId: IsNull() });
     const sealedRefreshToken = seal(this.sealingKey, sealContext({ applicationId, clientId }), refreshToken);
     const { affected } = await manager.update(AppleGrant, { identityId, clientId }, { sealedRefreshToken });
     if (affected === 1) return;
@@ -50,6 +55,7 @@ export class AppleGrantsService {
         applicationId,
         identityId,
         clientId,
+        subjectHash,
         sealedRefreshToken,
         nextAttemptAt: now,
         createdAt: now,

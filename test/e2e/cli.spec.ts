@@ -173,6 +173,7 @@ describe('pluto beside a running server', () => {
       applicationId: desk.id,
       identityId: null,
       clientId: 'org.example.desk',
+      subjectHash: 'a hash',
       sealedRefreshToken: 'v1.sealed',
       attempts: 3,
       nextAttemptAt,

@@ -16,8 +16,8 @@ import { remoteKeySet } from './remote-key-set.js';
 
 /** What Apple calls itself, wherever it is reached. */
 const APPLE = 'https://appleid.apple.com';
-/** RFC 6749 section 5.2; these two are about us and not about the code. */
-const OUR_FAULTS = ['invalid_client', 'unauthorized_client'];
+/** RFC 6749 section 5.2; all others are about us and not about the code. */
+const CODE_FAULTS = ['invalid_grant', 'invalid_request'];
 
 /**
  * Sign in with Apple: the app sends the authorization code that Apple gave it.
@@ -68,8 +68,7 @@ export class AppleProvider implements IdentityProvider {
       token: refreshToken,
       token_type_hint: 'refresh_token',
     });
-    if (status !== 200)
-      throw providerUnavailable('Apple', `revoking was answered ${status} ${errorIn(text)}`);
+    if (status !== 200) throw providerUnavailable('Apple', `revoking was answered ${status}${errorIn(text)}`);
   }
 
   private async exchange(
@@ -110,11 +109,13 @@ export class AppleProvider implements IdentityProvider {
 function exchangeError({ status, body: { error } }: JsonAnswer): PlutoError {
   if (typeof error !== 'string')
     return providerUnavailable('Apple', `an error without a name, status ${status}`);
-  if (OUR_FAULTS.includes(error)) return providerUnavailable('Apple', `it refuses our client: ${error}`);
+  if (!CODE_FAULTS.includes(error))
+    return providerUnavailable('Apple', `it refuses our client: ${/^[a-z_]{1,40}$/.exec(error)?.[0] ?? ''}`);
   return new PlutoError('invalidAppleIdToken', { message: 'Invalid Apple ID Token: the code was refused' });
 }
 
-/** The `error` of an answer, for the log. */
+/** The `error` of an answer after a blank, for the log. */
 function errorIn(text: string): string {
-  return /"error" *: *"([a-z_]{1,40})"/.exec(text)?.[1] ?? '';
+  const name = /"error" *: *"([a-z_]{1,40})"/.exec(text)?.[1];
+  return name === undefined ? '' : ` ${name}`;
 }

@@ -43,7 +43,11 @@ export async function request(
     });
     return { status: response.status, text: await readText(response) };
   } catch (cause) {
-    throw providerUnavailable(provider, `no answer from ${url.origin}${url.pathname}`, cause);
+    throw providerUnavailable(
+      provider,
+      `no answer from ${url.origin}${url.pathname}: ${reasonOf(cause)}`,
+      cause,
+    );
   }
 }
 
@@ -60,6 +64,12 @@ export async function requestJson(
   const body = accepted.includes(status) ? parseObject(text) : null;
   if (!body) throw providerUnavailable(provider, `a strange answer, status ${status}, from ${url.pathname}`);
   return { status, body };
+}
+
+/** `fetch` fails with a general error whose cause says more; none of them quotes what was sent or received. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 /** Leaving the loop cancels the rest of the body. */
