@@ -55,7 +55,8 @@ const tables: TableDescription[] = [
     indices: [
       unique('uq_apple_grants_client', 'identity_id', 'client_id'),
       index('ix_apple_grants_due', 'identity_id', 'next_attempt_at'),
-      index('ix_apple_grants_subject', 'application_id', 'subject_hash'),
+      index('ix_apple_grants_subject', 'client_id', 'subject_hash'),
+      index('ix_apple_grants_application', 'application_id'),
     ],
     foreignKeys: [
       outlives('identities', 'identity_id', 'fk_apple_grants_identity'),

@@ -9,7 +9,8 @@ import { unixTime } from '../database/columns.js';
 @Entity('apple_grants')
 @Index('uq_apple_grants_client', ['identityId', 'clientId'], { unique: true })
 @Index('ix_apple_grants_due', ['identityId', 'nextAttemptAt'])
-@Index('ix_apple_grants_subject', ['applicationId', 'subjectHash'])
+@Index('ix_apple_grants_subject', ['clientId', 'subjectHash'])
+@Index('ix_apple_grants_application', ['applicationId'])
 export class AppleGrant {
   @PrimaryGeneratedColumn()
   id: number;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { hmac, seal, unseal } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
@@ -13,6 +13,7 @@ export interface DueGrant {
   id: number;
   applicationId: number;
   clientId: string;
+  subjectHash: string;
   refreshToken: string;
   attempts: number;
 }
@@ -36,8 +37,7 @@ export class AppleGrantsService {
   }
 
   /**
-   * Keeps the newest token of the identity for the client: revoking it ends what the earlier ones stand for, too. For
-   * the same reason one that was still to be revoked is forgotten: it would end the consent that was just given.
+   * Keeps the newest token of the identity for the client: revoking it ends what the earlier ones stand for, too.
    */
   async keep(
     manager: EntityManager,
@@ -45,7 +45,6 @@ export class AppleGrantsService {
     { clientId, refreshToken }: { clientId: string; refreshToken: string },
   ): Promise<void> {
     const subjectHash = hmac(this.sealingKey, subjectKey);
-    await manager.delete(AppleGrant, { applicationId, clientId, subjectHash, identityId: IsNull() });
     const sealedRefreshToken = seal(this.sealingKey, sealContext({ applicationId, clientId }), refreshToken);
     const { affected } = await manager.update(AppleGrant, { identityId, clientId }, { sealedRefreshToken });
     if (affected === 1) return;
@@ -91,7 +90,15 @@ export class AppleGrantsService {
     return null;
   }
 
-  /** Forgets a grant that Apple has revoked. */
+  /**
+   * Whether the person has consented anew, or has an account of another application by the same client: revoking ends
+   * their whole authorization for the client. Not seen is a consent that is given while Apple is being asked.
+   */
+  isInUse({ clientId, subjectHash }: DueGrant): Promise<boolean> {
+    return this.dataSource.manager.existsBy(AppleGrant, { clientId, subjectHash, identityId: Not(IsNull()) });
+  }
+
+  /** Forgets a grant that is revoked, or need not be. */
   async settle({ id }: DueGrant): Promise<void> {
     await this.dataSource.manager.delete(AppleGrant, { id });
   }
@@ -115,10 +122,10 @@ export class AppleGrantsService {
   }
 
   private async open(grant: AppleGrant): Promise<DueGrant> {
-    const { id, applicationId, clientId, attempts } = grant;
+    const { id, applicationId, clientId, subjectHash, attempts } = grant;
     try {
       const refreshToken = unseal(this.sealingKey, sealContext(grant), grant.sealedRefreshToken);
-      return { id, applicationId, clientId, refreshToken, attempts: attempts + 1 };
+      return { id, applicationId, clientId, subjectHash, refreshToken, attempts: attempts + 1 };
     } catch (error) {
       await this.noteFailure(id, 'its token cannot be decrypted');
       throw error;

@@ -43,6 +43,14 @@ export class AppleRevocationWorker {
 
   private async revoke(grant: DueGrant): Promise<void> {
     const { id: grantId, applicationId, attempts: attempt } = grant;
+    if (await this.grants.isInUse(grant)) {
+      await this.grants.settle(grant);
+      this.logger.log({
+        msg: 'consent not revoked at Apple: it was given anew or is in use elsewhere',
+        grantId,
+      });
+      return;
+    }
     try {
       await this.apple.revoke(await this.applications.getById(applicationId), grant);
     } catch (error) {

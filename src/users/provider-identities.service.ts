@@ -92,9 +92,10 @@ export class ProviderIdentitiesService {
   /** Locks account and identity, in the order in which a deletion does; what went since it was found is looked for anew. */
   private async refresh(manager: EntityManager, identity: Identity, { mail }: ProviderPerson): Promise<void> {
     const { id, userId } = identity;
-    const change = mail === '' ? { isVerified: true } : { mail, mailKey: comparisonKey(mail) };
+    const told = mail === '' ? {} : { mail, mailKey: comparisonKey(mail) };
     const isLocked = await this.accounts.lock(manager, userId);
-    const { affected } = await manager.update(Identity, { id, userId }, change);
+    // A provider's identity is confirmed from the beginning: without a mail this only looks whether it is there still.
+    const { affected } = await manager.update(Identity, { id, userId }, { isVerified: true, ...told });
     if (!isLocked || affected !== 1) throw new RetryTransaction();
   }
 
