@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import type { Principal } from '../common/access.js';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
@@ -44,10 +43,11 @@ export class BindingsService {
       if (!user) throw new PlutoError('invalidAccessToken');
       const bound = await this.findBinding(manager, userId, 'mail');
       if (bound?.isVerified) throw new PlutoError('bindExists');
-      const isSame = bound?.subjectKey === comparisonKey(mail);
+      // Letter for letter: a link proves the address that it was sent to.
+      const isSame = bound?.mail === mail;
       if (bound && !isSame) await retryUnless(this.mails.removePending(manager, bound));
-      if (bound && isSame) await retryUnless(this.mails.respell(manager, bound, mail));
-      const identity = bound && isSame ? { ...bound, mail } : await this.mails.add(manager, user, mail);
+      if (bound && isSame) await retryUnless(this.mails.lockPending(manager, bound));
+      const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail);
       if (this.settings.skipRegisterVerifyMail) await this.mails.confirm(manager, identity.id);
       else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
     });

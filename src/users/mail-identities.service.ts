@@ -95,15 +95,6 @@ export class MailIdentitiesService {
   }
 
   /**
-   * Writes an unconfirmed mail as it was given now, and keeps others from it until the end of the transaction.
-   * @returns false when it was confirmed or replaced meanwhile
-   */
-  async respell(manager: EntityManager, { id }: Identity, mail: string): Promise<boolean> {
-    const { affected } = await manager.update(Identity, { id, isVerified: false }, { mail });
-    return affected === 1;
-  }
-
-  /**
    * Deletes an unconfirmed mail, and its account unless that has another way in.
    * @returns false when it was confirmed or replaced meanwhile
    */
