@@ -11,6 +11,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { entities } from './entities.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
+import { OAuthModule } from './oauth/oauth.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
 
@@ -34,6 +35,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         HousekeepingModule,
+        OAuthModule,
         UsersModule,
         WebModule,
       ],

@@ -2,6 +2,8 @@ import { AppleGrant } from './auth/apple-grant.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
 import { SpentState } from './auth/spent-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
+import { AuthorizationCode } from './oauth/authorization-code.entity.js';
+import { OAuthClient } from './oauth/oauth-client.entity.js';
 import { ApplicationName } from './rbac/application-name.entity.js';
 import { ApplicationSettings } from './rbac/application-settings.entity.js';
 import { Application } from './rbac/application.entity.js';
@@ -9,6 +11,7 @@ import { RoleScope } from './rbac/role-scope.entity.js';
 import { Role } from './rbac/role.entity.js';
 import { Scope } from './rbac/scope.entity.js';
 import { UserRole } from './rbac/user-role.entity.js';
+import { PageSession } from './token/page-session.entity.js';
 import { RefreshToken } from './token/refresh-token.entity.js';
 import { Session } from './token/session.entity.js';
 import { SigningKey } from './token/signing-key.entity.js';
@@ -32,7 +35,10 @@ export const entities = [
   OneTimeToken,
   SpentState,
   Session,
+  PageSession,
   RefreshToken,
   SigningKey,
+  OAuthClient,
+  AuthorizationCode,
   Mail,
 ];

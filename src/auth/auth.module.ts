@@ -55,6 +55,7 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     FirstStartService,
     MailVerificationService,
     OneTimeTokensService,
+    PasswordLoginService,
     PasswordResetService,
     RegistrationService,
     WechatWebLoginService,

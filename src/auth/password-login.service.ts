@@ -1,17 +1,32 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
-export interface PasswordLogin {
+export interface Credentials {
   applicationName: string;
   /** Mail or handle. */
   account: string;
   password: string;
+}
+
+export interface PasswordLogin extends Credentials {
   deviceId: string | undefined;
+}
+
+/** That somebody knows the password of an account. */
+export interface PasswordProof {
+  application: Application;
+  /**
+   * Confirms it within a transaction, which it should begin, and locks the account.
+   * @returns the account's id
+   */
+  authenticate: (manager: EntityManager) => Promise<number>;
 }
 
 /** The hash that was checked is not the account's any more: it was reset, or another login has renewed it. */
@@ -30,14 +45,22 @@ export class PasswordLoginService {
   ) {}
 
   /**
-   * Opens a session for the account that the mail or handle and the password belong to. An account that does not
-   * exist and a wrong password are one answer, after the same work.
+   * Opens a session for the account that the mail or handle and the password belong to.
+   * @throws PlutoError as `prove`
+   */
+  login({ deviceId, ...credentials }: PasswordLogin, caller: Caller): Promise<TokenPair> {
+    return this.prove(credentials, (proof) => this.tokens.openSession({ ...proof, deviceId, caller }));
+  }
+
+  /**
+   * Checks a password. An account that does not exist and a wrong password are one answer, after the same work.
+   * @param open does in a transaction what the password entitles to; it runs again if the hash is replaced meanwhile
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified
    */
-  async login(login: PasswordLogin, caller: Caller): Promise<TokenPair> {
+  async prove<T>(credentials: Credentials, open: (proof: PasswordProof) => Promise<T>): Promise<T> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       try {
-        return await this.attempt(login, caller);
+        return await open(await this.check(credentials));
       } catch (error) {
         if (!(error instanceof PasswordReplaced)) throw error;
       }
@@ -45,10 +68,7 @@ export class PasswordLoginService {
     throw new PlutoError('invalidPassword');
   }
 
-  private async attempt(
-    { applicationName, account, password, deviceId }: PasswordLogin,
-    caller: Caller,
-  ): Promise<TokenPair> {
+  private async check({ applicationName, account, password }: Credentials): Promise<PasswordProof> {
     const application = await this.applications.getByName(applicationName);
     const found = await this.accounts.findByAccount(application.id, account);
     const stored = found?.user.passwordHash ?? null;
@@ -58,16 +78,14 @@ export class PasswordLoginService {
 
     const userId = found.user.id;
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
-    return this.tokens.openSession({
+    return {
       application,
-      deviceId,
-      caller,
       // The password was checked outside the transaction; a reset or deletion since then wins.
       authenticate: async (manager) => {
         const isSame = await this.accounts.replacePasswordHash(manager, userId, stored, renewed);
         if (!isSame) throw new PasswordReplaced();
         return userId;
       },
-    });
+    };
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
@@ -54,12 +55,19 @@ export class ProviderLoginService {
       application,
       deviceId,
       caller,
-      authenticate: async (manager) => {
-        const place = { applicationId: application.id, type };
-        const identity = await this.identities.findOrCreate(manager, place, person);
-        if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
-        return identity.userId;
-      },
+      authenticate: (manager) => this.authenticate(manager, application, type, person),
     });
+  }
+
+  /** Finds or makes the account of such a person, and locks it. @returns the account's id */
+  async authenticate(
+    manager: EntityManager,
+    { id: applicationId }: Application,
+    type: ProviderType,
+    person: ProvenPerson,
+  ): Promise<number> {
+    const identity = await this.identities.findOrCreate(manager, { applicationId, type }, person);
+    if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
+    return identity.userId;
   }
 }

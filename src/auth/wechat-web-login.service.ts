@@ -6,17 +6,23 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { Transactions } from '../database/transactions.js';
+import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { ProviderSettingsService } from '../rbac/provider-settings.service.js';
+import { PageSessionsService } from '../token/page-sessions.service.js';
 import type { TokenPair } from '../token/token-issuer.service.js';
 import { ProviderLoginService } from './provider-login.service.js';
-import { configured } from './providers/identity-provider.js';
+import { configured, type ProvenPerson } from './providers/identity-provider.js';
 import { WechatProvider } from './providers/wechat.provider.js';
 import { SpentState } from './spent-state.entity.js';
 import { openState, returnHashOf, signState, type WechatState } from './wechat-state.js';
 
 /** Under `PUBLIC_URL`; where a sign-in begins and where WeChat sends the browser back to. */
 export const WECHAT_WEB_PATH = 'v1/user/login/wechat/web';
+
+/** Where WeChat sends a browser back to that signs in to the hosted pages. */
+export const WECHAT_PAGE_PATH = 'web/login/wechat/back';
 
 /** Time to find the phone and to scan the code. */
 const STATE_TTL_SECONDS = 600;
@@ -28,6 +34,8 @@ export class WechatWebLoginService {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly pageSessions: PageSessionsService,
     private readonly applications: ApplicationsService,
     private readonly providerSettings: ProviderSettingsService,
     private readonly wechat: WechatProvider,
@@ -49,25 +57,21 @@ export class WechatWebLoginService {
     redirectUrl: string,
   ): Promise<{ authorizeUrl: string; state: string }> {
     const application = await this.applications.getByName(applicationName);
-    const { wechatWeb, redirectUrls } = await this.providerSettings.get(application.id);
-    const { appId } = configured(wechatWeb, 'WeChat on the web', application);
+    const { redirectUrls } = await this.providerSettings.get(application.id);
     if (redirectUrl !== '' && !redirectUrls.includes(redirectUrl)) throw notAllowed();
-    const state = signState(this.stateKey, {
-      applicationId: application.id,
-      returnHash: returnHashOf(redirectUrl),
-      expiresAt: nowSeconds() + STATE_TTL_SECONDS,
-    });
-    const query = new URLSearchParams({
-      appid: appId,
-      redirect_uri: `${this.settings.publicUrl}/${WECHAT_WEB_PATH}`,
-      response_type: 'code',
-      scope: 'snsapi_login',
-      state,
-    });
-    return {
-      authorizeUrl: `${this.settings.wechat.openUrl}/connect/qrconnect?${query.toString()}#wechat_redirect`,
-      state,
-    };
+    return this.begin(application, redirectUrl, WECHAT_WEB_PATH);
+  }
+
+  /**
+   * Begins a sign-in to the hosted pages, which ends in the same browser alone.
+   * @param browserSecret known to that browser
+   * @returns the address of WeChat's page with the QR code
+   * @throws PlutoError applicationNotExist | forbidden
+   */
+  async startInBrowser(applicationName: string, browserSecret: string): Promise<string> {
+    const application = await this.applications.getByName(applicationName);
+    const { authorizeUrl } = await this.begin(application, inBrowser(browserSecret), WECHAT_PAGE_PATH);
+    return authorizeUrl;
   }
 
   /**
@@ -81,21 +85,80 @@ export class WechatWebLoginService {
     code: string | undefined,
     caller: Caller,
   ): Promise<{ tokens: TokenPair; redirectUrl: string }> {
+    const state = this.open(stateText);
+    const redirectUrl = await this.returnUrlOf(state);
+    const { application, person } = await this.identify(state, code);
+    return { tokens: await this.logins.signIn(application, 'wechat', person, { caller }), redirectUrl };
+  }
+
+  /**
+   * Ends a sign-in to the hosted pages.
+   * @returns the token of the browser's session, and the application that it is for
+   * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
+   */
+  async finishInBrowser(
+    stateText: string,
+    code: string | undefined,
+    browserSecret: string,
+  ): Promise<{ pageToken: string; application: Application }> {
+    const state = this.open(stateText);
+    if (state.returnHash !== returnHashOf(inBrowser(browserSecret))) throw staleState();
+    const { application, person } = await this.identify(state, code);
+    const pageToken = await this.transactions.run(async (manager) => {
+      const userId = await this.logins.authenticate(manager, application, 'wechat', person);
+      return this.pageSessions.open(manager, { userId, applicationId: application.id });
+    });
+    return { pageToken, application };
+  }
+
+  async purgeExpired(): Promise<void> {
+    await this.dataSource.manager.delete(SpentState, { expiresAt: LessThanOrEqual(nowSeconds()) });
+  }
+
+  /** @param returnTo what the state is good for returning to */
+  private async begin(
+    application: Application,
+    returnTo: string,
+    path: string,
+  ): Promise<{ authorizeUrl: string; state: string }> {
+    const { wechatWeb } = await this.providerSettings.get(application.id);
+    const { appId } = configured(wechatWeb, 'WeChat on the web', application);
+    const state = signState(this.stateKey, {
+      applicationId: application.id,
+      returnHash: returnHashOf(returnTo),
+      expiresAt: nowSeconds() + STATE_TTL_SECONDS,
+    });
+    const query = new URLSearchParams({
+      appid: appId,
+      redirect_uri: `${this.settings.publicUrl}/${path}`,
+      response_type: 'code',
+      scope: 'snsapi_login',
+      state,
+    });
+    return {
+      authorizeUrl: `${this.settings.wechat.openUrl}/connect/qrconnect?${query.toString()}#wechat_redirect`,
+      state,
+    };
+  }
+
+  private open(stateText: string): WechatState {
     const state = openState(this.stateKey, stateText);
     if (!state || state.expiresAt <= nowSeconds()) throw staleState();
-    const redirectUrl = await this.returnUrlOf(state);
+    return state;
+  }
+
+  /** Uses the state up, and asks WeChat who it is. */
+  private async identify(
+    state: WechatState,
+    code: string | undefined,
+  ): Promise<{ application: Application; person: ProvenPerson }> {
     await this.spend(state);
     if (code === undefined)
       throw new PlutoError('invalidWechatCode', {
         message: 'Invalid Wechat Code: the sign-in was declined at WeChat',
       });
     const application = await this.applications.getById(state.applicationId);
-    const person = await this.wechat.identifyOnWeb(application, code);
-    return { tokens: await this.logins.signIn(application, 'wechat', person, { caller }), redirectUrl };
-  }
-
-  async purgeExpired(): Promise<void> {
-    await this.dataSource.manager.delete(SpentState, { expiresAt: LessThanOrEqual(nowSeconds()) });
+    return { application, person: await this.wechat.identifyOnWeb(application, code) };
   }
 
   /** The URL has to be on the list still. */
@@ -114,6 +177,11 @@ export class WechatWebLoginService {
       throw error;
     }
   }
+}
+
+/** No URL, so that a state of the API is none of the pages. */
+function inBrowser(secret: string): string {
+  return `browser:${secret}`;
 }
 
 function notAllowed(): PlutoError {

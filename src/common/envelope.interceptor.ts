@@ -25,10 +25,9 @@ export class EnvelopeInterceptor implements NestInterceptor {
       context.getHandler(),
       context.getClass(),
     ]);
-    if (isBare) return next.handle();
     return next.handle().pipe(
       map((body: unknown) => {
-        if (!(body instanceof Redirection)) return { status: 'ok', body: body ?? {} };
+        if (!(body instanceof Redirection)) return isBare ? body : { status: 'ok', body: body ?? {} };
         const reply = context.switchToHttp().getResponse<FastifyReply>();
         void reply.status(302).header('location', body.url);
         return '';

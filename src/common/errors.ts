@@ -47,6 +47,15 @@ export const errorCatalogue = {
   notPlutoAdmin: { code: 4008, status: 403, message: 'Not the pluto admin' },
   userNotExist: { code: 4009, status: 403, message: 'User is not exist' },
   notPlutoUser: { code: 4010, status: 403, message: 'Not the pluto user' },
+
+  invalidGrantType: { code: 5001, status: 403, message: 'Invalid grant type' },
+  authorizationCodeNotFound: { code: 5002, status: 403, message: 'Authorization code not found' },
+  invalidRedirectUri: { code: 5003, status: 403, message: 'Invalid redirect uri' },
+  authorizationCodeExpired: { code: 5004, status: 403, message: 'Authorization code expired' },
+  clientNotFound: { code: 5005, status: 401, message: 'client_id or secret not found' },
+  clientExists: { code: 5006, status: 401, message: 'Client already exists' },
+  invalidClientStatus: { code: 5007, status: 401, message: 'Invalid client status' },
+  invalidClient: { code: 5008, status: 403, message: 'Invalid client' },
 } as const satisfies Record<string, { code: number; status: number; message: string }>;
 
 export type ErrorKey = keyof typeof errorCatalogue;

@@ -2,10 +2,12 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
+import { isClientRedirectUri } from './redirect-urls.js';
 import {
   INT32_MAX,
   isHandle,
   isId,
+  isIdentifier,
   isIllFormed,
   isLine,
   isMail,
@@ -91,6 +93,22 @@ const rules = {
     takes: 'a URL of at most 2048 characters',
     accepts: (value) => value === '' || isOpaque(value, 2048),
     api: { type: String, format: 'uri', maxLength: 2048, example: 'https://example.com/signed-in' },
+  },
+  clientKey: {
+    takes: '1 to 255 printable ASCII characters without blanks',
+    accepts: (value) => isIdentifier(value, 1, 255),
+    api: { type: String, minLength: 1, maxLength: 255, example: 'desk' },
+  },
+  clientSecret: {
+    takes: '6 to 255 printable ASCII characters without blanks',
+    accepts: (value) => isIdentifier(value, 6, 255),
+    api: { type: String, minLength: 6, maxLength: 255, example: 'a-long-secret-of-the-client' },
+  },
+  redirectUri: {
+    takes:
+      'an https URL, http on localhost, or a scheme of an app with a dot in it; without fragment, user and wildcards',
+    accepts: isClientRedirectUri,
+    api: { type: String, format: 'uri', maxLength: 2048, example: 'https://client.example/back' },
   },
   loginType: {
     takes: 'one of mail, google, apple and wechat',

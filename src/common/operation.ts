@@ -71,7 +71,7 @@ function modelsOf(answer: OperationOptions['answer']): Type[] {
   return typeof answer === 'function' ? [answer] : [];
 }
 
-function successSchema(answer: OperationOptions['answer']): Schema {
+export function successSchema(answer: OperationOptions['answer']): Schema {
   return {
     type: 'object',
     required: ['status', 'body'],

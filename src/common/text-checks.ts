@@ -70,3 +70,10 @@ export function isApplePrivateKey(text: string): boolean {
     return false; // createPrivateKey throws a different OpenSSL error for every way a key can be broken.
   }
 }
+
+/** Printable ASCII without blanks: what ids and secrets of programs are made of. */
+export function isIdentifier(value: unknown, min: number, max: number): boolean {
+  return (
+    typeof value === 'string' && value.length >= min && value.length <= max && /^[\x21-\x7e]*$/.test(value)
+  );
+}

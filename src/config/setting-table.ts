@@ -139,6 +139,12 @@ const lifetimes = {
     '3600',
     'Seconds a password reset link lives.',
   ),
+  pageSessionTtlSeconds: variable(
+    'PAGE_SESSION_TTL',
+    integer(60, year),
+    '1209600',
+    'Seconds a browser stays signed in to the hosted pages.',
+  ),
   // RFC 6749 section 4.1.2 recommends ten minutes at most.
   authorizationCodeTtlSeconds: variable(
     'AUTHORIZATION_CODE_TTL',

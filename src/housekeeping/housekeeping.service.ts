@@ -5,6 +5,8 @@ import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
 import { nowSeconds } from '../common/time.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { OutboxService } from '../mail/outbox.service.js';
+import { AuthorizationCodesService } from '../oauth/authorization-codes.service.js';
+import { PageSessionsService } from '../token/page-sessions.service.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { KeyRotationService } from '../token/key-rotation.service.js';
 import { AccountsService } from '../users/accounts.service.js';
@@ -25,6 +27,8 @@ export class Housekeeping {
     private readonly registrations: RegistrationService,
     private readonly tokens: OneTimeTokensService,
     private readonly sessions: SessionsService,
+    private readonly pageSessions: PageSessionsService,
+    private readonly codes: AuthorizationCodesService,
     private readonly keys: KeyRotationService,
     private readonly outbox: OutboxService,
     private readonly avatars: AvatarsService,
@@ -48,6 +52,8 @@ export class Housekeeping {
       () => this.registrations.purgeAbandoned(),
       () => this.tokens.purgeExpired(),
       () => this.wechatWebLogins.purgeExpired(),
+      () => this.codes.purgeExpired(),
+      () => this.pageSessions.purgeExpired(),
       () => this.sessions.purgeExpired(),
       () => this.keys.purgeRetired(),
       () => this.outbox.purgeFailedBefore(nowSeconds() - FAILED_MAIL_RETENTION_SECONDS),

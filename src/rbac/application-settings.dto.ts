@@ -3,7 +3,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsOptional, ValidateBy } from 'class-validator';
 import { Field, ListField, nullAsAbsent } from '../common/fields.js';
 import { isRedirectUrl, REDIRECT_URL_MAX } from '../common/redirect-urls.js';
-import { isApplePrivateKey } from '../common/text-checks.js';
+import { isApplePrivateKey, isIdentifier } from '../common/text-checks.js';
 
 const URLS_MAX = 100;
 const IDENTIFIER_MAX = 255;
@@ -15,11 +15,6 @@ const APPLE_KEY_ID = 'F6G7H8J9K0';
 const APPLE_CLIENT_ID = 'org.example.app';
 const WECHAT_APP_ID = 'wx0123456789abcdef';
 const WECHAT_WEB_APP_ID = 'wxfedcba9876543210';
-
-/** Printable ASCII: what providers make their ids and secrets of. */
-function isIdentifier(value: unknown, max: number): boolean {
-  return typeof value === 'string' && value.length <= max && /^[\x21-\x7e]*$/.test(value);
-}
 
 function isAppleKey(value: unknown): boolean {
   return value === '' || (typeof value === 'string' && value.length <= PEM_MAX && isApplePrivateKey(value));
@@ -51,13 +46,13 @@ const ProviderId = (description: string, example: string, max = PROVIDER_ID_MAX)
   Optional(
     description,
     `up to ${max} printable ASCII characters`,
-    (value) => isIdentifier(value, max),
+    (value) => isIdentifier(value, 0, max),
     example,
   );
 
 const ProviderSecret = (description: string) =>
   Optional(`${description} (write-only)`, `up to ${SECRET_MAX} printable ASCII characters`, (value) =>
-    isIdentifier(value, SECRET_MAX),
+    isIdentifier(value, 0, SECRET_MAX),
   );
 
 export class ChangeApplicationSettingsDto {
@@ -79,7 +74,7 @@ export class ChangeApplicationSettingsDto {
     description: 'Audiences of accepted Google ID tokens; left out: unchanged, empty: those of the server',
     max: URLS_MAX,
     takes: `a client id of 1 to ${IDENTIFIER_MAX} printable ASCII characters`,
-    accepts: (value) => value !== '' && isIdentifier(value, IDENTIFIER_MAX),
+    accepts: (value) => isIdentifier(value, 1, IDENTIFIER_MAX),
     items: { type: String },
     optional: true,
     example: ['1234.apps.googleusercontent.com'],

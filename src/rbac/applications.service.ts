@@ -21,7 +21,11 @@ export class ApplicationsService {
    * @throws PlutoError applicationNotExist
    */
   async getByName(name: string, manager: EntityManager = this.dataSource.manager): Promise<Application> {
-    return existing(await manager.findOneBy(Application, { nameKey: comparisonKey(name.trim()) }));
+    return existing(await this.findByName(name, manager));
+  }
+
+  findByName(name: string, manager: EntityManager = this.dataSource.manager): Promise<Application | null> {
+    return manager.findOneBy(Application, { nameKey: comparisonKey(name.trim()) });
   }
 
   /** @throws PlutoError applicationNotExist */

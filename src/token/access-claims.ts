@@ -5,13 +5,15 @@ export interface AccessClaims {
   type: 'access';
   iat: number;
   exp: number;
-  /** The account's id. */
+  /** The account's id; 0 in the token of a client that acts for itself (RFC 6749 section 4.4). */
   sub: number;
   /** The name of the application. */
   iss: string;
   scopes: string[];
-  /** The session that the token belongs to, so that Pluto refuses it once the session has ended. */
+  /** The session that the token belongs to, so that Pluto refuses it once that has ended; `''` where `sub` is 0. */
   sid: string;
+  /** The OAuth client that got the token (RFC 9068 section 2.2); none in a first-party one. */
+  client_id?: string;
 }
 
 /**
@@ -25,7 +27,7 @@ export function readAccessClaims(payload: unknown): AccessClaims {
 
 function isAccessClaims(payload: unknown): payload is AccessClaims {
   if (typeof payload !== 'object' || payload === null) return false;
-  const { type, iat, exp, sub, iss, scopes, sid } = payload as Record<string, unknown>;
+  const { type, iat, exp, sub, iss, scopes, sid, client_id } = payload as Record<string, unknown>;
   return (
     type === 'access' &&
     Number.isInteger(iat) &&
@@ -34,6 +36,7 @@ function isAccessClaims(payload: unknown): payload is AccessClaims {
     typeof iss === 'string' &&
     Array.isArray(scopes) &&
     scopes.every((name) => typeof name === 'string') &&
-    typeof sid === 'string'
+    typeof sid === 'string' &&
+    (client_id === undefined || typeof client_id === 'string')
   );
 }

@@ -6,8 +6,22 @@ import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { readAccessClaims, type AccessClaims } from './access-claims.js';
+import { ClientGate } from './client-gate.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
+
+/** Whom an access token is for, and how long. */
+export interface TokenBearer {
+  /** 0 for a client that acts for itself. */
+  userId: number;
+  applicationName: string;
+  scopes: string[];
+  /** `''` for a client that acts for itself. */
+  sessionId: string;
+  clientKey?: string | null;
+  /** That of the settings without. */
+  ttlSeconds?: number | undefined;
+}
 
 /** Signs and checks access tokens: JWTs of type `access`, RS256 only. */
 @Injectable()
@@ -16,6 +30,7 @@ export class AccessTokensService {
     private readonly keys: SigningKeysService,
     private readonly sessions: SessionsService,
     private readonly jwt: JwtService,
+    private readonly clients: ClientGate,
     private readonly settings: Settings,
   ) {}
 
@@ -23,45 +38,47 @@ export class AccessTokensService {
    * Signs an access token, off the event loop.
    * @returns the compact JWS and its `exp` in seconds since the epoch
    */
-  async sign(bearer: {
-    userId: number;
-    applicationName: string;
-    scopes: string[];
-    sessionId: string;
-  }): Promise<{ accessToken: string; expiresAt: number }> {
+  async sign(bearer: TokenBearer): Promise<{ accessToken: string; expiresAt: number }> {
     const { kid, privateKey } = await this.keys.signingKey();
     const issuedAt = nowSeconds();
+    const ownTtlSeconds = this.settings.accessTokenTtlSeconds;
+    const expiresAt = issuedAt + (bearer.ttlSeconds ?? ownTtlSeconds);
+    if (expiresAt > issuedAt + ownTtlSeconds) await this.keys.keepUntil(kid, expiresAt);
     const claims: AccessClaims = {
       type: 'access',
       iat: issuedAt,
-      exp: issuedAt + this.settings.accessTokenTtlSeconds,
+      exp: expiresAt,
       sub: bearer.userId,
       iss: bearer.applicationName,
       scopes: bearer.scopes,
       sid: bearer.sessionId,
+      ...(bearer.clientKey && { client_id: bearer.clientKey }),
     };
     // The contract wants an integer `sub`, where RFC 7519 section 4.1.2 and jose's types have a string.
     const accessToken = await new SignJWT(claims as unknown as JWTPayload)
       .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
       .sign(privateKey);
-    return { accessToken, expiresAt: claims.exp };
+    return { accessToken, expiresAt };
   }
 
   /**
-   * Checks a token from anywhere: signature, type, expiry, and that its session has not ended.
+   * Checks a token from anywhere: signature, type, expiry, and that its session has not ended and its client may act.
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
     const claims = readAccessClaims(await this.verifySignature(token));
-    await this.principalOf(claims);
+    if (isOfClientAlone(claims)) await this.checkClient(claims);
+    else await this.principalOf(claims);
     return claims;
   }
 
   /**
    * The bearer of a token whose signature, type and expiry were checked.
-   * @throws PlutoError invalidAccessToken when its session has ended
+   * @throws PlutoError invalidAccessToken when its session has ended | userNotExist for that of a client alone
    */
-  async principalOf({ sid, sub, iss, scopes }: AccessClaims): Promise<Principal> {
+  async principalOf(claims: AccessClaims): Promise<Principal> {
+    if (isOfClientAlone(claims)) throw new PlutoError('userNotExist');
+    const { sid, sub, iss, scopes } = claims;
     const session = await this.sessions.find(sid);
     if (!session || session.userId !== sub) throw new PlutoError('invalidAccessToken');
     return {
@@ -73,6 +90,10 @@ export class AccessTokensService {
     };
   }
 
+  private async checkClient({ client_id: key = '' }: AccessClaims): Promise<void> {
+    if (!(await this.clients.isApproved(key))) throw new PlutoError('invalidAccessToken');
+  }
+
   private async verifySignature(token: string): Promise<unknown> {
     try {
       return await this.jwt.verifyAsync<Record<string, unknown>>(token);
@@ -80,6 +101,11 @@ export class AccessTokensService {
       throw tokenError(error);
     }
   }
+}
+
+/** Whether it is about no account: what `client_credentials` gives (RFC 6749 section 4.4). */
+function isOfClientAlone({ sub }: AccessClaims): boolean {
+  return sub === 0;
 }
 
 /** Finds the failure for what the JWT libraries throw; what is not theirs stays what it is. */

@@ -123,7 +123,14 @@ export class KeyRotationService {
     if (!latest) return;
     // Another instance may sign with the old key until it looks again.
     const verifiesUntil = signsFrom + RELOAD_SECONDS + this.settings.accessTokenTtlSeconds;
-    await manager.update(SigningKey, { id: latest.id }, { verifiesUntil });
+    await manager.update(
+      SigningKey,
+      { id: latest.id },
+      {
+        verifiesUntil: () =>
+          `CASE WHEN long_tokens_until > ${verifiesUntil} THEN long_tokens_until ELSE ${verifiesUntil} END`,
+      },
+    );
   }
 }
 

@@ -21,6 +21,8 @@ interface RefreshRequest {
   applicationName: string;
   /** Wanted scopes; empty keeps those of the session. */
   scopes: string | undefined;
+  /** The OAuth client that asks; null on the first-party route. */
+  clientKey: string | null;
 }
 
 type Rotation =
@@ -43,7 +45,7 @@ export class RefreshService {
   ) {}
 
   /**
-   * Exchanges a refresh token of a first-party session for its successor. Shown again, it is answered with the same
+   * Exchanges a refresh token for its successor, for the client alone that it was issued to. Shown again, it is answered with the same
    * successor until that has been used, and in any case within the grace period; later it is taken for stolen, and
    * its session ends.
    * @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired
@@ -52,7 +54,7 @@ export class RefreshService {
   async refresh(request: RefreshRequest): Promise<TokenPair> {
     const application = await this.applications.getByName(request.applicationName);
     const tokenHash = sha256(request.refreshToken);
-    await this.check(tokenHash, application);
+    await this.check(tokenHash, application, request.clientKey);
     const rotation = await this.rotate(tokenHash, request);
     if (rotation.outcome === 'stolen') throw this.theft(rotation.session);
     return this.issuer.pair({
@@ -60,16 +62,17 @@ export class RefreshService {
       applicationName: application.name,
       scopes: rotation.scopes,
       sessionId: rotation.session.id,
+      clientKey: rotation.session.clientKey,
       refreshToken: this.issuer.successorOf(request.refreshToken),
       refreshTokenExpiresAt: rotation.refreshTokenExpiresAt,
     });
   }
 
   /** Refuses what must not even consume the token. */
-  private async check(tokenHash: string, application: Application): Promise<void> {
+  private async check(tokenHash: string, application: Application, clientKey: string | null): Promise<void> {
     const token = await this.dataSource.manager.findOneBy(RefreshToken, { tokenHash });
     const session = token && (await this.sessions.find(token.sessionId));
-    if (!session || session.clientKey !== null) throw new PlutoError('invalidRefreshToken');
+    if (!session || session.clientKey !== clientKey) throw new PlutoError('invalidRefreshToken');
     if (session.applicationId !== application.id) throw new PlutoError('invalidApplication');
     if (token.expiresAt <= nowSeconds()) throw new PlutoError('refreshTokenExpired');
   }
@@ -119,6 +122,7 @@ export class RefreshService {
         userId: session.userId,
         applicationId: session.applicationId,
         requested: asked.length > 0 ? asked : session.scopes,
+        ...(session.grantedScopes !== null && { ceiling: session.grantedScopes }),
       },
       manager,
     );

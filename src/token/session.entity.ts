@@ -6,6 +6,7 @@ import { unixTime } from '../database/columns.js';
 @Entity('sessions')
 @Index('ix_sessions_user', ['userId'])
 @Index('ix_sessions_application', ['applicationId'])
+@Index('ix_sessions_client', ['clientKey'])
 export class Session {
   /** 128 random bits, base64url; the claim `sid` of its access tokens. */
   @PrimaryColumn({ name: 'id', type: 'varchar', length: 22 })
@@ -33,6 +34,10 @@ export class Session {
   /** The scopes of the latest access token. */
   @Column({ name: 'scopes', type: 'simple-json' })
   scopes: string[];
+
+  /** What an OAuth client was granted, which no refresh exceeds; null for a first-party login. */
+  @Column({ name: 'granted_scopes', type: 'simple-json', nullable: true })
+  grantedScopes: string[] | null;
 
   @Column({ name: 'address', type: 'varchar', length: 64, default: '' })
   address: string;

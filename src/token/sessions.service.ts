@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, In, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
+import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
 
 export type NewSession = Pick<
   Session,
-  'userId' | 'applicationId' | 'clientKey' | 'deviceId' | 'address' | 'userAgent' | 'scopes'
+  'userId' | 'applicationId' | 'clientKey' | 'deviceId' | 'address' | 'userAgent' | 'scopes' | 'grantedScopes'
 >;
 
 const PURGE_BATCH = 500;
@@ -37,9 +38,15 @@ export class SessionsService {
     await manager.delete(Session, { id });
   }
 
-  /** Ends every session of the account; their access tokens are refused from now on. */
+  /** Ends every session of the account, those of browsers too; their access tokens are refused from now on. */
   async endAllOf(manager: EntityManager, userId: number): Promise<void> {
     await manager.delete(Session, { userId });
+    await manager.delete(PageSession, { userId });
+  }
+
+  /** Ends every session that an OAuth client got. */
+  async endAllOfClient(manager: EntityManager, clientKey: string): Promise<void> {
+    await manager.delete(Session, { clientKey });
   }
 
   /**

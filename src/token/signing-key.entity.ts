@@ -34,4 +34,8 @@ export class SigningKey {
   /** The end of the last token that it may have signed; null while no successor is known. */
   @Column({ ...nullableUnixTime, name: 'verifies_until' })
   verifiesUntil: number | null;
+
+  /** When the last of the tokens expires that were to live longer than the settings say; 0: there is none. */
+  @Column({ ...unixTime, name: 'long_tokens_until', default: 0 })
+  longTokensUntil: number;
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { exportJWK, type JWK } from 'jose';
-import { DataSource, IsNull, MoreThan } from 'typeorm';
+import { DataSource, IsNull, LessThan, MoreThan } from 'typeorm';
 import { unseal } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
@@ -50,6 +50,22 @@ export class SigningKeysService {
   async signingKey(): Promise<{ kid: string; privateKey: KeyObject; publicPem: string }> {
     const current = this.currentOf((await this.load(RELOAD_SECONDS)).keys);
     return { kid: current.kid, privateKey: this.privateKeyOf(current), publicPem: current.publicPem };
+  }
+
+  /** Has a key verify until the expiry of a token that lives longer than the settings say; written before it is signed. */
+  async keepUntil(kid: string, expiresAt: number): Promise<void> {
+    const { manager } = this.dataSource;
+    // In this order: a rotation that comes between finds the one, or has set what the other changes.
+    await manager.update(
+      SigningKey,
+      { kid, longTokensUntil: LessThan(expiresAt) },
+      { longTokensUntil: expiresAt },
+    );
+    await manager.update(
+      SigningKey,
+      { kid, verifiesUntil: LessThan(expiresAt) },
+      { verifiesUntil: expiresAt },
+    );
   }
 
   /**

@@ -7,7 +7,7 @@ import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { Transactions } from '../database/transactions.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
-import { AccessTokensService } from './access-tokens.service.js';
+import { AccessTokensService, type TokenBearer } from './access-tokens.service.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -17,10 +17,13 @@ export interface TokenPair {
   accessTokenExpiresAt: number;
   refreshToken: string;
   refreshTokenExpiresAt: number;
+  scopes: string[];
 }
 
 export interface Login {
   application: { id: number; name: string };
+  /** The OAuth client that the session is for; without, a first-party login. */
+  client?: ClientGrant;
   deviceId: string | undefined;
   caller: Caller;
   /**
@@ -28,6 +31,19 @@ export interface Login {
    * not hold any more.
    */
   authenticate: (manager: EntityManager) => Promise<number>;
+}
+
+/** What an OAuth client is to get. */
+export interface ClientGrant {
+  key: string;
+  /** Empty for the default scope of the account's role. */
+  requested: string[];
+  /** What is not to be exceeded: those that the user was shown. */
+  ceiling?: string[];
+  /** Of the first access token, instead of that of the settings. */
+  accessTokenTtlSeconds?: number;
+  /** Told the session in its transaction. */
+  onOpened?: (manager: EntityManager, sessionId: string) => Promise<void>;
 }
 
 /** Opens sessions and stores their refresh tokens. */
@@ -46,25 +62,32 @@ export class TokenIssuerService {
     this.successorKey = secretKey.derive('refresh-token-successor');
   }
 
-  /** Opens a first-party session for an account that has proved who it is. */
-  async openSession({ application, deviceId = '', caller, authenticate }: Login): Promise<TokenPair> {
+  /** Opens a session for an account that has proved who it is. */
+  async openSession({ application, client, deviceId = '', caller, authenticate }: Login): Promise<TokenPair> {
     const refreshToken = randomToken();
     const { session, expiresAt } = await this.transactions.run(async (manager) => {
       const userId = await authenticate(manager);
       const scopes = await this.grants.scopesFor(
-        { userId, applicationId: application.id, requested: [] },
+        { userId, applicationId: application.id, requested: [], ...client },
         manager,
       );
       const opened = await this.sessions.add(manager, {
         userId,
         applicationId: application.id,
-        clientKey: null,
+        clientKey: client?.key ?? null,
+        grantedScopes: client ? scopes : null,
         deviceId,
         address: caller.address,
         userAgent: caller.userAgent,
         scopes,
       });
-      const stored = await this.store(manager, refreshToken, { sessionId: opened.id, generation: 1 });
+      const stored = await this.store(
+        manager,
+        refreshToken,
+        { sessionId: opened.id, generation: 1 },
+        client?.accessTokenTtlSeconds,
+      );
+      await client?.onOpened?.(manager, opened.id);
       return { session: opened, expiresAt: stored.expiresAt };
     });
     return this.pair({
@@ -72,6 +95,8 @@ export class TokenIssuerService {
       applicationName: application.name,
       scopes: session.scopes,
       sessionId: session.id,
+      clientKey: session.clientKey,
+      ttlSeconds: client?.accessTokenTtlSeconds,
       refreshToken,
       refreshTokenExpiresAt: expiresAt,
     });
@@ -90,9 +115,11 @@ export class TokenIssuerService {
     manager: EntityManager,
     refreshToken: string,
     place: { sessionId: string; generation: number },
+    accessTokenTtlSeconds = 0,
   ): Promise<{ expiresAt: number }> {
     const now = nowSeconds();
-    const expiresAt = now + this.settings.refreshTokenTtlSeconds;
+    // A session goes with its last refresh token, and its access tokens with it.
+    const expiresAt = now + Math.max(this.settings.refreshTokenTtlSeconds, accessTokenTtlSeconds);
     await manager.insert(RefreshToken, {
       ...place,
       tokenHash: sha256(refreshToken),
@@ -103,20 +130,16 @@ export class TokenIssuerService {
     return { expiresAt };
   }
 
-  async pair(parts: {
-    userId: number;
-    applicationName: string;
-    scopes: string[];
-    sessionId: string;
-    refreshToken: string;
-    refreshTokenExpiresAt: number;
-  }): Promise<TokenPair> {
+  async pair(
+    parts: TokenBearer & { refreshToken: string; refreshTokenExpiresAt: number },
+  ): Promise<TokenPair> {
     const { accessToken, expiresAt } = await this.accessTokens.sign(parts);
     return {
       accessToken,
       accessTokenExpiresAt: expiresAt,
       refreshToken: parts.refreshToken,
       refreshTokenExpiresAt: parts.refreshTokenExpiresAt,
+      scopes: parts.scopes,
     };
   }
 }

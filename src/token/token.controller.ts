@@ -38,6 +38,7 @@ export class TokenController {
         refreshToken: body.refresh_token,
         applicationName: body.app_id,
         scopes: body.scopes,
+        clientKey: null,
       }),
     );
   }

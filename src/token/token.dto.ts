@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Field } from '../common/fields.js';
 import type { AccessClaims } from './access-claims.js';
 import type { TokenPair } from './token-issuer.service.js';
@@ -81,6 +81,9 @@ export class AccessClaimsDto implements AccessClaims {
 
   @ApiProperty({ type: String, description: 'Session id', example: '0N7XyqBMZPHe2hcL9UQmTw' })
   sid: string;
+
+  @ApiPropertyOptional({ type: String, description: 'The OAuth client that got the token', example: 'desk' })
+  client_id?: string;
 }
 
 export function presentTokenPair(pair: TokenPair): TokenPairDto {

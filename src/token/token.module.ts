@@ -9,6 +9,7 @@ import { AccessTokensService } from './access-tokens.service.js';
 import { KeyRotationService } from './key-rotation.service.js';
 import { KeySetController } from './key-set.controller.js';
 import { AdminGuard, UserGuard } from './pluto-scope.guard.js';
+import { PageSessionsService } from './page-sessions.service.js';
 import { RefreshService } from './refresh.service.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
@@ -36,6 +37,7 @@ class SigningKeysModule {}
   providers: [
     AccessTokenStrategy,
     AccessTokensService,
+    PageSessionsService,
     RefreshService,
     SessionsService,
     TokenIssuerService,
@@ -44,7 +46,14 @@ class SigningKeysModule {}
     { provide: APP_GUARD, useClass: UserGuard },
     { provide: APP_GUARD, useClass: AdminGuard },
   ],
-  exports: [SessionsService, SigningKeysModule, TokenIssuerService],
+  exports: [
+    AccessTokensService,
+    PageSessionsService,
+    RefreshService,
+    SessionsService,
+    SigningKeysModule,
+    TokenIssuerService,
+  ],
 })
 export class TokenModule {}
 

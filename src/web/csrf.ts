@@ -21,11 +21,13 @@ export class CsrfService {
     this.cookieName = this.isSecure ? '__Host-pluto_csrf' : 'pluto_csrf';
   }
 
-  /** Makes the token for a form that posts to its own address; a browser without a secret is given one. */
-  issue(request: FastifyRequest, reply: FastifyReply): string {
+  /** Makes the token for a form that posts to that path; a browser without a secret is given one. */
+  issue(request: FastifyRequest, reply: FastifyReply, path: string): string {
     const known = request.cookies[this.cookieName] ?? '';
     const secret = known === '' ? this.tokens.secretSync() : known;
     if (known === '') {
+      // For a second form on the same page.
+      request.cookies[this.cookieName] = secret;
       void reply.setCookie(this.cookieName, secret, {
         path: '/',
         httpOnly: true,
@@ -33,7 +35,7 @@ export class CsrfService {
         secure: this.isSecure,
       });
     }
-    return this.tokens.create(secret, pathOf(request.url));
+    return this.tokens.create(secret, path);
   }
 
   /** @throws PlutoError forbidden, when the form was not shown to this browser */

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/commo
 import { ApiTags } from '@nestjs/swagger';
 import { MailVerificationService } from '../auth/mail-verification.service.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { CurrentExchange, LinkToken, Page, type Exchange } from './page.js';
+import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 
 @ApiTags('Web Interface')
@@ -16,7 +16,11 @@ export class MailVerificationController {
 
   /** Confirms nothing: mail scanners follow links. */
   @Get()
-  @Page({ summary: 'Verify the mail registration', description: 'Web page for email verification' })
+  @Page({
+    summary: 'Verify the mail registration',
+    description: 'Web page for email verification',
+    refusals: INVALID_LINK,
+  })
   async show(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     const link = await this.verifications.look(token);
     if (!link) return this.pages.renderInvalidLink(exchange, 'verify');
@@ -39,7 +43,7 @@ export class MailVerificationController {
   @Page({
     summary: 'Confirm the mail registration',
     description: 'Process email verification form submission',
-    refusals: { 403: 'the form was not shown to this browser' },
+    refusals: { 403: 'the form was not shown to this browser', ...INVALID_LINK },
   })
   async confirm(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     const confirmed = await this.verifications.confirm(token);

@@ -31,11 +31,23 @@ export class Pages {
     page: Name,
     context: Omit<PageContexts[Name], FormFields>,
   ): string {
-    const fields = {
-      action: pathOf(exchange.request.url),
-      csrfToken: this.csrf.issue(exchange.request, exchange.reply),
-    };
+    return this.renderFormTo(exchange, pathOf(exchange.request.url), page, context);
+  }
+
+  /** A form that posts to that path. */
+  renderFormTo<Name extends FormName>(
+    exchange: Exchange,
+    action: string,
+    page: Name,
+    context: Omit<PageContexts[Name], FormFields>,
+  ): string {
+    const fields = { action, csrfToken: this.csrfToken(exchange, action) };
     return this.render(exchange, page, { ...context, ...fields } as PageContexts[Name]);
+  }
+
+  /** For one more form, that posts to another path. */
+  csrfToken({ request, reply }: Exchange, path: string): string {
+    return this.csrf.issue(request, reply, path);
   }
 
   /** What to call the application in front of whoever asks. */

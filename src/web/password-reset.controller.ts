@@ -5,7 +5,7 @@ import { PasswordResetService } from '../auth/password-reset.service.js';
 import { passwordFault } from '../common/text-checks.js';
 import type { PasswordResetError } from '../common/views/views.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { CurrentExchange, LinkToken, Page, type Exchange } from './page.js';
+import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 
 /** What the form sends; a fault is shown in the form, so nothing is refused before. */
@@ -33,7 +33,11 @@ export class PasswordResetController {
   ) {}
 
   @Get()
-  @Page({ summary: 'Reset password page', description: 'Web page for password reset' })
+  @Page({
+    summary: 'Reset password page',
+    description: 'Web page for password reset',
+    refusals: INVALID_LINK,
+  })
   show(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     return this.renderForm(token, exchange);
   }
@@ -48,6 +52,7 @@ export class PasswordResetController {
     refusals: {
       400: 'the form again, with what is wrong about the password',
       403: 'the form was not shown to this browser',
+      ...INVALID_LINK,
     },
   })
   async reset(

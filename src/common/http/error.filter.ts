@@ -40,7 +40,7 @@ export class ErrorFilter implements ExceptionFilter {
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
+    if (error.status === 401) void reply.header('www-authenticate', challengeOf(error));
     if (isForPage(request) && prefersHtml(request)) {
       void reply.type('text/html; charset=utf-8').send(this.page(error, request));
     } else {
@@ -68,4 +68,9 @@ export class ErrorFilter implements ExceptionFilter {
       reason: error.page ?? pageReasons[error.status] ?? 'badRequest',
     });
   }
+}
+
+/** RFC 6750 section 3; RFC 6749 section 5.2 for the authentication of clients. */
+function challengeOf({ key }: PlutoError): string {
+  return key === 'clientNotFound' ? 'Basic realm="Pluto", charset="UTF-8"' : 'Bearer';
 }

@@ -43,3 +43,9 @@ export const IsHead = createParamDecorator(
 export const PrefersHtml = createParamDecorator((_: unknown, context: ExecutionContext): boolean =>
   prefersHtml(context.switchToHttp().getRequest<FastifyRequest>()),
 );
+
+/** Whether the caller asks for JSON by name; one without a preference on a page is a browser of some kind. */
+export const AsksForJson = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  return /json/i.test(request.headers.accept ?? '') && !prefersHtml(request);
+});

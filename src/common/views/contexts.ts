@@ -1,12 +1,29 @@
+/** Why a browser is shown an error page. */
+const errorReasons = [
+  'server',
+  'badRequest',
+  'tooManyRequests',
+  'forbidden',
+  'csrf',
+  'tooLarge',
+  'unavailable',
+  'application',
+  'client',
+  'redirectUri',
+  'signIn',
+] as const;
+
 /** The forms a text takes by a value of the context: catalogue key prefix → last part of the key. */
 export const variants = {
   'password-reset.error': ['tooShort', 'tooLong', 'mismatch'],
   'link-invalid.next': ['verify', 'reset'],
-  'error.title': ['server', 'badRequest', 'tooManyRequests', 'forbidden', 'csrf', 'tooLarge', 'unavailable'],
-  'error.text': ['server', 'badRequest', 'tooManyRequests', 'forbidden', 'csrf', 'tooLarge', 'unavailable'],
+  'login.error': ['invalidPassword', 'mailNotVerified', 'wechat'],
+  'error.title': errorReasons,
+  'error.text': errorReasons,
 } as const satisfies Record<string, readonly string[]>;
 
 export type PasswordResetError = (typeof variants)['password-reset.error'][number];
+export type LoginError = (typeof variants)['login.error'][number];
 export type InvalidLinkKind = (typeof variants)['link-invalid.next'][number];
 export type ErrorReason = (typeof variants)['error.title'][number];
 
@@ -37,6 +54,53 @@ interface PasswordResetPage extends FormPage {
   error?: PasswordResetError | undefined;
 }
 
+interface LoginPage extends FormPage {
+  /** The application's name, as requests give it. */
+  applicationId: string;
+  /** Where to go on afterwards, a path of ours; `''` for nowhere. */
+  next: string;
+  /** What was typed before; `''` at first. */
+  account: string;
+  error?: LoginError | undefined;
+  /** Addresses of our own. */
+  forgotHref: string;
+  wechatHref?: string | undefined;
+}
+
+interface SignedInPage extends FormPage {
+  applicationId: string;
+  userName: string;
+  handle: string;
+}
+
+interface ConsentPage extends FormPage {
+  clientKey: string;
+  userName: string;
+  handle: string;
+  scopes: string[];
+  /** Host, or scheme of an app. */
+  destination: string;
+  fields: { name: string; value: string }[];
+  logoutAction: string;
+  logoutCsrfToken: string;
+  /** This page, to come back to. */
+  next: string;
+  applicationId: string;
+}
+
+interface ForgotPage extends FormPage {
+  applicationId: string;
+  next: string;
+  mail: string;
+  isMailInvalid: boolean;
+  loginHref: string;
+}
+
+interface ForgotDonePage extends Page {
+  mail: string;
+  loginHref: string;
+}
+
 interface LinkInvalidPage extends Page {
   kind: InvalidLinkKind;
 }
@@ -54,6 +118,11 @@ export interface PageContexts {
   'verify-mail-already': MailPage;
   'password-reset': PasswordResetPage;
   'password-reset-done': Page;
+  login: LoginPage;
+  'signed-in': SignedInPage;
+  authorize: ConsentPage;
+  'password-forgot': ForgotPage;
+  'password-forgot-done': ForgotDonePage;
   'link-invalid': LinkInvalidPage;
   error: ErrorPage;
   'not-found': Page;
@@ -87,6 +156,11 @@ export const pageNames = [
   'verify-mail-already',
   'password-reset',
   'password-reset-done',
+  'login',
+  'signed-in',
+  'authorize',
+  'password-forgot',
+  'password-forgot-done',
   'link-invalid',
   'error',
   'not-found',

@@ -21,6 +21,7 @@ import { TemplateCheck } from './template-check.js';
 export type {
   ErrorReason,
   InvalidLinkKind,
+  LoginError,
   MailContexts,
   MailName,
   PageContexts,

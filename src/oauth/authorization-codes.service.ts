@@ -1,0 +1,84 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { randomToken, sha256 } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
+import { Settings } from '../config/settings.js';
+import { Transactions } from '../database/transactions.js';
+import { SessionsService } from '../token/sessions.service.js';
+import { AuthorizationCode } from './authorization-code.entity.js';
+
+export type NewCode = Pick<
+  AuthorizationCode,
+  | 'clientId'
+  | 'userId'
+  | 'applicationId'
+  | 'redirectUri'
+  | 'scopes'
+  | 'codeChallenge'
+  | 'accessTokenTtlSeconds'
+>;
+
+/** How long a code is known after it has expired, to notice that it is shown again. */
+const RETENTION_SECONDS = 24 * 60 * 60;
+
+/** Authorization codes: stored as hashes, consumed by one conditional update. */
+@Injectable()
+export class AuthorizationCodesService {
+  private readonly logger = new Logger('OAuth');
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly sessions: SessionsService,
+    private readonly settings: Settings,
+  ) {}
+
+  /** @returns the code for the client; it is not stored itself */
+  async issue(manager: EntityManager, grant: NewCode): Promise<string> {
+    const code = randomToken();
+    const now = nowSeconds();
+    await manager.insert(AuthorizationCode, {
+      ...grant,
+      codeHash: sha256(code),
+      sessionId: null,
+      createdAt: now,
+      expiresAt: now + this.settings.authorizationCodeTtlSeconds,
+      usedAt: null,
+    });
+    return code;
+  }
+
+  /** Finds a code, used or not, expired or not. */
+  find(code: string): Promise<AuthorizationCode | null> {
+    return this.dataSource.manager.findOneBy(AuthorizationCode, { codeHash: sha256(code) });
+  }
+
+  /** @returns whether this call was the one that used it up */
+  async consume(manager: EntityManager, { id }: AuthorizationCode): Promise<boolean> {
+    const change = { usedAt: nowSeconds() };
+    const { affected } = await manager.update(AuthorizationCode, { id, usedAt: IsNull() }, change);
+    return affected === 1;
+  }
+
+  /** Notes what the code was exchanged for. */
+  async noteSession(manager: EntityManager, { id }: AuthorizationCode, sessionId: string): Promise<void> {
+    await manager.update(AuthorizationCode, { id }, { sessionId });
+  }
+
+  /**
+   * Ends what a code was exchanged for, because it was shown again.
+   * @see RFC 6749 section 4.1.2
+   */
+  async revokeIssued({ id }: AuthorizationCode): Promise<void> {
+    await this.transactions.run(async (manager) => {
+      const code = await manager.findOneBy(AuthorizationCode, { id });
+      if (code?.sessionId) await this.sessions.end(manager, code.sessionId);
+    });
+    this.logger.warn({ msg: 'a used authorization code was shown again: session ended', codeId: id });
+  }
+
+  async purgeExpired(): Promise<void> {
+    const expiresAt = LessThanOrEqual(nowSeconds() - RETENTION_SECONDS);
+    await this.dataSource.manager.delete(AuthorizationCode, { expiresAt });
+  }
+}

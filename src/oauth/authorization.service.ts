@@ -1,0 +1,193 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Caller } from '../common/caller.js';
+import { errorCatalogue, PlutoError, type ErrorKey } from '../common/errors.js';
+import { nowSeconds } from '../common/time.js';
+import { Settings } from '../config/settings.js';
+import { Transactions } from '../database/transactions.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { parseScopes } from '../rbac/effective-scopes.js';
+import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { TokenIssuerService } from '../token/token-issuer.service.js';
+import { AccountsService } from '../users/accounts.service.js';
+import { AuthorizationCodesService } from './authorization-codes.service.js';
+import {
+  clampLifeTime,
+  type AuthorizationParameters,
+  type AuthorizationRequest,
+  type ResponseType,
+} from './authorization-request.js';
+import { ClientsService } from './clients.service.js';
+import type { OAuthClient } from './oauth-client.entity.js';
+import { isCodeChallenge } from './pkce.js';
+import { redirectWith } from './redirect-uri.js';
+
+/** A request that its client is told about by sending the browser back. */
+export interface RefusedRequest {
+  refusedAt: string;
+}
+
+/** The names of RFC 6749 sections 4.1.2.1 and 4.2.2.1. */
+type Refusal = 'access_denied' | 'invalid_request' | 'unsupported_response_type';
+
+/** Where the browser is to be sent back to, and how. */
+interface Return {
+  redirectUri: string;
+  responseType: string | undefined;
+  state: string | undefined;
+}
+
+/** Judges requests for consent, and gives clients what users have consented to. */
+@Injectable()
+export class AuthorizationService {
+  constructor(
+    private readonly clients: ClientsService,
+    private readonly applications: ApplicationsService,
+    private readonly grants: UserGrantsService,
+    private readonly accounts: AccountsService,
+    private readonly codes: AuthorizationCodesService,
+    private readonly tokens: TokenIssuerService,
+    private readonly transactions: Transactions,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Judges a request, which may leave the redirect URI out where the user sends a form. Until client and redirect URI are known to be right, nothing is sent anywhere.
+   * @throws PlutoError invalidClient | invalidRedirectUri, to be shown to the user
+   * @see RFC 6749 sections 4.1.2.1 and 4.2.2.1; RFC 9700 section 4.1
+   */
+  async examine(
+    parameters: AuthorizationParameters,
+    withoutRedirectUri: 'refuse' | 'registeredRedirectUri' = 'refuse',
+  ): Promise<AuthorizationRequest | RefusedRequest> {
+    const client = await this.clientOf(parameters);
+    const { responseType, state, codeChallenge = '' } = parameters;
+    const registered = withoutRedirectUri === 'refuse' ? undefined : client.redirectUri;
+    const redirectUri = parameters.redirectUri ?? registered;
+    if (redirectUri !== client.redirectUri)
+      throw new PlutoError('invalidRedirectUri', { page: 'redirectUri' });
+    const back = { redirectUri, responseType, state };
+    const application = await this.findApplication(parameters);
+    const accessTokenTtlSeconds = clampLifeTime(parameters.lifeTime, this.settings.accessTokenTtlSeconds);
+    if (responseType !== 'code' && responseType !== 'token')
+      return refused(back, 'unsupported_response_type', 'badRequest');
+    if (!application) return refused(back, 'invalid_request', 'applicationNotExist');
+    if (accessTokenTtlSeconds === null || !isPkceSound(parameters))
+      return refused(back, 'invalid_request', 'badRequest');
+    return {
+      client,
+      application,
+      redirectUri,
+      responseType,
+      state,
+      scopes: parameters.scopes,
+      codeChallenge,
+      accessTokenTtlSeconds,
+      parameters,
+    };
+  }
+
+  /** The scopes that the user would grant: those asked for that the user's role has, else its default scope. */
+  scopesFor({ application, scopes }: AuthorizationRequest, userId: number): Promise<string[]> {
+    return this.grants.scopesFor({
+      userId,
+      applicationId: application.id,
+      requested: parseScopes(scopes),
+    });
+  }
+
+  /**
+   * Gives the client what the user has consented to.
+   * @param shown the scopes that the user was shown
+   * @returns where to send the browser
+   * @throws PlutoError invalidClient | invalidAccessToken, when client or account have gone meanwhile
+   */
+  async grant(
+    request: AuthorizationRequest,
+    userId: number,
+    shown: string[],
+    caller: Caller,
+  ): Promise<string> {
+    return request.responseType === 'code'
+      ? this.grantCode(request, userId, shown)
+      : this.grantToken(request, userId, shown, caller);
+  }
+
+  /** @returns where to send the browser of a user who declines */
+  deny(request: AuthorizationRequest): string {
+    return refused(request, 'access_denied', 'forbidden').refusedAt;
+  }
+
+  private async grantCode(request: AuthorizationRequest, userId: number, shown: string[]): Promise<string> {
+    const { client, application, redirectUri, state, codeChallenge, accessTokenTtlSeconds } = request;
+    const code = await this.transactions.run(async (manager) => {
+      await this.lock(manager, client, userId);
+      return this.codes.issue(manager, {
+        clientId: client.id,
+        userId,
+        applicationId: application.id,
+        redirectUri,
+        scopes: shown,
+        codeChallenge,
+        accessTokenTtlSeconds,
+      });
+    });
+    return redirectWith(redirectUri, 'query', { code, state });
+  }
+
+  private async grantToken(
+    { client, application, redirectUri, state, accessTokenTtlSeconds }: AuthorizationRequest,
+    userId: number,
+    shown: string[],
+    caller: Caller,
+  ): Promise<string> {
+    const { accessToken, accessTokenExpiresAt, scopes } = await this.tokens.openSession({
+      application,
+      client: { key: client.key, requested: shown, ceiling: shown, accessTokenTtlSeconds },
+      deviceId: undefined,
+      caller,
+      authenticate: async (manager) => {
+        await this.lock(manager, client, userId);
+        return userId;
+      },
+    });
+    return redirectWith(redirectUri, 'fragment', {
+      access_token: accessToken,
+      token_type: 'Bearer',
+      expires_in: String(accessTokenExpiresAt - nowSeconds()),
+      scopes: scopes.join(' '),
+      state,
+    });
+  }
+
+  private async clientOf({ clientId = '' }: AuthorizationParameters): Promise<OAuthClient> {
+    const client = await this.clients.find(clientId);
+    if (client?.status !== 'approved') throw new PlutoError('invalidClient', { page: 'client' });
+    return client;
+  }
+
+  private findApplication({ applicationName = '' }: AuthorizationParameters) {
+    return this.applications.findByName(applicationName);
+  }
+
+  private async lock(manager: EntityManager, client: OAuthClient, userId: number): Promise<void> {
+    await this.clients.lockApproved(manager, client);
+    if (!(await this.accounts.lock(manager, userId))) throw new PlutoError('invalidAccessToken');
+  }
+}
+
+/** S256 only: with `plain`, which is the default, whoever sees the request can fetch the tokens. */
+function isPkceSound({ codeChallenge, codeChallengeMethod, responseType }: AuthorizationParameters): boolean {
+  if (codeChallenge === undefined) return codeChallengeMethod === undefined;
+  return responseType === 'code' && codeChallengeMethod === 'S256' && isCodeChallenge(codeChallenge);
+}
+
+function refused(
+  { redirectUri, responseType, state }: Return,
+  error: Refusal,
+  key: ErrorKey,
+): RefusedRequest {
+  const place = responseType === ('token' satisfies ResponseType) ? 'fragment' : 'query';
+  const error_code = String(errorCatalogue[key].code);
+  return { refusedAt: redirectWith(redirectUri, place, { error, error_code, state }) };
+}

@@ -1,0 +1,44 @@
+import { PlutoError } from '../common/errors.js';
+import { badRequest } from '../common/validation.pipe.js';
+
+export interface ClientCredentials {
+  key: string;
+  secret: string;
+}
+
+/**
+ * Reads how a client says who it is: HTTP Basic, its two parts form-encoded each, or `client_id` and `client_secret`
+ * in the body; never both.
+ * @throws PlutoError clientNotFound when it does not say | badRequest when it does in both ways
+ * @see RFC 6749 section 2.3.1
+ */
+export function readClientCredentials(
+  authorization: string | undefined,
+  body: Record<string, unknown>,
+): ClientCredentials {
+  const basic = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i.exec(authorization ?? '')?.[1];
+  const { client_id: key, client_secret: secret } = body;
+  if (basic === undefined) {
+    if (typeof key !== 'string' || typeof secret !== 'string') throw new PlutoError('clientNotFound');
+    return { key, secret };
+  }
+  const credentials = decodeBasic(basic);
+  if (secret !== undefined || (key !== undefined && key !== credentials.key))
+    throw badRequest(['the client says in two ways who it is']);
+  return credentials;
+}
+
+function decodeBasic(base64: string): ClientCredentials {
+  const text = Buffer.from(base64, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon === -1) throw new PlutoError('clientNotFound');
+  return { key: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
+}
+
+function formDecode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (cause) {
+    throw new PlutoError('clientNotFound', { cause });
+  }
+}

@@ -1,0 +1,77 @@
+import { Body, Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AdminOnly, CurrentPrincipal, UserOnly, type Principal } from '../common/access.js';
+import { PlutoError } from '../common/errors.js';
+import { ADMIN_ERRORS, Operation, TOKEN_ERRORS } from '../common/operation.js';
+import { PLUTO } from '../rbac/names.js';
+import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { ClientsService } from './clients.service.js';
+import {
+  ChangedClientDto,
+  ClientListDto,
+  ClientStatusDto,
+  CreateClientDto,
+  CreatedClientDto,
+  presentClient,
+} from './oauth.dto.js';
+
+@ApiTags('OAuth')
+@Controller('v1/oauth/client')
+export class ClientsController {
+  constructor(
+    private readonly clients: ClientsService,
+    private readonly grants: UserGrantsService,
+  ) {}
+
+  @UserOnly()
+  @Get()
+  @Operation({
+    summary: 'Get clients',
+    description: 'Get OAuth clients for the authenticated user',
+    answer: ClientListDto,
+    errors: [...TOKEN_ERRORS, 'notPlutoUser'],
+  })
+  async list(@CurrentPrincipal() principal: Principal): Promise<ClientListDto> {
+    const isAll = await this.administers(principal);
+    const clients = await this.clients.list(isAll ? undefined : principal.userId);
+    return { clients: clients.map(presentClient) };
+  }
+
+  @UserOnly()
+  @Post()
+  @HttpCode(200)
+  @Operation({
+    summary: 'Create client',
+    description: 'Create a new OAuth client',
+    answer: CreatedClientDto,
+    errors: [...TOKEN_ERRORS, 'notPlutoUser', 'clientExists'],
+  })
+  async create(
+    @CurrentPrincipal() { userId }: Principal,
+    @Body() body: CreateClientDto,
+  ): Promise<CreatedClientDto> {
+    const { key, secret, redirect_uri: redirectUri } = body;
+    const client = await this.clients.create({ userId, key, secret, redirectUri });
+    return { key, status: client.status, redirect_uri: redirectUri, origin_secret: secret };
+  }
+
+  @AdminOnly()
+  @Put('status')
+  @Operation({
+    summary: 'Change the client status',
+    description: 'Change the status of an OAuth client (admin only)',
+    answer: ChangedClientDto,
+    errors: [...ADMIN_ERRORS, 'clientNotFound', 'invalidClientStatus'],
+  })
+  async setStatus(@Body() { key, status }: ClientStatusDto): Promise<ChangedClientDto> {
+    if (status !== 'approved' && status !== 'denied') throw new PlutoError('invalidClientStatus');
+    await this.clients.setStatus(key, status);
+    return { key, status };
+  }
+
+  /** As the guard of what is for administrators sees it: the token says so, and the role holds it still. */
+  private async administers({ userId, applicationId, scopes }: Principal): Promise<boolean> {
+    const { adminScope } = PLUTO;
+    return scopes.includes(adminScope) && this.grants.holdsAny(userId, applicationId, [adminScope]);
+  }
+}

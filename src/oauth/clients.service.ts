@@ -1,0 +1,114 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { equalInConstantTime, hmac } from '../common/crypto.js';
+import { PlutoError } from '../common/errors.js';
+import { nowSeconds } from '../common/time.js';
+import { SecretKey } from '../config/secret-key.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
+import { Transactions } from '../database/transactions.js';
+import type { ClientGate } from '../token/client-gate.js';
+import { SessionsService } from '../token/sessions.service.js';
+import { AuthorizationCode } from './authorization-code.entity.js';
+import { OAuthClient, type ClientStatus } from './oauth-client.entity.js';
+
+export interface NewClient {
+  userId: number;
+  key: string;
+  secret: string;
+  redirectUri: string;
+}
+
+/** Registers other parties' clients, and knows them again. */
+@Injectable()
+export class ClientsService implements ClientGate {
+  private readonly logger = new Logger('OAuth');
+  private readonly hashKey: Buffer;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly sessions: SessionsService,
+    secretKey: SecretKey,
+  ) {
+    this.hashKey = secretKey.derive('oauth-client-secrets');
+  }
+
+  /**
+   * Registers a client, which gets nothing until an administrator has approved it.
+   * @throws PlutoError clientExists
+   */
+  async create({ userId, key, secret, redirectUri }: NewClient): Promise<OAuthClient> {
+    const secretHash = this.hash(key, secret);
+    const client = { userId, key, secretHash, redirectUri, status: 'pend' as const, createdAt: nowSeconds() };
+    try {
+      return await this.transactions.run((manager) => manager.save(OAuthClient, client));
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new PlutoError('clientExists', { cause: error });
+      // The account was deleted at the same moment.
+      if (isForeignKeyViolation(error)) throw new PlutoError('invalidAccessToken', { cause: error });
+      throw error;
+    }
+  }
+
+  /** Those that the account has registered, or all; oldest first. */
+  list(userId?: number): Promise<OAuthClient[]> {
+    return this.dataSource.manager.find(OAuthClient, {
+      where: userId === undefined ? {} : { userId },
+      order: { id: 'ASC' },
+    });
+  }
+
+  /**
+   * Approves or denies a client. One that is denied loses its sessions and codes.
+   * @throws PlutoError clientNotFound
+   */
+  async setStatus(key: string, status: Exclude<ClientStatus, 'pend'>): Promise<void> {
+    await this.transactions.run(async (manager) => {
+      await manager.update(OAuthClient, { key }, { status });
+      const client = await manager.findOneBy(OAuthClient, { key });
+      if (!client) throw new PlutoError('clientNotFound');
+      if (status !== 'denied') return;
+      await manager.delete(AuthorizationCode, { clientId: client.id });
+      await this.sessions.endAllOfClient(manager, key);
+    });
+    this.logger.log({ msg: `client ${status}`, client: key });
+  }
+
+  /**
+   * Finds an approved client by its credentials.
+   * @throws PlutoError clientNotFound | invalidClient, told only to who has the secret
+   * @see RFC 6749 section 2.3.1
+   */
+  async authenticate(key: string, secret: string): Promise<OAuthClient> {
+    const client = await this.find(key);
+    const isRight = equalInConstantTime(this.hash(key, secret), client?.secretHash ?? '');
+    if (!client || !isRight) throw new PlutoError('clientNotFound');
+    if (client.status !== 'approved') throw new PlutoError('invalidClient');
+    return client;
+  }
+
+  find(key: string): Promise<OAuthClient | null> {
+    return this.dataSource.manager.findOneBy(OAuthClient, { key });
+  }
+
+  async isApproved(key: string): Promise<boolean> {
+    return (await this.find(key))?.status === 'approved';
+  }
+
+  /**
+   * Has a denial wait until the end of the transaction, and then end what it has made.
+   * @throws PlutoError invalidClient when it was denied already
+   */
+  async lockApproved(manager: EntityManager, { id }: OAuthClient): Promise<void> {
+    const { affected } = await manager.update(
+      OAuthClient,
+      { id, status: 'approved' },
+      { status: 'approved' },
+    );
+    if (affected !== 1) throw new PlutoError('invalidClient');
+  }
+
+  private hash(key: string, secret: string): string {
+    return hmac(this.hashKey, `${key}\n${secret}`);
+  }
+}

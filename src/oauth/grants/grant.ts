@@ -1,0 +1,57 @@
+import type { Caller } from '../../common/caller.js';
+import { isOpaque } from '../../common/text-checks.js';
+import { badRequest } from '../../common/validation.pipe.js';
+import type { TokenPair } from '../../token/token-issuer.service.js';
+import type { OAuthClient } from '../oauth-client.entity.js';
+
+export interface TokenRequest {
+  /** Authenticated and approved. */
+  client: OAuthClient;
+  parameters: TokenParameters;
+  caller: Caller;
+}
+
+/** One way to get tokens. */
+export interface Grant {
+  issue(request: TokenRequest): Promise<TokenPair>;
+}
+
+const MAX_LENGTH = 8192;
+const DEVICE_ID_MAX = 255;
+
+/** The parameters of a token request, read when a grant wants them. */
+export class TokenParameters {
+  constructor(private readonly given: Record<string, unknown>) {}
+
+  /** @throws PlutoError badRequest when it is missing, too long or no text */
+  required(name: string): string {
+    const value = this.optional(name);
+    if (value === undefined) throw badRequest([`${name} is needed`]);
+    return value;
+  }
+
+  /** An empty one counts as left out (RFC 6749 section 3.2). */
+  optional(name: string, max = MAX_LENGTH): string | undefined {
+    const value = this.given[name];
+    if (value === undefined || value === null || value === '') return undefined;
+    if (!isOpaque(value, max)) throw badRequest([`${name} takes a text of at most ${max} characters`]);
+    return value as string;
+  }
+
+  /** As it was sent; passwords may hold anything. */
+  password(): string {
+    const { password } = this.given;
+    if (typeof password !== 'string' || password === '' || Buffer.byteLength(password) > 1024)
+      throw badRequest(['password takes a password of 1 to 1024 bytes']);
+    return password;
+  }
+
+  /** Names separated by commas or blanks; `scope` is what RFC 6749 section 3.3 calls the field. */
+  get scopes(): string | undefined {
+    return this.optional('scopes') ?? this.optional('scope');
+  }
+
+  get deviceId(): string | undefined {
+    return this.optional('device_id', DEVICE_ID_MAX);
+  }
+}

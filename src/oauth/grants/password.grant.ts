@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { PasswordLoginService } from '../../auth/password-login.service.js';
+import { parseScopes } from '../../rbac/effective-scopes.js';
+import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
+import { ClientsService } from '../clients.service.js';
+import type { Grant, TokenRequest } from './grant.js';
+
+/**
+ * Exchanges a user's password, for clients that the user trusts with it.
+ * @see RFC 6749 section 4.3
+ */
+@Injectable()
+export class PasswordGrant implements Grant {
+  constructor(
+    private readonly logins: PasswordLoginService,
+    private readonly clients: ClientsService,
+    private readonly tokens: TokenIssuerService,
+  ) {}
+
+  /** @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | invalidClient */
+  async issue({ client, parameters, caller }: TokenRequest): Promise<TokenPair> {
+    const credentials = {
+      applicationName: parameters.required('app_id'),
+      account: parameters.required('user'),
+      password: parameters.password(),
+    };
+    const requested = parseScopes(parameters.scopes);
+    const { deviceId } = parameters;
+    return this.logins.prove(credentials, ({ application, authenticate }) =>
+      this.tokens.openSession({
+        application,
+        client: { key: client.key, requested },
+        deviceId,
+        caller,
+        authenticate: async (manager) => {
+          await this.clients.lockApproved(manager, client);
+          return authenticate(manager);
+        },
+      }),
+    );
+  }
+}

@@ -1,0 +1,23 @@
+import { Injectable } from '@nestjs/common';
+import { RefreshService } from '../../token/refresh.service.js';
+import type { TokenPair } from '../../token/token-issuer.service.js';
+import type { Grant, TokenRequest } from './grant.js';
+
+/**
+ * Exchanges a refresh token for its successor, for the client that got it.
+ * @see RFC 6749 section 6
+ */
+@Injectable()
+export class RefreshTokenGrant implements Grant {
+  constructor(private readonly refreshes: RefreshService) {}
+
+  /** @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired */
+  issue({ client, parameters }: TokenRequest): Promise<TokenPair> {
+    return this.refreshes.refresh({
+      refreshToken: parameters.required('refresh_token'),
+      applicationName: parameters.required('app_id'),
+      scopes: parameters.scopes,
+      clientKey: client.key,
+    });
+  }
+}

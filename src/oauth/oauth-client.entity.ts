@@ -1,0 +1,38 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Outlives } from '../database/belongs-to.js';
+import { unixTime } from '../database/columns.js';
+
+export type ClientStatus = 'pend' | 'approved' | 'denied';
+
+/** Another party's program that asks for tokens of our users (RFC 6749 section 2). */
+@Entity('oauth_clients')
+@Index('uq_oauth_clients_key', ['key'], { unique: true })
+@Index('ix_oauth_clients_user', ['userId'])
+export class OAuthClient {
+  @PrimaryGeneratedColumn()
+  id: number;
+
+  /** Its `client_id`. */
+  @Column({ name: 'client_key', type: 'varchar', length: 255 })
+  key: string;
+
+  /** HMAC under a key of the server: people choose secrets, and a plain hash of one can be guessed. */
+  @Column({ name: 'secret_hash', type: 'varchar', length: 43 })
+  secretHash: string;
+
+  @Column({ name: 'redirect_uri', type: 'varchar', length: 2048 })
+  redirectUri: string;
+
+  @Column({ name: 'status', type: 'varchar', length: 16 })
+  status: ClientStatus;
+
+  @Outlives({ entity: 'User', column: 'user_id', constraint: 'fk_oauth_clients_user' })
+  user?: object;
+
+  /** Who registered it; null once that account is deleted. */
+  @Column({ name: 'user_id', type: 'integer', nullable: true })
+  userId: number | null;
+
+  @Column({ ...unixTime, name: 'created_at' })
+  createdAt: number;
+}

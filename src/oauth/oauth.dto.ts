@@ -1,0 +1,134 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Allow } from 'class-validator';
+import { Field } from '../common/fields.js';
+import type { ClientStatus, OAuthClient } from './oauth-client.entity.js';
+
+export const grantTypes = ['authorization_code', 'password', 'client_credentials', 'refresh_token'] as const;
+export type GrantType = (typeof grantTypes)[number];
+
+const Parameter = (description: string, example: string, required = false): PropertyDecorator => {
+  const api = { type: String, description, example };
+  return (target, property) => {
+    Allow()(target, property);
+    (required ? ApiProperty(api) : ApiPropertyOptional(api))(target, property);
+  };
+};
+
+/** Nothing in it is checked before the client is known; what a grant wants, it asks for. */
+export class TokensDto {
+  @Allow()
+  @ApiProperty({ enum: grantTypes, description: 'OAuth grant type' })
+  grant_type?: unknown;
+
+  @Parameter(
+    'Authorization code (for authorization_code grant)',
+    'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M',
+  )
+  code?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({
+    type: String,
+    format: 'uri',
+    description: 'Redirect URI (for authorization_code grant)',
+    example: 'https://client.example/back',
+  })
+  redirect_uri?: unknown;
+
+  @Parameter(
+    'Verifier of the code challenge (RFC 7636), when one was sent',
+    'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  )
+  code_verifier?: unknown;
+
+  @Parameter('Requested scopes', 'pluto.user')
+  scopes?: unknown;
+
+  @Parameter('Requested scopes, by the name of RFC 6749', 'pluto.user')
+  scope?: unknown;
+
+  @Parameter('Application ID', 'pluto')
+  app_id?: unknown;
+
+  @Parameter('Device ID', 'phone-1')
+  device_id?: unknown;
+
+  @Parameter('User password (for password grant)', 'correct horse')
+  password?: unknown;
+
+  @Parameter('Username (for password grant)', 'ann')
+  user?: unknown;
+
+  @Parameter('Refresh token (for refresh_token grant)', 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M')
+  refresh_token?: unknown;
+
+  @Parameter('Client key, where the client does not use HTTP Basic', 'desk')
+  client_id?: unknown;
+
+  @Parameter('Client secret, where the client does not use HTTP Basic', 'a long secret')
+  client_secret?: unknown;
+}
+
+export class CreateClientDto {
+  @Field('clientKey', { description: 'Client key' })
+  key: string;
+
+  @Field('clientSecret', { description: 'Client secret' })
+  secret: string;
+
+  @Field('redirectUri', { description: 'Client redirect URI' })
+  redirect_uri: string;
+}
+
+export class ClientStatusDto {
+  @Field('clientKey', { description: 'Client key' })
+  key: string;
+
+  @Allow()
+  @ApiProperty({ type: String, enum: ['approved', 'denied'], description: 'Client status' })
+  status?: unknown;
+}
+
+class ClientNameDto {
+  @ApiProperty({ type: String, description: 'Client key', example: 'desk' })
+  key: string;
+
+  @ApiProperty({ enum: ['pend', 'approved', 'denied'], description: 'Client status' })
+  status: ClientStatus;
+}
+
+export class ChangedClientDto extends ClientNameDto {}
+
+export class CreatedClientDto extends ClientNameDto {
+  @ApiProperty({ type: String, description: 'Client redirect URI', example: 'https://client.example/back' })
+  redirect_uri: string;
+
+  @ApiProperty({
+    type: String,
+    description: 'The secret as it was sent; it is not shown again',
+    example: 'a long secret',
+  })
+  origin_secret: string;
+}
+
+class ClientDto extends ClientNameDto {
+  @ApiProperty({ type: String, description: 'Client redirect URI', example: 'https://client.example/back' })
+  redirect_uri: string;
+
+  @ApiProperty({
+    type: 'integer',
+    description: 'Who registered it; 0 once that account is deleted',
+    example: 1,
+  })
+  user_id: number;
+}
+
+export class ClientListDto {
+  @ApiProperty({ type: [ClientDto], description: 'Oldest first' })
+  clients: ClientDto[];
+}
+
+/** Never with the secret. */
+export function presentClient({ key, status, redirectUri, userId }: OAuthClient): ClientDto {
+  return { key, status, redirect_uri: redirectUri, user_id: userId ?? 0 };
+}

@@ -1,0 +1,35 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { BelongsTo } from '../database/belongs-to.js';
+import { unixTime } from '../database/columns.js';
+
+/** A browser that is signed in to the hosted pages, for one application; no API takes its token. */
+@Entity('page_sessions')
+@Index('uq_page_sessions_hash', ['tokenHash'], { unique: true })
+@Index('ix_page_sessions_user', ['userId'])
+@Index('ix_page_sessions_application', ['applicationId'])
+@Index('ix_page_sessions_expires', ['expiresAt'])
+export class PageSession {
+  @PrimaryGeneratedColumn()
+  id: number;
+
+  @Column({ name: 'token_hash', type: 'varchar', length: 64 })
+  tokenHash: string;
+
+  @BelongsTo({ entity: 'User', column: 'user_id', constraint: 'fk_page_sessions_user' })
+  user?: object;
+
+  @Column({ name: 'user_id', type: 'integer' })
+  userId: number;
+
+  @BelongsTo({ entity: 'Application', column: 'application_id', constraint: 'fk_page_sessions_application' })
+  application?: object;
+
+  @Column({ name: 'application_id', type: 'integer' })
+  applicationId: number;
+
+  @Column({ ...unixTime, name: 'created_at' })
+  createdAt: number;
+
+  @Column({ ...unixTime, name: 'expires_at' })
+  expiresAt: number;
+}

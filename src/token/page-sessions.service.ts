@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { randomToken, sha256 } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
+import { Settings } from '../config/settings.js';
+import { PageSession } from './page-session.entity.js';
+
+/** Keeps the browsers that are signed in to the hosted pages. */
+@Injectable()
+export class PageSessionsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly settings: Settings,
+  ) {}
+
+  /** @returns the token for the browser's cookie; it is not stored itself */
+  async open(
+    manager: EntityManager,
+    { userId, applicationId }: { userId: number; applicationId: number },
+  ): Promise<string> {
+    const token = randomToken();
+    const now = nowSeconds();
+    await manager.insert(PageSession, {
+      tokenHash: sha256(token),
+      userId,
+      applicationId,
+      createdAt: now,
+      expiresAt: now + this.settings.pageSessionTtlSeconds,
+    });
+    return token;
+  }
+
+  /** @returns null for a token that is unknown, expired or of another kind */
+  async find(token: string): Promise<PageSession | null> {
+    const session = await this.dataSource.manager.findOneBy(PageSession, { tokenHash: sha256(token) });
+    return session && session.expiresAt > nowSeconds() ? session : null;
+  }
+
+  async end(token: string, manager: EntityManager = this.dataSource.manager): Promise<void> {
+    await manager.delete(PageSession, { tokenHash: sha256(token) });
+  }
+
+  async purgeExpired(): Promise<void> {
+    await this.dataSource.manager.delete(PageSession, { expiresAt: LessThanOrEqual(nowSeconds()) });
+  }
+}

@@ -1,0 +1,131 @@
+import { Body, Controller, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiConsumes, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { CurrentCaller, type Caller } from '../common/caller.js';
+import { Redirection } from '../common/redirection.js';
+import { badRequest } from '../common/validation.pipe.js';
+import {
+  readParameters,
+  writeParameters,
+  type AuthorizationRequest,
+} from '../oauth/authorization-request.js';
+import { AuthorizationService } from '../oauth/authorization.service.js';
+import { destinationOf, formTargetOf } from '../oauth/redirect-uri.js';
+import { parseScopes } from '../rbac/effective-scopes.js';
+import type { User } from '../users/user.entity.js';
+import { AuthorizeForm, AuthorizeQuery } from './authorize.dto.js';
+import { BrowserSessions } from './browser-sessions.js';
+import { CsrfGuard } from './csrf.guard.js';
+import { pageAddress } from './next-page.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { Pages } from './pages.js';
+import { loginAddress, LOGOUT_PATH } from './sign-in-pages.js';
+
+const PATH = '/web/authorize';
+
+@ApiTags('Web Interface')
+@ApiSecurity('AccessToken')
+@Controller('web/authorize')
+export class AuthorizeController {
+  constructor(
+    private readonly authorization: AuthorizationService,
+    private readonly browsers: BrowserSessions,
+    private readonly pages: Pages,
+  ) {}
+
+  @Get()
+  @Page({
+    summary: 'Oauth authorize page',
+    description: 'OAuth authorization page',
+    redirects: 'to the login page and back, or to the client with `error` and `error_code`',
+    refusals: {
+      400: 'a parameter is malformed',
+      403: 'unknown client or another redirect URI than registered',
+    },
+  })
+  async show(
+    @Query() query: AuthorizeQuery,
+    @CurrentExchange() exchange: Exchange,
+  ): Promise<string | Redirection> {
+    const request = await this.authorization.examine(readParameters({ ...query }));
+    if ('refusedAt' in request) return new Redirection(request.refusedAt);
+    const user = await this.browsers.findUser(exchange, request.application.id);
+    return user ? this.renderConsent(exchange, request, user) : toLogin(request);
+  }
+
+  @UseGuards(CsrfGuard)
+  @Post()
+  @HttpCode(200)
+  @ApiConsumes('application/x-www-form-urlencoded')
+  @Page({
+    summary: 'Oauth authorize',
+    description: 'Process OAuth authorization',
+    redirects:
+      'to the client with `code`, with `access_token` in the fragment, or with `error` and `error_code`; or to the login page',
+    refusals: {
+      400: 'a parameter is malformed',
+      403: 'unknown client, another redirect URI than registered, or the form was not shown to this browser',
+    },
+  })
+  async decide(
+    @Body() form: AuthorizeForm,
+    @CurrentExchange() exchange: Exchange,
+    @CurrentCaller() caller: Caller,
+  ): Promise<Redirection> {
+    const request = await this.authorization.examine(readParameters({ ...form }), 'registeredRedirectUri');
+    if ('refusedAt' in request) return new Redirection(request.refusedAt);
+    const user = await this.browsers.findUser(exchange, request.application.id);
+    if (!user) return toLogin(request);
+    if (form.decision === 'deny') return new Redirection(this.authorization.deny(request));
+    if (form.decision !== 'allow') throw badRequest(['decision takes allow or deny']);
+    const shown =
+      form.scopes === undefined
+        ? await this.authorization.scopesFor(request, user.id)
+        : parseScopes(request.scopes);
+    return new Redirection(await this.authorization.grant(request, user.id, shown, caller));
+  }
+
+  private async renderConsent(
+    exchange: Exchange,
+    request: AuthorizationRequest,
+    user: User,
+  ): Promise<string> {
+    const { application, client, redirectUri, parameters } = request;
+    const scopes = await this.authorization.scopesFor(request, user.id);
+    allowFormTarget(exchange, formTargetOf(redirectUri));
+    return this.pages.renderFormTo(exchange, PATH, 'authorize', {
+      applicationName: await this.pages.nameOf(application, exchange),
+      applicationId: application.name,
+      clientKey: client.key,
+      userName: user.name,
+      handle: user.handle,
+      scopes,
+      destination: destinationOf(redirectUri),
+      // What is shown is what is asked for, whatever the role becomes meanwhile.
+      fields: writeParameters({ ...parameters, scopes: scopes.join(' ') }),
+      logoutAction: LOGOUT_PATH,
+      logoutCsrfToken: this.pages.csrfToken(exchange, LOGOUT_PATH),
+      next: addressOf(request),
+    });
+  }
+}
+
+function toLogin(request: AuthorizationRequest): Redirection {
+  return new Redirection(loginAddress({ application: request.application, next: addressOf(request) }));
+}
+
+/** The page of the request, with every parameter as it was sent. */
+function addressOf({ parameters }: AuthorizationRequest): string {
+  return pageAddress(
+    PATH,
+    Object.fromEntries(writeParameters(parameters).map(({ name, value }) => [name, value])),
+  );
+}
+
+/** A browser takes the answer to a form, a redirect to the client, for a part of its submission (CSP level 3). */
+function allowFormTarget({ reply }: Exchange, target: string): void {
+  const policy = String(reply.getHeader('content-security-policy'));
+  void reply.header(
+    'content-security-policy',
+    policy.replace("form-action 'self'", `form-action 'self' ${target}`),
+  );
+}

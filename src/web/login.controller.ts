@@ -1,0 +1,140 @@
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { PasswordLoginService } from '../auth/password-login.service.js';
+import { CurrentCaller, type Caller } from '../common/caller.js';
+import { PlutoError } from '../common/errors.js';
+import { AsksForJson } from '../common/http/requests.js';
+import { Redirection } from '../common/redirection.js';
+import { isOpaque, MAIL_MAX, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
+import { Transactions } from '../database/transactions.js';
+import { PageSessionsService } from '../token/page-sessions.service.js';
+import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
+import type { User } from '../users/user.entity.js';
+import { BrowserSessions } from './browser-sessions.js';
+import { CsrfService } from './csrf.js';
+import { textOf } from './forms.js';
+import { LoginForm, LoginQuery } from './login.dto.js';
+import { ownPage } from './next-page.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { Pages } from './pages.js';
+import { LOGOUT_PATH, onward, SignInPages, type SignInPlace } from './sign-in-pages.js';
+
+interface JsonAnswer {
+  status: 'ok';
+  body: TokenPairDto;
+}
+
+@ApiTags('Web Interface')
+@Controller('web/login')
+export class LoginController {
+  constructor(
+    private readonly logins: PasswordLoginService,
+    private readonly transactions: Transactions,
+    private readonly pageSessions: PageSessionsService,
+    private readonly browsers: BrowserSessions,
+    private readonly signIn: SignInPages,
+    private readonly pages: Pages,
+    private readonly csrf: CsrfService,
+  ) {}
+
+  @Get()
+  @Page({
+    summary: 'Login page',
+    description: 'Web login page',
+    refusals: { 403: 'there is no such application' },
+  })
+  async show(
+    @Query() query: LoginQuery,
+    @CurrentExchange() exchange: Exchange,
+  ): Promise<string | Redirection> {
+    const place = await this.placeOf(query);
+    const user = await this.browsers.findUser(exchange, place.application.id);
+    if (!user) return this.signIn.renderLogin(exchange, place);
+    return place.next === '' ? this.renderSignedIn(exchange, place, user) : new Redirection(place.next);
+  }
+
+  @Post()
+  @HttpCode(200)
+  @ApiConsumes('application/x-www-form-urlencoded')
+  @Page({
+    summary: 'Login with email or username',
+    description: 'Process web login form',
+    json: TokenPairDto,
+    redirects: 'to where the sign-in was asked for',
+    refusals: {
+      403: 'the form again, with what is wrong; or it was not shown to this browser',
+      503: 'too many are signing in',
+    },
+  })
+  async login(
+    @Body() form: LoginForm,
+    @AsksForJson() asksForJson: boolean,
+    @CurrentExchange() exchange: Exchange,
+    @CurrentCaller() caller: Caller,
+  ): Promise<string | Redirection | JsonAnswer> {
+    if (asksForJson) return this.answerProgram(form, exchange, caller);
+    this.csrf.assertFrom(exchange.request);
+    const place = await this.placeOf(form);
+    try {
+      await this.openInBrowser(form, place, exchange);
+    } catch (error) {
+      if (!(error instanceof PlutoError)) throw error;
+      if (error.key !== 'invalidPassword' && error.key !== 'mailNotVerified') throw error;
+      void exchange.reply.status(error.status);
+      return this.signIn.renderLogin(exchange, place, { account: textOf(form.account), error: error.key });
+    }
+    return new Redirection(onward(place));
+  }
+
+  /** No cookie is set, so there is nothing that a form elsewhere could gain by posting here. */
+  private async answerProgram(form: LoginForm, { reply }: Exchange, caller: Caller): Promise<JsonAnswer> {
+    const { application } = await this.placeOf(form);
+    const deviceId = isOpaque(form.device_id, 255) ? textOf(form.device_id) : undefined;
+    const credentials = { ...readCredentials(form), applicationName: application.name, deviceId };
+    void reply.type('application/json; charset=utf-8');
+    return { status: 'ok', body: presentTokenPair(await this.logins.login(credentials, caller)) };
+  }
+
+  private async openInBrowser(
+    form: LoginForm,
+    { application }: SignInPlace,
+    exchange: Exchange,
+  ): Promise<void> {
+    const credentials = { ...readCredentials(form), applicationName: application.name };
+    const token = await this.logins.prove(credentials, ({ authenticate }) =>
+      this.transactions.run(async (manager) => {
+        const userId = await authenticate(manager);
+        return this.pageSessions.open(manager, { userId, applicationId: application.id });
+      }),
+    );
+    await this.browsers.replace(exchange, token);
+  }
+
+  private async placeOf({ app_id, next }: LoginQuery): Promise<SignInPlace> {
+    return { application: await this.signIn.applicationOf(app_id), next: ownPage(next) };
+  }
+
+  private async renderSignedIn(
+    exchange: Exchange,
+    { application }: SignInPlace,
+    { name, handle }: User,
+  ): Promise<string> {
+    return this.pages.renderFormTo(exchange, LOGOUT_PATH, 'signed-in', {
+      applicationName: await this.pages.nameOf(application, exchange),
+      applicationId: application.name,
+      userName: name,
+      handle,
+    });
+  }
+}
+
+/** What cannot be right is not even looked up. */
+function readCredentials({ account, password }: LoginForm): { account: string; password: string } {
+  const isPossible =
+    isOpaque(account, MAIL_MAX) &&
+    typeof password === 'string' &&
+    password !== '' &&
+    Buffer.byteLength(password) <= PASSWORD_MAX_BYTES;
+  if (!isPossible) throw new PlutoError('invalidPassword');
+  return { account: textOf(account), password };
+}

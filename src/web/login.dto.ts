@@ -1,0 +1,43 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Allow } from 'class-validator';
+
+/** What a browser sends is judged where it is used: a page says what is wrong, and a wrong next page is none. */
+export class LoginQuery {
+  @Allow()
+  @ApiPropertyOptional({ type: String, description: 'Application ID', example: 'pluto' })
+  app_id?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({
+    type: String,
+    description: 'Where to go on: a path of one of the hosted pages',
+    example: '/web/authorize?client_id=desk',
+  })
+  next?: unknown;
+}
+
+export class LoginForm {
+  @Allow()
+  @ApiProperty({ type: String, description: 'Email or username', example: 'ann' })
+  account?: unknown;
+
+  @Allow()
+  @ApiProperty({ type: String, description: 'User password', example: 'correct horse' })
+  password?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({ type: String, description: 'Device identifier', example: 'laptop' })
+  device_id?: unknown;
+
+  @Allow()
+  @ApiProperty({ type: String, description: 'Application ID', example: 'pluto' })
+  app_id?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({
+    type: String,
+    description: 'Where to go on: a path of one of the hosted pages',
+    example: '/web/authorize?client_id=desk',
+  })
+  next?: unknown;
+}

@@ -1,0 +1,29 @@
+import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { Redirection } from '../common/redirection.js';
+import { BrowserSessions } from './browser-sessions.js';
+import { CsrfGuard } from './csrf.guard.js';
+import { LoginQuery } from './login.dto.js';
+import { ownPage } from './next-page.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { loginAddress, SignInPages } from './sign-in-pages.js';
+
+@ApiExcludeController()
+@Controller('web/logout')
+export class LogoutController {
+  constructor(
+    private readonly browsers: BrowserSessions,
+    private readonly signIn: SignInPages,
+  ) {}
+
+  /** Signs the browser out and shows the sign-in page, to go on from there as somebody else. */
+  @UseGuards(CsrfGuard)
+  @Post()
+  @HttpCode(200)
+  @Page({ summary: 'Logout', description: 'Sign the browser out' })
+  async logout(@Body() form: LoginQuery, @CurrentExchange() exchange: Exchange): Promise<Redirection> {
+    await this.browsers.signOut(exchange);
+    const application = await this.signIn.applicationOf(form.app_id);
+    return new Redirection(loginAddress({ application, next: ownPage(form.next) }));
+  }
+}

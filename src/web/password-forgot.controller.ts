@@ -1,0 +1,77 @@
+import { Body, Controller, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { Allow } from 'class-validator';
+import { PasswordResetService } from '../auth/password-reset.service.js';
+import { CurrentCaller, type Caller } from '../common/caller.js';
+import { isMail } from '../common/text-checks.js';
+import { CsrfGuard } from './csrf.guard.js';
+import { textOf } from './forms.js';
+import { LoginQuery } from './login.dto.js';
+import { ownPage } from './next-page.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { Pages } from './pages.js';
+import { loginAddress, SignInPages } from './sign-in-pages.js';
+
+class ForgotForm extends LoginQuery {
+  @Allow()
+  mail?: unknown;
+}
+
+@ApiExcludeController()
+@Controller('web/password/forgot')
+export class PasswordForgotController {
+  constructor(
+    private readonly resets: PasswordResetService,
+    private readonly signIn: SignInPages,
+    private readonly pages: Pages,
+  ) {}
+
+  @Get()
+  @Page({ summary: 'Forgot password page', description: 'Web page to ask for the password reset email' })
+  show(@Query() query: LoginQuery, @CurrentExchange() exchange: Exchange): Promise<string> {
+    return this.render(query, exchange, { mail: '', isMailInvalid: false });
+  }
+
+  /** The answer is the same for a mail that is known and for one that is not. */
+  @UseGuards(CsrfGuard)
+  @Post()
+  @HttpCode(200)
+  @Page({
+    summary: 'Forgot password',
+    description: 'Process the form that asks for the password reset email',
+  })
+  async send(
+    @Body() form: ForgotForm,
+    @CurrentExchange() exchange: Exchange,
+    @CurrentCaller() caller: Caller,
+  ): Promise<string> {
+    const mail = textOf(form.mail).trim();
+    if (!isMail(mail)) {
+      void exchange.reply.status(400);
+      return this.render(form, exchange, { mail, isMailInvalid: true });
+    }
+    const application = await this.signIn.applicationOf(form.app_id);
+    await this.resets.sendMail(application.name, mail, caller);
+    return this.pages.render(exchange, 'password-forgot-done', {
+      applicationName: await this.pages.nameOf(application, exchange),
+      mail,
+      loginHref: loginAddress({ application, next: ownPage(form.next) }),
+    });
+  }
+
+  private async render(
+    { app_id, next: wanted }: LoginQuery,
+    exchange: Exchange,
+    input: { mail: string; isMailInvalid: boolean },
+  ): Promise<string> {
+    const application = await this.signIn.applicationOf(app_id);
+    const next = ownPage(wanted);
+    return this.pages.renderForm(exchange, 'password-forgot', {
+      ...input,
+      applicationName: await this.pages.nameOf(application, exchange),
+      applicationId: application.name,
+      next,
+      loginHref: loginAddress({ application, next }),
+    });
+  }
+}

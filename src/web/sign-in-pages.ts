@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { PlutoError } from '../common/errors.js';
+import type { LoginError } from '../common/views/views.js';
+import type { Application } from '../rbac/application.entity.js';
+import { ApplicationsService } from '../rbac/applications.service.js';
+import { PLUTO } from '../rbac/names.js';
+import { ProviderSettingsService } from '../rbac/provider-settings.service.js';
+import { pageAddress } from './next-page.js';
+import type { Exchange } from './page.js';
+import { Pages } from './pages.js';
+
+export const LOGIN_PATH = '/web/login';
+export const LOGOUT_PATH = '/web/logout';
+export const FORGOT_PATH = '/web/password/forgot';
+export const WECHAT_PATH = '/web/login/wechat';
+
+/** What a page of signing in is about. */
+export interface SignInPlace {
+  application: Application;
+  /** Where to go on; `''` for nowhere. */
+  next: string;
+}
+
+/** What the pages of signing in have in common. */
+@Injectable()
+export class SignInPages {
+  constructor(
+    private readonly applications: ApplicationsService,
+    private readonly providerSettings: ProviderSettingsService,
+    private readonly pages: Pages,
+  ) {}
+
+  /**
+   * The application that a page is for; none named: `pluto`.
+   * @throws PlutoError applicationNotExist
+   */
+  async applicationOf(name: unknown): Promise<Application> {
+    const wanted = name === undefined || name === '' ? PLUTO.application : name;
+    const application = typeof wanted === 'string' ? await this.applications.findByName(wanted) : null;
+    if (!application) throw new PlutoError('applicationNotExist', { page: 'application' });
+    return application;
+  }
+
+  async renderLogin(
+    exchange: Exchange,
+    { application, next }: SignInPlace,
+    { account = '', error }: { account?: string; error?: LoginError } = {},
+  ): Promise<string> {
+    const { wechatWeb } = await this.providerSettings.get(application.id);
+    const query = { app_id: application.name, next };
+    return this.pages.renderFormTo(exchange, LOGIN_PATH, 'login', {
+      applicationName: await this.pages.nameOf(application, exchange),
+      applicationId: application.name,
+      next,
+      account,
+      error,
+      forgotHref: pageAddress(FORGOT_PATH, query),
+      wechatHref: wechatWeb ? pageAddress(WECHAT_PATH, query) : undefined,
+    });
+  }
+}
+
+/** The sign-in page of the application. */
+export function loginAddress({ application, next }: SignInPlace): string {
+  return pageAddress(LOGIN_PATH, { app_id: application.name, next });
+}
+
+/** Where to go on after signing in. */
+export function onward({ application, next }: SignInPlace): string {
+  return next === '' ? loginAddress({ application, next }) : next;
+}

@@ -1,0 +1,75 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { Allow } from 'class-validator';
+import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
+import { randomToken } from '../common/crypto.js';
+import { PlutoError } from '../common/errors.js';
+import { Redirection } from '../common/redirection.js';
+import { Settings } from '../config/settings.js';
+import { BrowserSessions } from './browser-sessions.js';
+import { textOf } from './forms.js';
+import { LoginQuery } from './login.dto.js';
+import { ownPage } from './next-page.js';
+import { CurrentExchange, Page, type Exchange } from './page.js';
+import { onward, SignInPages, WECHAT_PATH } from './sign-in-pages.js';
+
+class WechatReturn {
+  @Allow()
+  code?: unknown;
+
+  @Allow()
+  state?: unknown;
+}
+
+const COOKIE = 'pluto_wechat';
+const MAX_AGE_SECONDS = 600;
+
+/** Signs a browser in to the hosted pages by WeChat's QR code. */
+@ApiExcludeController()
+@Controller('web/login/wechat')
+export class WechatLoginController {
+  constructor(
+    private readonly logins: WechatWebLoginService,
+    private readonly browsers: BrowserSessions,
+    private readonly signIn: SignInPages,
+    private readonly settings: Settings,
+  ) {}
+
+  @Get()
+  @Page({ summary: 'WeChat login', description: "Go to WeChat's page with the QR code" })
+  async start(@Query() query: LoginQuery, @CurrentExchange() { reply }: Exchange): Promise<Redirection> {
+    const application = await this.signIn.applicationOf(query.app_id);
+    const secret = randomToken();
+    const address = await this.logins.startInBrowser(application.name, secret);
+    // What WeChat sends the browser back with is good in the browser alone that holds this.
+    void reply.setCookie(COOKIE, `${secret}:${ownPage(query.next)}`, {
+      path: WECHAT_PATH,
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.settings.publicUrl.startsWith('https:'),
+      maxAge: MAX_AGE_SECONDS,
+    });
+    return new Redirection(address);
+  }
+
+  @Get('back')
+  @Page({ summary: 'WeChat login, the way back', description: 'Sign in with what WeChat sent' })
+  async finish(@Query() query: WechatReturn, @CurrentExchange() exchange: Exchange): Promise<Redirection> {
+    const kept = exchange.request.cookies[COOKIE] ?? '';
+    void exchange.reply.clearCookie(COOKIE, { path: WECHAT_PATH });
+    const [secret = '', next] = [kept.slice(0, kept.indexOf(':')), kept.slice(kept.indexOf(':') + 1)];
+    const code = textOf(query.code);
+    try {
+      const { pageToken, application } = await this.logins.finishInBrowser(
+        textOf(query.state),
+        code === '' ? undefined : code,
+        secret,
+      );
+      await this.browsers.replace(exchange, pageToken);
+      return new Redirection(onward({ application, next: ownPage(next) }));
+    } catch (error) {
+      if (!(error instanceof PlutoError) || error.status !== 403) throw error;
+      throw new PlutoError(error.key, { page: 'signIn', cause: error });
+    }
+  }
+}
