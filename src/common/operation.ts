@@ -6,7 +6,7 @@ type Schema = NonNullable<
   Parameters<typeof ApiResponse>[0] extends infer O ? Extract<O, { schema: unknown }>['schema'] : never
 >;
 
-interface OperationOptions {
+export interface OperationOptions {
   summary: string;
   description: string;
   /** What `body` holds on success; left out where there is nothing to say (`{}`). */
@@ -71,7 +71,7 @@ function modelsOf(answer: OperationOptions['answer']): Type[] {
   return typeof answer === 'function' ? [answer] : [];
 }
 
-export function successSchema(answer: OperationOptions['answer']): Schema {
+function successSchema(answer: OperationOptions['answer']): Schema {
   return {
     type: 'object',
     required: ['status', 'body'],

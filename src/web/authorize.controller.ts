@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiConsumes, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, type Caller } from '../common/caller.js';
+import { AsksForJson } from '../common/http/requests.js';
 import { Redirection } from '../common/redirection.js';
 import { badRequest } from '../common/validation.pipe.js';
 import {
@@ -12,11 +13,11 @@ import { AuthorizationService } from '../oauth/authorization.service.js';
 import { destinationOf, formTargetOf } from '../oauth/redirect-uri.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
 import type { User } from '../users/user.entity.js';
-import { AuthorizeForm, AuthorizeQuery } from './authorize.dto.js';
+import { AuthorizedDto, AuthorizeForm, AuthorizeQuery } from './authorize.dto.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { pageAddress } from './next-page.js';
-import { CurrentExchange, Page, type Exchange } from './page.js';
+import { answerJson, CurrentExchange, FormTarget, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { loginAddress, LOGOUT_PATH } from './sign-in-pages.js';
 
@@ -49,39 +50,44 @@ export class AuthorizeController {
     const request = await this.authorization.examine(readParameters({ ...query }));
     if ('refusedAt' in request) return new Redirection(request.refusedAt);
     const user = await this.browsers.findUser(exchange, request.application.id);
-    return user ? this.renderConsent(exchange, request, user) : toLogin(request);
+    return user ? this.renderConsent(exchange, request, user) : new Redirection(loginPageOf(request));
   }
 
   @UseGuards(CsrfGuard)
   @Post()
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
-  @Page({
+  @FormTarget({
     summary: 'Oauth authorize',
     description: 'Process OAuth authorization',
+    answer: AuthorizedDto,
     redirects:
       'to the client with `code`, with `access_token` in the fragment, or with `error` and `error_code`; or to the login page',
-    refusals: {
-      400: 'a parameter is malformed',
-      403: 'unknown client, another redirect URI than registered, or the form was not shown to this browser',
-    },
+    errors: ['invalidClient', 'invalidRedirectUri', 'forbidden', 'invalidAccessToken'],
   })
   async decide(
     @Body() form: AuthorizeForm,
+    @AsksForJson() asksForJson: boolean,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<Redirection> {
+  ): Promise<Redirection | { status: 'ok'; body: AuthorizedDto }> {
+    const redirectUri = await this.decided(form, exchange, caller);
+    return asksForJson ? answerJson(exchange, { redirect_uri: redirectUri }) : new Redirection(redirectUri);
+  }
+
+  /** @returns where to send the browser */
+  private async decided(form: AuthorizeForm, exchange: Exchange, caller: Caller): Promise<string> {
     const request = await this.authorization.examine(readParameters({ ...form }), 'registeredRedirectUri');
-    if ('refusedAt' in request) return new Redirection(request.refusedAt);
+    if ('refusedAt' in request) return request.refusedAt;
     const user = await this.browsers.findUser(exchange, request.application.id);
-    if (!user) return toLogin(request);
-    if (form.decision === 'deny') return new Redirection(this.authorization.deny(request));
+    if (!user) return loginPageOf(request);
+    if (form.decision === 'deny') return this.authorization.deny(request);
     if (form.decision !== 'allow') throw badRequest(['decision takes allow or deny']);
     const shown =
       form.scopes === undefined
         ? await this.authorization.scopesFor(request, user.id)
         : parseScopes(request.scopes);
-    return new Redirection(await this.authorization.grant(request, user.id, shown, caller));
+    return this.authorization.grant(request, user.id, shown, caller);
   }
 
   private async renderConsent(
@@ -109,8 +115,9 @@ export class AuthorizeController {
   }
 }
 
-function toLogin(request: AuthorizationRequest): Redirection {
-  return new Redirection(loginAddress({ application: request.application, next: addressOf(request) }));
+/** The login page, which leads back. */
+function loginPageOf(request: AuthorizationRequest): string {
+  return loginAddress({ application: request.application, next: addressOf(request) });
 }
 
 /** The page of the request, with every parameter as it was sent. */

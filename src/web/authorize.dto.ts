@@ -105,3 +105,12 @@ export class AuthorizeForm {
   @ApiPropertyOptional({ type: String, enum: ['allow', 'deny'], description: 'Which button was pressed' })
   decision?: unknown;
 }
+
+export class AuthorizedDto {
+  @ApiProperty({
+    type: String,
+    description: 'Where to send the browser',
+    example: 'https://client.example/back?code=Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M',
+  })
+  redirect_uri: string;
+}

@@ -15,7 +15,7 @@ import { CsrfService } from './csrf.js';
 import { textOf } from './forms.js';
 import { LoginForm, LoginQuery } from './login.dto.js';
 import { ownPage } from './next-page.js';
-import { CurrentExchange, Page, type Exchange } from './page.js';
+import { answerJson, CurrentExchange, FormTarget, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { LOGOUT_PATH, onward, SignInPages, type SignInPlace } from './sign-in-pages.js';
 
@@ -56,15 +56,13 @@ export class LoginController {
   @Post()
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
-  @Page({
+  @FormTarget({
     summary: 'Login with email or username',
     description: 'Process web login form',
-    json: TokenPairDto,
-    redirects: 'to where the sign-in was asked for',
-    refusals: {
-      403: 'the form again, with what is wrong; or it was not shown to this browser',
-      503: 'too many are signing in',
-    },
+    answer: TokenPairDto,
+    redirects:
+      'to where the sign-in was asked for, with a cookie; or shown the form again with what is wrong',
+    errors: ['applicationNotExist', 'invalidPassword', 'mailNotVerified', 'forbidden', 'serviceUnavailable'],
   })
   async login(
     @Body() form: LoginForm,
@@ -87,12 +85,11 @@ export class LoginController {
   }
 
   /** No cookie is set, so there is nothing that a form elsewhere could gain by posting here. */
-  private async answerProgram(form: LoginForm, { reply }: Exchange, caller: Caller): Promise<JsonAnswer> {
+  private async answerProgram(form: LoginForm, exchange: Exchange, caller: Caller): Promise<JsonAnswer> {
     const { application } = await this.placeOf(form);
     const deviceId = isOpaque(form.device_id, 255) ? textOf(form.device_id) : undefined;
     const credentials = { ...readCredentials(form), applicationName: application.name, deviceId };
-    void reply.type('application/json; charset=utf-8');
-    return { status: 'ok', body: presentTokenPair(await this.logins.login(credentials, caller)) };
+    return answerJson(exchange, presentTokenPair(await this.logins.login(credentials, caller)));
   }
 
   private async openInBrowser(

@@ -1,15 +1,9 @@
-import {
-  applyDecorators,
-  createParamDecorator,
-  Header,
-  type ExecutionContext,
-  type Type,
-} from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
+import { applyDecorators, createParamDecorator, Header, type ExecutionContext } from '@nestjs/common';
+import { ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../common/access.js';
 import { Bare } from '../common/envelope.interceptor.js';
-import { successSchema } from '../common/operation.js';
+import { Operation, type OperationOptions } from '../common/operation.js';
 
 interface PageOptions {
   summary: string;
@@ -18,24 +12,23 @@ interface PageOptions {
   refusals?: Record<number, string>;
   /** Where a browser is sent instead of being shown a page. */
   redirects?: string;
-  /** What a client that asks for JSON gets in the envelope. */
-  json?: Type;
 }
+
+const HTML = 'text/html; charset=utf-8';
 
 /** What every page of a mailed link refuses. */
 export const INVALID_LINK = { 404: 'the link is unknown, used or expired' };
 
 /** A route whose answer is an HTML document. */
-export function Page({ summary, description, refusals = {}, redirects, json }: PageOptions): MethodDecorator {
+export function Page({ summary, description, refusals = {}, redirects }: PageOptions): MethodDecorator {
   return applyDecorators(
     Public(),
     Bare(),
-    Header('content-type', 'text/html; charset=utf-8'),
+    Header('content-type', HTML),
     ApiOperation({ summary, description }),
-    ...success(json),
-    ...(redirects === undefined
-      ? []
-      : [ApiResponse({ status: 302, description: `A browser is sent on: ${redirects}` })]),
+    ApiProduces('text/html'),
+    ApiResponse({ status: 200, description: 'HTML page', schema: { type: 'string' } }),
+    ...(redirects === undefined ? [] : [redirectResponse(redirects)]),
     ...Object.entries(refusals).map(([status, reason]) =>
       ApiResponse({
         status: Number(status),
@@ -46,18 +39,28 @@ export function Page({ summary, description, refusals = {}, redirects, json }: P
   );
 }
 
-function success(json: Type | undefined): (ClassDecorator & MethodDecorator)[] {
-  const page = { schema: { type: 'string' } };
-  if (!json)
-    return [ApiProduces('text/html'), ApiResponse({ status: 200, description: 'HTML page', ...page })];
-  return [
-    ApiExtraModels(json),
-    ApiResponse({
-      status: 200,
-      description: 'For a client that asks for JSON',
-      content: { 'application/json': { schema: successSchema(json) } },
-    }),
-  ];
+/** A form's route, which sends browsers on, and answers a client that asks for JSON like the API. */
+export function FormTarget({
+  redirects,
+  ...operation
+}: OperationOptions & { redirects: string }): MethodDecorator {
+  return applyDecorators(
+    Public(),
+    Bare(),
+    Header('content-type', HTML),
+    Operation(operation),
+    redirectResponse(redirects),
+  );
+}
+
+function redirectResponse(redirects: string): MethodDecorator {
+  return ApiResponse({ status: 302, description: `A browser is sent on: ${redirects}` });
+}
+
+/** The answer to a client that asks for JSON, in the envelope of the API. */
+export function answerJson<T>({ reply }: Exchange, body: T): { status: 'ok'; body: T } {
+  void reply.type('application/json; charset=utf-8');
+  return { status: 'ok', body };
 }
 
 /** The token of a mailed link in the address, as the document shows it. */

@@ -574,18 +574,6 @@ export const operations: ReferenceOperation[] = [
   ...webInterface,
 ];
 
-/** Operations of the reference that this version does not serve. Take a line away with the route that answers it. */
-export const notBuiltYet = [
-  'POST /v1/oauth/tokens',
-  'GET /v1/oauth/client',
-  'POST /v1/oauth/client',
-  'PUT /v1/oauth/client/status',
-  'GET /web/authorize',
-  'POST /web/authorize',
-  'GET /web/login',
-  'POST /web/login',
-];
-
 /** What the document has beside the reference, and why. */
 export const operationsBeyondReference = [
   // A GET never uses a link up, since mail scanners follow links: the page's button posts.
@@ -601,7 +589,12 @@ export const fieldsBeyondReference: Record<string, string[]> = {
   'GET /v1/user/login/wechat/web': ['app_id', 'redirect_url', 'code', 'state'],
   'GET /v1/user/info/{userId}/public': ['app_id'],
   'GET /v1/user/search': ['limit', 'offset'],
-  'POST /v1/oauth/tokens': ['client_id', 'client_secret'],
+  // `scope` is the field's name in RFC 6749, which generic clients send; the others are of RFC 7636.
+  'POST /v1/oauth/tokens': ['client_id', 'client_secret', 'scope', 'code_verifier'],
+  'GET /web/authorize': ['scopes', 'scope', 'life_time', 'code_challenge', 'code_challenge_method'],
+  'POST /web/authorize': ['code_challenge', 'code_challenge_method', 'decision'],
+  'GET /web/login': ['next'],
+  'POST /web/login': ['next'],
   'POST /web/password/reset/{token}': ['password_repeat'],
 };
 
