@@ -4,6 +4,7 @@ import { Allow } from 'class-validator';
 import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
 import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
+import { IsHead } from '../common/http/requests.js';
 import { Redirection } from '../common/redirection.js';
 import { Settings } from '../config/settings.js';
 import { BrowserSessions } from './browser-sessions.js';
