@@ -55,7 +55,12 @@ export class WechatLoginController {
 
   @Get('back')
   @Page({ summary: 'WeChat login, the way back', description: 'Sign in with what WeChat sent' })
-  async finish(@Query() query: WechatReturn, @CurrentExchange() exchange: Exchange): Promise<Redirection> {
+  async finish(
+    @Query() query: WechatReturn,
+    @IsHead() isHead: boolean,
+    @CurrentExchange() exchange: Exchange,
+  ): Promise<Redirection> {
+    if (isHead) throw new PlutoError('methodNotAllowed');
     const kept = exchange.request.cookies[COOKIE] ?? '';
     void exchange.reply.clearCookie(COOKIE, { path: WECHAT_PATH });
     const [secret = '', next] = [kept.slice(0, kept.indexOf(':')), kept.slice(kept.indexOf(':') + 1)];
