@@ -7,6 +7,7 @@ import { nullableUnixTime, unixTime } from '../database/columns.js';
 @Index('uq_authorization_codes_hash', ['codeHash'], { unique: true })
 @Index('ix_authorization_codes_client', ['clientId'])
 @Index('ix_authorization_codes_user', ['userId'])
+@Index('ix_authorization_codes_page_session', ['pageSessionId'])
 @Index('ix_authorization_codes_application', ['applicationId'])
 @Index('ix_authorization_codes_expires', ['expiresAt'])
 export class AuthorizationCode {
@@ -27,6 +28,17 @@ export class AuthorizationCode {
 
   @Column({ name: 'user_id', type: 'integer' })
   userId: number;
+
+  @BelongsTo({
+    entity: 'PageSession',
+    column: 'page_session_id',
+    constraint: 'fk_authorization_codes_page_session',
+  })
+  pageSession?: object;
+
+  /** In which the user has consented: what ends it, such as a reset of the password, ends the code. */
+  @Column({ name: 'page_session_id', type: 'integer' })
+  pageSessionId: number;
 
   @BelongsTo({
     entity: 'Application',

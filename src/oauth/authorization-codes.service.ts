@@ -11,6 +11,7 @@ export type NewCode = Pick<
   AuthorizationCode,
   | 'clientId'
   | 'userId'
+  | 'pageSessionId'
   | 'applicationId'
   | 'redirectUri'
   | 'scopes'

@@ -8,8 +8,9 @@ import { Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
+import type { PageSession } from '../token/page-session.entity.js';
+import { PageSessionsService } from '../token/page-sessions.service.js';
 import { TokenIssuerService } from '../token/token-issuer.service.js';
-import { AccountsService } from '../users/accounts.service.js';
 import { AuthorizationCodesService } from './authorization-codes.service.js';
 import {
   clampLifeTime,
@@ -44,7 +45,7 @@ export class AuthorizationService {
     private readonly clients: ClientsService,
     private readonly applications: ApplicationsService,
     private readonly grants: UserGrantsService,
-    private readonly accounts: AccountsService,
+    private readonly pageSessions: PageSessionsService,
     private readonly codes: AuthorizationCodesService,
     private readonly tokens: TokenIssuerService,
     private readonly transactions: Transactions,
@@ -98,19 +99,20 @@ export class AuthorizationService {
 
   /**
    * Gives the client what the user has consented to.
+   * @param session of the browser in which the user has consented
    * @param shown the scopes that the user was shown
    * @returns where to send the browser
-   * @throws PlutoError invalidClient | invalidAccessToken, when client or account have gone meanwhile
+   * @throws PlutoError invalidClient | invalidAccessToken, when client or session have ended meanwhile
    */
   async grant(
     request: AuthorizationRequest,
-    userId: number,
+    session: PageSession,
     shown: string[],
     caller: Caller,
   ): Promise<string> {
     return request.responseType === 'code'
-      ? this.grantCode(request, userId, shown)
-      : this.grantToken(request, userId, shown, caller);
+      ? this.grantCode(request, session, shown)
+      : this.grantToken(request, session, shown, caller);
   }
 
   /** @returns where to send the browser of a user who declines */
@@ -118,13 +120,18 @@ export class AuthorizationService {
     return refused(request, 'access_denied', 'forbidden').refusedAt;
   }
 
-  private async grantCode(request: AuthorizationRequest, userId: number, shown: string[]): Promise<string> {
+  private async grantCode(
+    request: AuthorizationRequest,
+    session: PageSession,
+    shown: string[],
+  ): Promise<string> {
     const { client, application, redirectUri, state, codeChallenge, accessTokenTtlSeconds } = request;
     const code = await this.transactions.run(async (manager) => {
-      await this.lock(manager, client, userId);
+      await this.lock(manager, client, session);
       return this.codes.issue(manager, {
         clientId: client.id,
-        userId,
+        userId: session.userId,
+        pageSessionId: session.id,
         applicationId: application.id,
         redirectUri,
         scopes: shown,
@@ -137,7 +144,7 @@ export class AuthorizationService {
 
   private async grantToken(
     { client, application, redirectUri, state, accessTokenTtlSeconds }: AuthorizationRequest,
-    userId: number,
+    session: PageSession,
     shown: string[],
     caller: Caller,
   ): Promise<string> {
@@ -147,8 +154,8 @@ export class AuthorizationService {
       deviceId: undefined,
       caller,
       authenticate: async (manager) => {
-        await this.lock(manager, client, userId);
-        return userId;
+        await this.lock(manager, client, session);
+        return session.userId;
       },
     });
     return redirectWith(redirectUri, 'fragment', {
@@ -170,9 +177,9 @@ export class AuthorizationService {
     return this.applications.findByName(applicationName);
   }
 
-  private async lock(manager: EntityManager, client: OAuthClient, userId: number): Promise<void> {
+  private async lock(manager: EntityManager, client: OAuthClient, session: PageSession): Promise<void> {
     await this.clients.lockApproved(manager, client);
-    if (!(await this.accounts.lock(manager, userId))) throw new PlutoError('invalidAccessToken');
+    if (!(await this.pageSessions.lock(manager, session))) throw new PlutoError('invalidAccessToken');
   }
 }
 

@@ -17,7 +17,7 @@ export function readClientCredentials(
   body: Record<string, unknown>,
 ): ClientCredentials {
   const basic = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i.exec(authorization ?? '')?.[1];
-  const { client_id: key, client_secret: secret } = body;
+  const [key, secret] = [given(body.client_id), given(body.client_secret)];
   if (basic === undefined) {
     if (typeof key !== 'string' || typeof secret !== 'string') throw new PlutoError('clientNotFound');
     return { key, secret };
@@ -41,4 +41,9 @@ function formDecode(text: string): string {
   } catch (cause) {
     throw new PlutoError('clientNotFound', { cause });
   }
+}
+
+/** A parameter without a value counts as left out (RFC 6749 section 3.2). */
+function given(value: unknown): unknown {
+  return value === '' || value === null ? undefined : value;
 }

@@ -26,6 +26,10 @@ export class OAuthClient {
   @Column({ name: 'status', type: 'varchar', length: 16 })
   status: ClientStatus;
 
+  /** When it was denied last; its tokens from before stay dead even if it is approved again. 0: never. */
+  @Column({ ...unixTime, name: 'denied_at', default: 0 })
+  deniedAt: number;
+
   @Outlives({ entity: 'User', column: 'user_id', constraint: 'fk_oauth_clients_user' })
   user?: object;
 

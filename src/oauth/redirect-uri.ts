@@ -20,5 +20,5 @@ export function destinationOf(uri: string): string {
 /** What a page's `form-action` has to allow for its form to be answered with a redirect there (CSP level 3). */
 export function formTargetOf(uri: string): string {
   const { protocol, origin } = new URL(uri);
-  return origin === 'null' ? protocol : origin;
+  return /^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin) ? origin : protocol;
 }

@@ -79,7 +79,7 @@ export class TokensController {
   }
 
   private grantOf(type: unknown): Grant {
-    if (type === undefined) throw badRequest(['grant_type is needed']);
+    if (type === undefined || type === null || type === '') throw badRequest(['grant_type is needed']);
     const grant = Object.entries(this.grants).find(([name]) => name === type)?.[1];
     if (!grant) throw new PlutoError('invalidGrantType');
     return grant;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
+import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
@@ -24,7 +25,11 @@ export class ApplicationsService {
     return existing(await this.findByName(name, manager));
   }
 
-  findByName(name: string, manager: EntityManager = this.dataSource.manager): Promise<Application | null> {
+  async findByName(
+    name: string,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<Application | null> {
+    if (!isLine(name, 100)) return null;
     return manager.findOneBy(Application, { nameKey: comparisonKey(name.trim()) });
   }
 

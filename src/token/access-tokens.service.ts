@@ -90,8 +90,8 @@ export class AccessTokensService {
     };
   }
 
-  private async checkClient({ client_id: key = '' }: AccessClaims): Promise<void> {
-    if (!(await this.clients.isApproved(key))) throw new PlutoError('invalidAccessToken');
+  private async checkClient({ client_id: key = '', iat }: AccessClaims): Promise<void> {
+    if (!(await this.clients.mayAct(key, iat))) throw new PlutoError('invalidAccessToken');
   }
 
   private async verifySignature(token: string): Promise<unknown> {

@@ -36,6 +36,12 @@ export class PageSessionsService {
     return session && session.expiresAt > nowSeconds() ? session : null;
   }
 
+  /** Keeps a session from ending until the end of the transaction. @returns whether it is there */
+  async lock(manager: EntityManager, { id, userId }: PageSession): Promise<boolean> {
+    const { affected } = await manager.update(PageSession, { id }, { userId });
+    return affected === 1;
+  }
+
   async end(token: string, manager: EntityManager = this.dataSource.manager): Promise<void> {
     await manager.delete(PageSession, { tokenHash: sha256(token) });
   }

@@ -49,8 +49,10 @@ export class AuthorizeController {
   ): Promise<string | Redirection> {
     const request = await this.authorization.examine(readParameters({ ...query }));
     if ('refusedAt' in request) return new Redirection(request.refusedAt);
-    const user = await this.browsers.findUser(exchange, request.application.id);
-    return user ? this.renderConsent(exchange, request, user) : new Redirection(loginPageOf(request));
+    const signedIn = await this.browsers.findFor(exchange, request.application.id);
+    return signedIn
+      ? this.renderConsent(exchange, request, signedIn.user)
+      : new Redirection(loginPageOf(request));
   }
 
   @UseGuards(CsrfGuard)
@@ -79,15 +81,15 @@ export class AuthorizeController {
   private async decided(form: AuthorizeForm, exchange: Exchange, caller: Caller): Promise<string> {
     const request = await this.authorization.examine(readParameters({ ...form }), 'registeredRedirectUri');
     if ('refusedAt' in request) return request.refusedAt;
-    const user = await this.browsers.findUser(exchange, request.application.id);
-    if (!user) return loginPageOf(request);
+    const signedIn = await this.browsers.findFor(exchange, request.application.id);
+    if (!signedIn) return loginPageOf(request);
     if (form.decision === 'deny') return this.authorization.deny(request);
     if (form.decision !== 'allow') throw badRequest(['decision takes allow or deny']);
     const shown =
       form.scopes === undefined
-        ? await this.authorization.scopesFor(request, user.id)
+        ? await this.authorization.scopesFor(request, signedIn.user.id)
         : parseScopes(request.scopes);
-    return this.authorization.grant(request, user.id, shown, caller);
+    return this.authorization.grant(request, signedIn.session, shown, caller);
   }
 
   private async renderConsent(

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiHideProperty, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
@@ -83,6 +83,10 @@ export class AuthorizeForm {
   @Allow()
   @ApiPropertyOptional({ type: String, description: 'Requested scopes', example: 'pluto.user' })
   scopes?: unknown;
+
+  @Allow()
+  @ApiHideProperty()
+  scope?: unknown;
 
   @Allow()
   @ApiPropertyOptional({

@@ -12,6 +12,12 @@ import type { Exchange } from './page.js';
 const COOKIE = 'access_token';
 const PATH = '/web';
 
+/** A browser's session and its account. */
+export interface SignedIn {
+  user: User;
+  session: PageSession;
+}
+
 /** Who is signed in to the hosted pages in this browser. */
 @Injectable()
 export class BrowserSessions {
@@ -25,10 +31,12 @@ export class BrowserSessions {
     this.isSecure = settings.publicUrl.startsWith('https:');
   }
 
-  /** The account that is signed in for the application; a session for another one is none. */
-  async findUser({ request }: Exchange, applicationId: number): Promise<User | null> {
+  /** Who is signed in for the application; a session for another one is none. */
+  async findFor({ request }: Exchange, applicationId: number): Promise<SignedIn | null> {
     const session = await this.find(request.cookies[COOKIE]);
-    return session?.applicationId === applicationId ? this.accounts.find(session.userId) : null;
+    if (session?.applicationId !== applicationId) return null;
+    const user = await this.accounts.find(session.userId);
+    return user && { user, session };
   }
 
   /** Puts a new session in the place of the one that the browser had. */

@@ -48,9 +48,11 @@ export class LoginController {
     @CurrentExchange() exchange: Exchange,
   ): Promise<string | Redirection> {
     const place = await this.placeOf(query);
-    const user = await this.browsers.findUser(exchange, place.application.id);
-    if (!user) return this.signIn.renderLogin(exchange, place);
-    return place.next === '' ? this.renderSignedIn(exchange, place, user) : new Redirection(place.next);
+    const signedIn = await this.browsers.findFor(exchange, place.application.id);
+    if (!signedIn) return this.signIn.renderLogin(exchange, place);
+    return place.next === ''
+      ? this.renderSignedIn(exchange, place, signedIn.user)
+      : new Redirection(place.next);
   }
 
   @Post()

@@ -23,6 +23,8 @@ class WechatReturn {
 }
 
 const COOKIE = 'pluto_wechat';
+/** RFC 6265bis section 5.6: browsers ignore a cookie of more than 4096 bytes. */
+const NEXT_MAX = 3900;
 const MAX_AGE_SECONDS = 600;
 
 /** Signs a browser in to the hosted pages by WeChat's QR code. */
@@ -43,7 +45,9 @@ export class WechatLoginController {
     const secret = randomToken();
     const address = await this.logins.startInBrowser(application.name, secret);
     // What WeChat sends the browser back with is good in the browser alone that holds this.
-    void reply.setCookie(COOKIE, `${secret}:${ownPage(query.next)}`, {
+    const next = ownPage(query.next);
+    const kept = encodeURIComponent(next).length > NEXT_MAX ? '' : next;
+    void reply.setCookie(COOKIE, `${secret}:${kept}`, {
       path: WECHAT_PATH,
       httpOnly: true,
       sameSite: 'lax',

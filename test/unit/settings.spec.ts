@@ -75,6 +75,7 @@ describe('Settings with nothing set', () => {
       refreshTokenGraceSeconds: 30,
       verifyTokenTtlSeconds: 86_400,
       resetTokenTtlSeconds: 3600,
+      pageSessionTtlSeconds: 1_209_600,
       authorizationCodeTtlSeconds: 600,
       google: {
         clientIds: [],

@@ -17,7 +17,7 @@ const errorReasons = [
 export const variants = {
   'password-reset.error': ['tooShort', 'tooLong', 'mismatch'],
   'link-invalid.next': ['verify', 'reset'],
-  'login.error': ['invalidPassword', 'mailNotVerified', 'wechat'],
+  'login.error': ['invalidPassword', 'mailNotVerified'],
   'error.title': errorReasons,
   'error.text': errorReasons,
 } as const satisfies Record<string, readonly string[]>;

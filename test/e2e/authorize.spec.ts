@@ -1,0 +1,586 @@
+import { sha256 } from '../../src/common/crypto.js';
+import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js';
+import { OAuthClient, type ClientStatus } from '../../src/oauth/oauth-client.entity.js';
+import { RoleScope } from '../../src/rbac/role-scope.entity.js';
+import { Role } from '../../src/rbac/role.entity.js';
+import { PageSessionsService } from '../../src/token/page-sessions.service.js';
+import { Session } from '../../src/token/session.entity.js';
+import { registerVerified } from '../support/accounts.js';
+import { openSession } from '../support/administration.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { addApplication, detachScope, giveRole, type TestApplication } from '../support/applications.js';
+import { Browser, type PageAnswer } from '../support/browser.js';
+import { nextNumber } from '../support/client.js';
+import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
+import { decodeToken } from '../support/tokens.js';
+import { addUser } from '../support/users.js';
+
+const PATH = '/web/authorize';
+const BACK = 'https://client.example/back';
+const STATE = 'a b+c%20&d=é"<>';
+const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
+const EVIL = `"'><script>alert(1)</script>&amp;{{x}}`;
+const REGISTERED = {
+  desk: BACK,
+  tenant: 'https://client.example/back?tenant=1',
+  loopback: 'http://127.0.0.1:8099/back',
+  loopback6: 'http://[::1]:8099/back',
+  odd: 'https://client;x/back',
+  native: 'org.example.desk:/back',
+  [`<b>"&'desk`]: BACK,
+};
+
+type Parameters = Record<string, string | undefined>;
+
+let app: TestApp;
+let shop: TestApplication;
+let userId: number;
+let reader: Browser;
+beforeAll(async () => {
+  app = await startTestApp();
+  shop = await addApplication(app, {
+    name: 'org.example.shop',
+    roles: {
+      customer: ['shop.read', 'shop.buy', 'shop.rate'],
+      nobody: [],
+      clerk: ['shop.sell', 'shop.read'],
+    },
+  });
+  for (const [key, redirectUri] of Object.entries(REGISTERED)) await addClient(key, { redirectUri });
+  ({ userId, browser: reader } = await signedIn());
+});
+afterAll(() => app.close());
+
+async function addClient(
+  key: string,
+  { redirectUri = BACK, status = 'approved' }: { redirectUri?: string; status?: ClientStatus } = {},
+): Promise<void> {
+  const client = { key, redirectUri, status, secretHash: 'none', userId: null, createdAt: 1 };
+  await app.dataSource.manager.save(OAuthClient, client);
+}
+
+/** A browser with a session of somebody new, made without hashing a password. */
+async function signedIn(role?: string): Promise<{ userId: number; browser: Browser; name: string }> {
+  const name = `Ann ${nextNumber()}`;
+  const id = await addUser(app, { applicationId: shop.id, name });
+  if (role !== undefined) await giveRole(app, id, shop, role);
+  const owner = { userId: id, applicationId: shop.id };
+  const token = await app.app.get(PageSessionsService).open(app.dataSource.manager, owner);
+  const browser = new Browser(app.url);
+  browser.plant('access_token', token);
+  return { userId: id, browser, name };
+}
+
+/** What a client sends the browser with; undefined leaves a parameter out. */
+function request(change: Parameters = {}): Record<string, string> {
+  const usual = {
+    client_id: 'desk',
+    app_id: shop.name,
+    redirect_uri: BACK,
+    response_type: 'code',
+    state: STATE,
+  };
+  const given = Object.entries({ ...usual, ...change }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
+
+function address(change: Parameters = {}): string {
+  return `${PATH}?${new URLSearchParams(request(change)).toString()}`;
+}
+
+function open(change: Parameters = {}, by = reader): Promise<PageAnswer> {
+  return by.get(address(change));
+}
+
+async function decide(
+  decision: 'allow' | 'deny',
+  change: Parameters = {},
+  { by = reader, form = {} }: { by?: Browser; form?: Record<string, string> } = {},
+): Promise<PageAnswer> {
+  const page = await open(change, by);
+  expectPage(page, 200, 'Allow access?');
+  return by.submit(page.forms[decision === 'allow' ? 0 : 1], form);
+}
+
+/** What the client reads where the browser comes back. */
+function query({ status, location }: PageAnswer): Record<string, string> {
+  expect(status).toBe(302);
+  return Object.fromEntries(new URL(location).searchParams);
+}
+
+function fragment({ status, location }: PageAnswer): Record<string, string> {
+  expect(status).toBe(302);
+  expect(new URL(location).search).toBe('');
+  return Object.fromEntries(new URLSearchParams(new URL(location).hash.slice(1)));
+}
+
+const shownScopes = ({ text }: PageAnswer) =>
+  [...text.matchAll(/<code>([^<]*)<\/code><\/li>/g)].map(([, name]) => name);
+const findCode = (code = '') =>
+  app.dataSource.manager.findOneByOrFail(AuthorizationCode, { codeHash: sha256(code) });
+const grantedScopes = async (answer: PageAnswer) => (await findCode(query(answer).code)).scopes;
+const countGrants = async () => [
+  await app.dataSource.manager.count(AuthorizationCode),
+  await app.dataSource.manager.count(Session),
+];
+
+/** Asserts a page that goes nowhere. */
+function expectNoWay(answer: PageAnswer, status: number, text: string): void {
+  expectPage(answer, status, text);
+  expect(answer.location).toBe('');
+  expect(answer.text).not.toMatch(/<script|http-equiv/i);
+}
+
+describe('GET /web/authorize', () => {
+  it('sends who is not signed in to the login page, and back with every parameter as it was', async () => {
+    const account = await registerVerified(app, { app_id: shop.name });
+    const by = new Browser(app.url);
+    const pkce = { code_challenge: CHALLENGE, code_challenge_method: 'S256' };
+    const sent = request({ ...pkce, scopes: 'shop.read,shop.buy', life_time: '120' });
+    const away = await open(sent, by);
+    expect(away.location).toMatch(/^\/web\/login\?app_id=org\.example\.shop&next=/);
+    const { forms } = await by.get(away.location);
+    const wrong = await by.submit(forms[0], { account: account.mail, password: 'wrong password' });
+    const back = await by.submit(wrong.forms[0], { password: account.password });
+    expect(Object.fromEntries(new URL(back.location, app.url).searchParams)).toEqual(sent);
+    const answer = await by.submit((await by.get(back.location)).forms[0]);
+    expect(query(answer)).toEqual({ code: expect.any(String), state: STATE });
+  });
+
+  it('shows who asks for what, for whom, and where the browser goes', async () => {
+    const { browser, name } = await signedIn();
+    const page = await open({ scopes: 'shop.buy shop.unknown,shop.read' }, browser);
+    expectPage(page, 200, 'Allow access?');
+    for (const text of ['desk', name, shop.name, 'client.example']) expect(page.words).toContain(text);
+    expect(shownScopes(page)).toEqual(['shop.buy', 'shop.read']);
+    const [allow, deny] = page.forms;
+    const fields = { ...request({ scopes: 'shop.buy shop.read' }), _csrf: expect.any(String) };
+    expect(allow).toEqual({ action: PATH, fields: { ...fields, decision: 'allow' } });
+    expect(deny).toEqual({ action: PATH, fields: { ...fields, decision: 'deny' } });
+  });
+
+  it.each([
+    ['desk', 'https://client.example', 'client.example'],
+    ['loopback', 'http://127.0.0.1:8099', '127.0.0.1:8099'],
+    ['native', 'org.example.desk:', 'org.example.desk'],
+    // CSP level 3, section 2.3.1: a host is letters, digits, hyphens and dots; anything else is ignored, or worse.
+    ['loopback6', 'http:', '[::1]:8099'],
+    ['odd', 'https:', 'client;x'],
+  ] as const)('lets the form of %s lead to %s and nowhere else', async (key, target, shown) => {
+    const page = await open({ client_id: key, redirect_uri: REGISTERED[key] });
+    expect(page.words).toContain(`sent on to ${shown}.`);
+    const policy = page.headers.get('content-security-policy')!.split('; ');
+    expect(policy).toContain(`form-action 'self' ${target}`);
+    expect(policy).toEqual(
+      expect.arrayContaining(["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]),
+    );
+    expect(Object.fromEntries(page.headers)).toMatchObject({
+      'cache-control': 'no-store',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+    });
+  });
+
+  it.each([
+    ['none', {}, ['shop.read']],
+    ['unknown ones', { scopes: 'shop.unknown, shop.sell' }, ['shop.read']],
+    ['some, by the name of RFC 6749', { scope: 'shop.buy shop.rate' }, ['shop.buy', 'shop.rate']],
+    ['some twice', { scopes: 'shop.buy,shop.buy' }, ['shop.buy']],
+  ])('asks for scopes that the role has, or for its default: %s', async (_, change, scopes) => {
+    expect(shownScopes(await open(change))).toEqual(scopes);
+    expect(await grantedScopes(await decide('allow', change))).toEqual(scopes);
+  });
+
+  it('says so when there is nothing to permit', async () => {
+    const { browser } = await signedIn('nobody');
+    const page = await open({ scopes: 'shop.buy' }, browser);
+    expectPage(page, 200, 'for no further permission');
+    expect(await grantedScopes(await browser.submit(page.forms[0]))).toEqual([]);
+  });
+
+  it.each([
+    ['zh', '是否允许访问？'],
+    ['ja', 'アクセスを許可しますか？'],
+  ])('is in the language %s', async (language, title) => {
+    expectPage(await reader.get(address(), { 'accept-language': language }), 200, title);
+  });
+
+  it.each(['state', 'scopes', 'scope'])('escapes %s', async (name) => {
+    const page = await open({ [name]: EVIL });
+    expectPage(page, 200, 'Allow access?');
+    expect(page.text).not.toContain('<script');
+    if (name === 'state') expect(query(await reader.submit(page.forms[0])).state).toBe(EVIL);
+  });
+
+  it('escapes the key of a client', async () => {
+    const key = `<b>"&'desk`;
+    const page = await open({ client_id: key });
+    expect(page.text).not.toContain('<b>');
+    expect(page.words).toContain(key);
+    expect(query(await reader.submit(page.forms[0])).code).toBeDefined();
+  });
+});
+
+describe('POST /web/authorize', () => {
+  it('sends a code to the client, and keeps a hash of it', async () => {
+    const code = query(await decide('allow')).code!;
+    expect(code).toMatch(/^[\w-]{43}$/);
+    expect(await findCode(code)).toMatchObject({
+      userId,
+      applicationId: shop.id,
+      redirectUri: BACK,
+      usedAt: null,
+    });
+    expect(JSON.stringify(await app.dataSource.query('SELECT * FROM authorization_codes'))).not.toContain(
+      code,
+    );
+  });
+
+  it('gives state back byte for byte, and leaves out one that was not sent', async () => {
+    const { location } = await decide('allow');
+    expect(location.split('&state=')[1]).toBe(encodeURIComponent(STATE));
+    expect(query(await decide('allow', { state: undefined }))).toEqual({ code: expect.any(String) });
+  });
+
+  it.each([
+    ['tenant', /^https:\/\/client\.example\/back\?tenant=1&code=[\w-]{43}&state=/],
+    ['native', /^org\.example\.desk:\/back\?code=[\w-]{43}&state=/],
+  ] as const)('keeps the redirect URI of %s as it is', async (key, location) => {
+    const change = { client_id: key, redirect_uri: REGISTERED[key] };
+    expect((await decide('allow', change)).location).toMatch(location);
+  });
+
+  it('tells the client when it is denied', async () => {
+    const before = await countGrants();
+    const denied = { error: 'access_denied', error_code: '1002', state: STATE };
+    expect(query(await decide('deny'))).toEqual(denied);
+    expect(fragment(await decide('deny', { response_type: 'token' }))).toEqual(denied);
+    expect(await countGrants()).toEqual(before);
+  });
+
+  it('gives a token in the fragment, and no refresh token', async () => {
+    const change = { response_type: 'token', scopes: 'shop.buy,shop.read', life_time: '120' };
+    const { access_token: token = '', ...rest } = fragment(await decide('allow', change));
+    expect(rest).toEqual({
+      token_type: 'Bearer',
+      expires_in: '120',
+      scopes: 'shop.buy shop.read',
+      state: STATE,
+    });
+    expect(decodeToken(token).claims).toMatchObject({
+      type: 'access',
+      sub: userId,
+      iss: shop.name,
+      scopes: ['shop.buy', 'shop.read'],
+    });
+    expectOk(await app.client.get('/v1/user/info', { token }));
+    expect(app.log()).not.toContain(token);
+  });
+
+  it.each([
+    ['1', '60'],
+    ['99999999', '2592000'],
+    ['-5', '60'],
+    [undefined, '3600'],
+    ['', '3600'],
+  ])('takes %s seconds of life for %s', async (life_time, expires_in) => {
+    expect(fragment(await decide('allow', { response_type: 'token', life_time }))).toMatchObject({
+      expires_in,
+    });
+  });
+
+  it.each(['code', 'token'])(
+    'grants what was shown and no more, whatever the role becomes: %s',
+    async (response_type) => {
+      const { browser, userId: id } = await signedIn('clerk');
+      const granted = async (answer: PageAnswer) =>
+        response_type === 'code'
+          ? grantedScopes(answer)
+          : decodeToken(fragment(answer).access_token!).claims.scopes;
+      const page = await open({ response_type }, browser);
+      expect(shownScopes(page)).toEqual(['shop.sell']);
+      await giveRole(app, id, shop, 'customer');
+      const scopes = await granted(await browser.submit(page.forms[0]));
+      expect(scopes).toEqual(response_type === 'code' ? ['shop.sell'] : []);
+
+      const asked = await open({ response_type, scopes: 'shop.read shop.sell' }, browser);
+      expect(shownScopes(asked)).toEqual(['shop.read']);
+      await giveRole(app, id, shop, 'clerk');
+      expect(await granted(await browser.submit(asked.forms[0]))).toEqual(['shop.read']);
+    },
+  );
+
+  it('grants no new default scope that was not shown', async () => {
+    const other = await addApplication(app, { name: 'org.example.other', roles: { one: ['a', 'b'] } });
+    const id = await addUser(app, { applicationId: other.id });
+    const by = new Browser(app.url);
+    const owner = { userId: id, applicationId: other.id };
+    by.plant('access_token', await app.app.get(PageSessionsService).open(app.dataSource.manager, owner));
+    const page = await open({ app_id: other.name, response_type: 'token' }, by);
+    expect(shownScopes(page)).toEqual(['a']);
+    await app.dataSource.manager.update(Role, { id: other.roles.one! }, { defaultScopeId: other.scopes.b! });
+    await detachScope(app, other, 'one', 'a');
+    expect(fragment(await by.submit(page.forms[0])).scopes).toBe('');
+
+    const empty = await open({ app_id: other.name, response_type: 'token' }, by);
+    expect(shownScopes(empty)).toEqual(['b']);
+    await app.dataSource.manager.insert(RoleScope, { roleId: other.roles.one!, scopeId: other.scopes.a! });
+    expect(fragment(await by.submit(empty.forms[0])).scopes).toBe('b');
+  });
+
+  // The browser is the user's: who changes the form there grants what they could have been asked for.
+  it('grants of a changed form what the role has', async () => {
+    const form = { scopes: 'shop.rate shop.sell' };
+    const answer = await decide('allow', { response_type: 'token', scopes: 'shop.buy' }, { form });
+    expect(fragment(answer).scopes).toBe('shop.rate');
+  });
+
+  it('grants the default scope to a form without scopes, and takes one without redirect URI', async () => {
+    const { _csrf = '' } = (await open()).forms[0]!.fields;
+    const fields = request({ redirect_uri: undefined });
+    const answer = await reader.post(PATH, { ...fields, _csrf, decision: 'allow' });
+    expect(answer.location).toContain(`${BACK}?code=`);
+    expect(await grantedScopes(answer)).toEqual(['shop.read']);
+    const asked = await reader.post(PATH, { ...fields, _csrf, decision: 'allow', scope: 'shop.buy' });
+    expect(await grantedScopes(asked)).toEqual(['shop.buy']);
+  });
+
+  it.each([{ decision: '' }, { decision: 'yes' }, { decision: 'ALLOW' }])(
+    'grants nothing for %j',
+    async (form) => {
+      const before = await countGrants();
+      expectNoWay(await decide('allow', {}, { form }), 400, 'This request does not work');
+      expect(await countGrants()).toEqual(before);
+    },
+  );
+
+  it('grants nothing for two decisions or none', async () => {
+    const before = await countGrants();
+    const { fields } = (await open()).forms[0]!;
+    delete fields.decision;
+    const both: [string, string][] = [...Object.entries(fields), ['decision', 'deny'], ['decision', 'allow']];
+    for (const form of [fields, both])
+      expectNoWay(await reader.post(PATH, form), 400, 'This request does not work');
+    expect(await countGrants()).toEqual(before);
+  });
+
+  it.each([0, 1])('does nothing without the form that this browser was shown: form %i', async (index) => {
+    const before = await countGrants();
+    const { browser: stranger } = await signedIn();
+    const page = await open();
+    const form = page.forms[index]!;
+    await open({}, stranger);
+    for (const answer of [
+      await reader.post(PATH, { ...form.fields, _csrf: '' }),
+      await reader.submit(form, { _csrf: page.forms[2]!.fields._csrf! }),
+      await reader.submit(form, { _csrf: '' }, { accept: 'application/json' }),
+      await stranger.submit(form),
+      await new Browser(app.url).submit(form),
+    ]) {
+      expect([answer.status, answer.location]).toEqual([403, '']);
+      if (answer.code === 0) expectPage(answer, 403, 'This form has expired');
+    }
+    expect(await countGrants()).toEqual(before);
+    expect((await reader.submit(form)).status).toBe(302);
+  });
+
+  it('takes no JSON', async () => {
+    expectFailure(await app.client.post(PATH, request()), 415, 1008);
+  });
+
+  it('answers a program with the address', async () => {
+    const { forms } = await open();
+    const json = { accept: 'application/json' };
+    const allowed = await reader.submit(forms[0], {}, json);
+    expectOk(allowed, { redirect_uri: expect.stringMatching(/^https:\/\/client\.example\/back\?code=/) });
+    expect(allowed.headers.get('content-type')).toContain('application/json');
+    const denied = await reader.submit(forms[1], {}, json);
+    expectOk(denied, { redirect_uri: expect.stringContaining('error=access_denied') });
+    expectFailure(await reader.submit(forms[0], { client_id: 'unknown' }, json), 403, 5008);
+    expectFailure(await reader.submit(forms[0], { redirect_uri: 'https://e.com' }, json), 403, 5003);
+  });
+
+  it('is of no use for another application than the one that the browser is signed in to', async () => {
+    const before = await countGrants();
+    const away = await open({ app_id: 'pluto' });
+    expect(away.location).toMatch(/^\/web\/login\?app_id=pluto&next=/);
+    const posted = await decide('allow', {}, { form: { app_id: 'pluto' } });
+    expect(posted.location).toMatch(/^\/web\/login\?app_id=pluto&next=/);
+    expect(await countGrants()).toEqual(before);
+  });
+
+  it('lets somebody else sign in, and comes back to the request', async () => {
+    const { browser } = await signedIn();
+    const answer = await browser.submit((await open({ scopes: 'shop.buy' }, browser)).forms[2]);
+    const login = new URL(answer.location, app.url);
+    expect([answer.status, login.pathname, login.searchParams.get('app_id')]).toEqual([
+      302,
+      '/web/login',
+      shop.name,
+    ]);
+    const next = new URL(login.searchParams.get('next')!, app.url);
+    expect(Object.fromEntries(next.searchParams)).toEqual(request({ scopes: 'shop.buy' }));
+    expect(browser.cookies.has('access_token')).toBe(false);
+    expect((await open({}, browser)).location).toContain('/web/login?');
+  });
+
+  it('goes nowhere when the client was denied meanwhile', async () => {
+    const key = `desk${nextNumber()}`;
+    await addClient(key);
+    const page = await open({ client_id: key });
+    await app.dataSource.manager.update(OAuthClient, { key }, { status: 'denied' });
+    for (const form of page.forms.slice(0, 2))
+      expectNoWay(await reader.submit(form), 403, 'App not approved');
+  });
+
+  it('asks for a sign-in when the account was deleted meanwhile', async () => {
+    const { browser, userId: id } = await signedIn();
+    const page = await open({}, browser);
+    const { accessToken } = await openSession(app, id, shop.name);
+    expectOk(await app.client.post('/v1/user/delete', undefined, { token: accessToken }), {});
+    expect((await browser.submit(page.forms[0])).location).toMatch(
+      /^\/web\/login\?app_id=org\.example\.shop&next=/,
+    );
+  });
+
+  it('logs neither codes nor sessions nor states', async () => {
+    const { browser } = await signedIn();
+    const code = query(await decide('allow', { state: 'state-of-the-log' }, { by: browser })).code!;
+    for (const secret of [code, browser.cookies.get('access_token')!.value, 'state-of-the-log'])
+      expect(app.log()).not.toContain(secret);
+  });
+});
+
+describe('a request with a fault that the client is told', () => {
+  it.each([
+    ['another response type', { response_type: 'id_token' }, 'unsupported_response_type', '1001'],
+    ['both response types', { response_type: 'code token' }, 'unsupported_response_type', '1001'],
+    ['no response type', { response_type: undefined }, 'unsupported_response_type', '1001'],
+    ['an unknown application', { app_id: 'org.example.unknown' }, 'invalid_request', '4005'],
+    ['an impossible application', { app_id: 'pluto\0' }, 'invalid_request', '4005'],
+    ['no application', { app_id: undefined }, 'invalid_request', '4005'],
+    ['a challenge without method', { code_challenge: CHALLENGE }, 'invalid_request', '1001'],
+    [
+      'a plain challenge',
+      { code_challenge: CHALLENGE, code_challenge_method: 'plain' },
+      'invalid_request',
+      '1001',
+    ],
+    [
+      's256 in small letters',
+      { code_challenge: CHALLENGE, code_challenge_method: 's256' },
+      'invalid_request',
+      '1001',
+    ],
+    [
+      'a malformed challenge',
+      { code_challenge: 'x', code_challenge_method: 'S256' },
+      'invalid_request',
+      '1001',
+    ],
+    ['a method without challenge', { code_challenge_method: 'S256' }, 'invalid_request', '1001'],
+    ['a malformed life time', { life_time: 'long' }, 'invalid_request', '1001'],
+    ['a broken life time', { life_time: '60.5' }, 'invalid_request', '1001'],
+  ])('%s', async (_, change: Parameters, error, error_code) => {
+    const refusal = { error, error_code, state: STATE };
+    expect(query(await open(change))).toEqual(refusal);
+    expect(query(await open(change, new Browser(app.url)))).toEqual(refusal);
+    const { _csrf = '' } = (await open()).forms[0]!.fields;
+    expect(query(await reader.post(PATH, { ...request(change), _csrf, decision: 'allow' }))).toEqual(refusal);
+  });
+
+  it.each([
+    ['a challenge for a token', { code_challenge: CHALLENGE, code_challenge_method: 'S256' }, '1001'],
+    ['an unknown application for a token', { app_id: 'org.example.unknown' }, '4005'],
+  ])('%s', async (_, change, error_code) => {
+    const refusal = { error: 'invalid_request', error_code, state: STATE };
+    expect(fragment(await open({ ...change, response_type: 'token' }))).toEqual(refusal);
+  });
+});
+
+describe('a request that goes nowhere', () => {
+  beforeAll(async () => {
+    await addClient('pending', { status: 'pend' });
+    await addClient('denied', { status: 'denied' });
+  });
+
+  /** Opens the page signed in and not, and posts the form as the page would. */
+  async function expectRefused(search: string, status: number, text: string): Promise<void> {
+    const before = await countGrants();
+    for (const by of [reader, new Browser(app.url)])
+      expectNoWay(await by.get(`${PATH}?${search}`), status, text);
+    const { _csrf = '' } = (await open()).forms[0]!.fields;
+    for (const decision of ['allow', 'deny']) {
+      const fields = [...new URLSearchParams(search), ['_csrf', _csrf], ['decision', decision]] as [
+        string,
+        string,
+      ][];
+      expectNoWay(await reader.post(PATH, fields), status, text);
+    }
+    expect(await countGrants()).toEqual(before);
+  }
+  const searchOf = (change: Parameters) => new URLSearchParams(request(change)).toString();
+
+  it.each(['unknown', 'pending', 'denied', 'DESK', 'desk ', ' desk', 'desk\0', '\0', undefined, '', EVIL])(
+    'for the client %j',
+    async (client_id) => expectRefused(searchOf({ client_id }), 403, 'App not approved'),
+  );
+
+  it.each([
+    ...[
+      'https://e.com',
+      'https://e.com/back',
+      `${BACK}/`,
+      `${BACK}/sub`,
+      `${BACK}?x=1`,
+      `${BACK}#x`,
+      `${BACK}?`,
+    ],
+    ...[
+      'https://client.example./back',
+      'https://client.example:443/back',
+      'https://client.example:8443/back',
+    ],
+    ...['https://CLIENT.example/back', 'https://client.example/Back', 'HTTPS://client.example/back'],
+    ...['http://client.example/back', 'https://client.example@e.com', 'https://client.example@e.com/back'],
+    ...[
+      'https://client.example\\@e.com/back',
+      'https://client.example.e.com/back',
+      'https://sub.client.example/back',
+    ],
+    ...['https://client.example/%62ack', 'https://client.example/x/../back', 'https://client.example//back'],
+    ...[
+      encodeURIComponent(BACK),
+      ` ${BACK}`,
+      `${BACK} `,
+      `${BACK}\0`,
+      `${BACK}\n`,
+      '//client.example/back',
+      '/back',
+    ],
+    ...['/web/login', 'javascript:alert(1)', 'data:text/html,x', REGISTERED.tenant, EVIL],
+  ])('for the redirect URI %j', async (redirect_uri) =>
+    expectRefused(searchOf({ redirect_uri }), 403, 'Wrong return address'),
+  );
+
+  it.each([undefined, ''])('for a page without redirect URI: %j', async (redirect_uri) => {
+    for (const by of [reader, new Browser(app.url)])
+      expectNoWay(await open({ redirect_uri }, by), 403, 'Wrong return address');
+  });
+
+  it.each([
+    ...['client_id', 'app_id', 'redirect_uri', 'response_type', 'state', 'scopes', 'scope', 'life_time'],
+    ...['code_challenge', 'code_challenge_method'],
+  ])('for two of %s', async (name) => {
+    const value = request()[name] ?? 'x';
+    const twice = new URLSearchParams([
+      ...Object.entries(request({ [name]: value })),
+      [name, value],
+    ]).toString();
+    await expectRefused(twice, 400, 'This request does not work');
+  });
+
+  it('for a state of more than 4096 characters', async () => {
+    await expectRefused(searchOf({ state: 's'.repeat(4097) }), 400, 'This request does not work');
+  });
+});
