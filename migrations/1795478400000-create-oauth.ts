@@ -61,7 +61,7 @@ const tables: TableDescription[] = [
       text('code_hash', 64),
       integer('client_id'),
       integer('user_id'),
-      integer('page_session_id'),
+      integer('page_session_id', nullable),
       integer('application_id'),
       text('redirect_uri', 2048),
       longText('scopes'),
@@ -83,7 +83,7 @@ const tables: TableDescription[] = [
     foreignKeys: [
       belongsTo('oauth_clients', 'client_id', 'fk_authorization_codes_client'),
       belongsTo('users', 'user_id', 'fk_authorization_codes_user'),
-      belongsTo('page_sessions', 'page_session_id', 'fk_authorization_codes_page_session'),
+      outlives('page_sessions', 'page_session_id', 'fk_authorization_codes_page_session'),
       belongsTo('applications', 'application_id', 'fk_authorization_codes_application'),
     ],
   },

@@ -13,6 +13,7 @@ import { FirstStartService } from './first-start.service.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { MailVerificationService } from './mail-verification.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
+import { PageLoginService } from './page-login.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 import { PasswordLoginService } from './password-login.service.js';
 import { PasswordResetService } from './password-reset.service.js';
@@ -40,6 +41,7 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     LinkMailsService,
     MailVerificationService,
     OneTimeTokensService,
+    PageLoginService,
     PasswordHasher,
     PasswordLoginService,
     PasswordResetService,
@@ -55,6 +57,7 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     FirstStartService,
     MailVerificationService,
     OneTimeTokensService,
+    PageLoginService,
     PasswordLoginService,
     PasswordResetService,
     RegistrationService,

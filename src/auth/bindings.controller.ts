@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
-import { AccessTokenOnly, CurrentPrincipal, type Principal } from '../common/access.js';
+import { CurrentPrincipal, OwnAppOnly, type Principal } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
@@ -11,7 +11,7 @@ import { BindDto, UnbindDto } from './provider-login.dto.js';
 const credentialFields = { mail: 'mail', google: 'id_token', apple: 'code', wechat: 'code' } as const;
 
 @ApiTags('User Management')
-@AccessTokenOnly()
+@OwnAppOnly()
 @Controller('v1/user')
 export class BindingsController {
   constructor(private readonly bindings: BindingsService) {}
@@ -55,7 +55,7 @@ export class BindingsController {
   @Operation({
     summary: 'Unbind mail, google, wechat, apple account',
     description: 'Remove external account binding from user profile',
-    errors: [...TOKEN_ERRORS, 'bindNotExist', 'cannotUnbindLast'],
+    errors: [...TOKEN_ERRORS, 'forbidden', 'bindNotExist', 'cannotUnbindLast'],
   })
   async unbind(@CurrentPrincipal() principal: Principal, @Body() body: UnbindDto): Promise<void> {
     await this.bindings.unbind(principal, body.type);

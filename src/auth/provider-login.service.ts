@@ -20,6 +20,13 @@ export interface ProviderLogin {
   name?: string | undefined;
 }
 
+interface SignIn {
+  deviceId?: string | undefined;
+  caller: Caller;
+  /** False where the refresh token is given to nobody. */
+  isRefreshable?: boolean;
+}
+
 /** Signs people in who have proved to a provider who they are; the first time makes their account. */
 @Injectable()
 export class ProviderLoginService {
@@ -49,12 +56,13 @@ export class ProviderLoginService {
     application: Application,
     type: ProviderType,
     person: ProvenPerson,
-    { deviceId, caller }: { deviceId?: string | undefined; caller: Caller },
+    { deviceId, caller, isRefreshable = true }: SignIn,
   ): Promise<TokenPair> {
     return this.tokens.openSession({
       application,
       deviceId,
       caller,
+      isRefreshable,
       authenticate: (manager) => this.authenticate(manager, application, type, person),
     });
   }

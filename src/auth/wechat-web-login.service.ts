@@ -88,11 +88,14 @@ export class WechatWebLoginService {
     const state = this.open(stateText);
     const redirectUrl = await this.returnUrlOf(state);
     const { application, person } = await this.identify(state, code);
-    return { tokens: await this.logins.signIn(application, 'wechat', person, { caller }), redirectUrl };
+    const isRefreshable = redirectUrl === '';
+    const tokens = await this.logins.signIn(application, 'wechat', person, { caller, isRefreshable });
+    return { tokens, redirectUrl };
   }
 
   /**
    * Ends a sign-in to the hosted pages.
+   * @param replaced the token of the session that the browser had, which ends; `''` for none
    * @returns the token of the browser's session, and the application that it is for
    * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
    */
@@ -100,13 +103,14 @@ export class WechatWebLoginService {
     stateText: string,
     code: string | undefined,
     browserSecret: string,
+    replaced: string,
   ): Promise<{ pageToken: string; application: Application }> {
     const state = this.open(stateText);
     if (state.returnHash !== returnHashOf(inBrowser(browserSecret))) throw staleState();
     const { application, person } = await this.identify(state, code);
     const pageToken = await this.transactions.run(async (manager) => {
       const userId = await this.logins.authenticate(manager, application, 'wechat', person);
-      return this.pageSessions.open(manager, { userId, applicationId: application.id });
+      return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
     });
     return { pageToken, application };
   }

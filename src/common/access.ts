@@ -2,7 +2,7 @@ import { applyDecorators, createParamDecorator, SetMetadata, type ExecutionConte
 import { ApiSecurity } from '@nestjs/swagger';
 
 /** Who may call a route. Without a decorator it is `accessToken`: access is closed by default. */
-export type Access = 'public' | 'accessToken' | 'user' | 'admin';
+export type Access = 'public' | 'accessToken' | 'ownApp' | 'user' | 'admin';
 
 export const ACCESS_METADATA = 'pluto:access';
 
@@ -13,6 +13,9 @@ export const Public = () => access('public');
 
 /** Asks for an access token of any application. */
 export const AccessTokenOnly = () => applyDecorators(access('accessToken'), ApiSecurity('AccessToken'));
+
+/** Asks for an access token that no OAuth client got: what a user's consent to a third party does not extend to. */
+export const OwnAppOnly = () => applyDecorators(access('ownApp'), ApiSecurity('AccessToken'));
 
 /** Asks for an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
 export const UserOnly = () => applyDecorators(access('user'), ApiSecurity('UserAuth'));
@@ -27,6 +30,8 @@ export interface Principal {
   applicationName: string;
   sessionId: string;
   scopes: string[];
+  /** The OAuth client that got the token; null for a first-party login. */
+  clientKey: string | null;
 }
 
 /** The bearer of the request's access token, as a controller's parameter. */

@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { BelongsTo } from '../database/belongs-to.js';
+import { BelongsTo, Outlives } from '../database/belongs-to.js';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
 
 /** What a user has consented to, until the client fetches its tokens (RFC 6749 section 4.1.2). */
@@ -29,16 +29,16 @@ export class AuthorizationCode {
   @Column({ name: 'user_id', type: 'integer' })
   userId: number;
 
-  @BelongsTo({
+  @Outlives({
     entity: 'PageSession',
     column: 'page_session_id',
     constraint: 'fk_authorization_codes_page_session',
   })
   pageSession?: object;
 
-  /** In which the user has consented: what ends it, such as a reset of the password, ends the code. */
-  @Column({ name: 'page_session_id', type: 'integer' })
-  pageSessionId: number;
+  /** In which the user has consented. Null once that has ended, as by a reset of the password: so has the code. */
+  @Column({ name: 'page_session_id', type: 'integer', nullable: true })
+  pageSessionId: number | null;
 
   @BelongsTo({
     entity: 'Application',

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
@@ -57,7 +57,8 @@ export class AuthorizationCodesService {
   /** @returns whether this call was the one that used it up */
   async consume(manager: EntityManager, { id }: AuthorizationCode): Promise<boolean> {
     const change = { usedAt: nowSeconds() };
-    const { affected } = await manager.update(AuthorizationCode, { id, usedAt: IsNull() }, change);
+    const unused = { id, usedAt: IsNull(), pageSessionId: Not(IsNull()) };
+    const { affected } = await manager.update(AuthorizationCode, unused, change);
     return affected === 1;
   }
 
@@ -71,11 +72,12 @@ export class AuthorizationCodesService {
    * @see RFC 6749 section 4.1.2
    */
   async revokeIssued({ id }: AuthorizationCode): Promise<void> {
-    await this.transactions.run(async (manager) => {
+    const isEnded = await this.transactions.run(async (manager) => {
       const code = await manager.findOneBy(AuthorizationCode, { id });
-      if (code?.sessionId) await this.sessions.end(manager, code.sessionId);
+      return code?.sessionId ? this.sessions.end(manager, code.sessionId) : false;
     });
-    this.logger.warn({ msg: 'a used authorization code was shown again: session ended', codeId: id });
+    if (isEnded)
+      this.logger.warn({ msg: 'a used authorization code was shown again: session ended', codeId: id });
   }
 
   async purgeExpired(): Promise<void> {

@@ -1,4 +1,4 @@
-import { isIllFormed } from '../common/text-checks.js';
+import { isIllFormed, isOpaque } from '../common/text-checks.js';
 import { badRequest } from '../common/validation.pipe.js';
 import type { Application } from '../rbac/application.entity.js';
 import type { OAuthClient } from './oauth-client.entity.js';
@@ -29,6 +29,8 @@ export interface AuthorizationRequest {
   scopes: string | undefined;
   codeChallenge: string;
   accessTokenTtlSeconds: number;
+  /** Whether that is more than the settings give. */
+  isLongerThanUsual: boolean;
   parameters: AuthorizationParameters;
 }
 
@@ -60,6 +62,9 @@ export function readParameters(given: Record<string, unknown>): AuthorizationPar
     if (value === undefined || value === '') return [name, undefined];
     if (typeof value !== 'string' || value.length > MAX_LENGTH || isIllFormed(value))
       throw badRequest([`${wireName} takes one text of at most ${MAX_LENGTH} characters`]);
+    // RFC 6749 appendix A.5; a form would not give back a line break as it was.
+    if (name === 'state' && !isOpaque(value, MAX_LENGTH))
+      throw badRequest(['state takes no control characters']);
     return [name, value];
   });
   return Object.fromEntries(entries) as AuthorizationParameters;

@@ -84,6 +84,7 @@ export class AuthorizationService {
       scopes: parameters.scopes,
       codeChallenge,
       accessTokenTtlSeconds,
+      isLongerThanUsual: accessTokenTtlSeconds > this.settings.accessTokenTtlSeconds,
       parameters,
     };
   }
@@ -153,6 +154,7 @@ export class AuthorizationService {
       client: { key: client.key, requested: shown, ceiling: shown, accessTokenTtlSeconds },
       deviceId: undefined,
       caller,
+      isRefreshable: false,
       authenticate: async (manager) => {
         await this.lock(manager, client, session);
         return session.userId;

@@ -16,7 +16,7 @@ export function readClientCredentials(
   authorization: string | undefined,
   body: Record<string, unknown>,
 ): ClientCredentials {
-  const basic = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i.exec(authorization ?? '')?.[1];
+  const basic = /^basic\b *(.*)$/i.exec(authorization ?? '')?.[1];
   const [key, secret] = [given(body.client_id), given(body.client_secret)];
   if (basic === undefined) {
     if (typeof key !== 'string' || typeof secret !== 'string') throw new PlutoError('clientNotFound');
@@ -31,7 +31,7 @@ export function readClientCredentials(
 function decodeBasic(base64: string): ClientCredentials {
   const text = Buffer.from(base64, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  if (colon === -1) throw new PlutoError('clientNotFound');
+  if (colon === -1 || !/^[A-Za-z0-9+/_-]+={0,2} *$/.test(base64)) throw new PlutoError('clientNotFound');
   return { key: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
 }
 

@@ -1,7 +1,7 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
-import { ACCESS_METADATA, type Access } from '../common/access.js';
+import { ACCESS_METADATA, type Access, type Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
 import { ACCESS_TOKEN_STRATEGY } from './access-token.strategy.js';
 import { tokenError } from './access-tokens.service.js';
@@ -17,8 +17,11 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (accessOf(this.reflector, context) === 'public') return true;
-    return (await super.canActivate(context)) as boolean;
+    const access = accessOf(this.reflector, context);
+    if (access === 'public') return true;
+    const isLetThrough = (await super.canActivate(context)) as boolean;
+    if (access === 'ownApp') refuseClients(context);
+    return isLetThrough;
   }
 
   override handleRequest<Principal>(error: unknown, principal: Principal | false, info: unknown): Principal {
@@ -27,6 +30,13 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
     if (info instanceof Error && info.message !== NO_TOKEN) throw tokenError(info);
     throw new PlutoError('unauthorized');
   }
+}
+
+/** A client that a user has let act for them must not be able to take the account away from them. */
+function refuseClients(context: ExecutionContext): void {
+  const { user: principal } = context.switchToHttp().getRequest<{ user?: Principal }>();
+  if (principal?.clientKey !== null)
+    throw new PlutoError('forbidden', { message: "Operation Forbidden: not with an OAuth client's token" });
 }
 
 /** What the route asks for; closed when it does not say. */

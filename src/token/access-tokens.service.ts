@@ -87,6 +87,7 @@ export class AccessTokensService {
       applicationName: iss,
       sessionId: sid,
       scopes,
+      clientKey: session.clientKey,
     };
   }
 

@@ -13,11 +13,16 @@ export class PageSessionsService {
     private readonly settings: Settings,
   ) {}
 
-  /** @returns the token for the browser's cookie; it is not stored itself */
+  /**
+   * @param replaced the token of the session that the browser had, which ends; `''` for none
+   * @returns the token for the browser's cookie; it is not stored itself
+   */
   async open(
     manager: EntityManager,
     { userId, applicationId }: { userId: number; applicationId: number },
+    replaced = '',
   ): Promise<string> {
+    await manager.delete(PageSession, { tokenHash: sha256(replaced) });
     const token = randomToken();
     const now = nowSeconds();
     await manager.insert(PageSession, {
@@ -42,8 +47,8 @@ export class PageSessionsService {
     return affected === 1;
   }
 
-  async end(token: string, manager: EntityManager = this.dataSource.manager): Promise<void> {
-    await manager.delete(PageSession, { tokenHash: sha256(token) });
+  async end(token: string): Promise<void> {
+    await this.dataSource.manager.delete(PageSession, { tokenHash: sha256(token) });
   }
 
   async purgeExpired(): Promise<void> {

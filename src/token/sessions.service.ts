@@ -34,8 +34,10 @@ export class SessionsService {
     return manager.findOneBy(Session, { id });
   }
 
-  async end(manager: EntityManager, id: string): Promise<void> {
-    await manager.delete(Session, { id });
+  /** @returns whether it had not ended before */
+  async end(manager: EntityManager, id: string): Promise<boolean> {
+    const { affected } = await manager.delete(Session, { id });
+    return affected === 1;
   }
 
   /** Ends every session of the account, those of browsers too; their access tokens are refused from now on. */

@@ -26,6 +26,8 @@ export interface Login {
   client?: ClientGrant;
   deviceId: string | undefined;
   caller: Caller;
+  /** False where nobody is given the refresh token: then the session ends with its access token. */
+  isRefreshable?: boolean;
   /**
    * Runs first in the session's transaction and says whose session it is; throws when what was proved before it does
    * not hold any more.
@@ -46,6 +48,9 @@ export interface ClientGrant {
   onOpened?: (manager: EntityManager, sessionId: string) => Promise<void>;
 }
 
+/** An access token is signed a moment after its session is stored. */
+const SIGNING_MARGIN_SECONDS = 60;
+
 /** Opens sessions and stores their refresh tokens. */
 @Injectable()
 export class TokenIssuerService {
@@ -63,12 +68,24 @@ export class TokenIssuerService {
   }
 
   /** Opens a session for an account that has proved who it is. */
-  async openSession({ application, client, deviceId = '', caller, authenticate }: Login): Promise<TokenPair> {
+  async openSession({
+    application,
+    client,
+    deviceId = '',
+    caller,
+    isRefreshable = true,
+    authenticate,
+  }: Login): Promise<TokenPair> {
     const refreshToken = randomToken();
     const { session, expiresAt } = await this.transactions.run(async (manager) => {
       const userId = await authenticate(manager);
       const scopes = await this.grants.scopesFor(
-        { userId, applicationId: application.id, requested: [], ...client },
+        {
+          userId,
+          applicationId: application.id,
+          requested: client?.requested ?? [],
+          ...(client?.ceiling && { ceiling: client.ceiling }),
+        },
         manager,
       );
       const opened = await this.sessions.add(manager, {
@@ -85,7 +102,7 @@ export class TokenIssuerService {
         manager,
         refreshToken,
         { sessionId: opened.id, generation: 1 },
-        client?.accessTokenTtlSeconds,
+        this.sessionTtlOf(client, isRefreshable),
       );
       await client?.onOpened?.(manager, opened.id);
       return { session: opened, expiresAt: stored.expiresAt };
@@ -115,11 +132,10 @@ export class TokenIssuerService {
     manager: EntityManager,
     refreshToken: string,
     place: { sessionId: string; generation: number },
-    accessTokenTtlSeconds = 0,
+    ttlSeconds = this.settings.refreshTokenTtlSeconds,
   ): Promise<{ expiresAt: number }> {
     const now = nowSeconds();
-    // A session goes with its last refresh token, and its access tokens with it.
-    const expiresAt = now + Math.max(this.settings.refreshTokenTtlSeconds, accessTokenTtlSeconds);
+    const expiresAt = now + ttlSeconds;
     await manager.insert(RefreshToken, {
       ...place,
       tokenHash: sha256(refreshToken),
@@ -141,5 +157,12 @@ export class TokenIssuerService {
       refreshTokenExpiresAt: parts.refreshTokenExpiresAt,
       scopes: parts.scopes,
     };
+  }
+
+  /** A session goes with its last refresh token, and its access tokens with it. */
+  private sessionTtlOf(client: ClientGrant | undefined, isRefreshable: boolean): number {
+    const { accessTokenTtlSeconds, refreshTokenTtlSeconds } = this.settings;
+    const ttlSeconds = (client?.accessTokenTtlSeconds ?? accessTokenTtlSeconds) + SIGNING_MARGIN_SECONDS;
+    return isRefreshable ? Math.max(refreshTokenTtlSeconds, ttlSeconds) : ttlSeconds;
   }
 }

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags, getSchemaPath, ApiExtraModels } from '@nestjs/swagger';
-import { AccessTokenOnly, CurrentPrincipal, Public, type Principal } from '../common/access.js';
+import { AccessTokenOnly, CurrentPrincipal, OwnAppOnly, Public, type Principal } from '../common/access.js';
 import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
@@ -40,7 +40,7 @@ export class UserController {
     return presentUserInfo(await this.profiles.get(userId), applicationName, this.avatarUrl);
   }
 
-  @AccessTokenOnly()
+  @OwnAppOnly()
   @Put('info')
   @ApiBody({
     type: UpdateUserInfoDto,
@@ -51,7 +51,7 @@ export class UserController {
   @Operation({
     summary: 'Update user info',
     description: "Update current user's profile information",
-    errors: [...TOKEN_ERRORS, 'userIdExists', 'invalidAvatar', 'bodyTooLarge'],
+    errors: [...TOKEN_ERRORS, 'forbidden', 'userIdExists', 'invalidAvatar', 'bodyTooLarge'],
   })
   async updateInfo(
     @CurrentPrincipal() { userId }: Principal,
@@ -92,7 +92,7 @@ export class UserController {
     return presentPublicUser(await this.profiles.getPublicByHandle(handle, query.app_id), this.avatarUrl);
   }
 
-  @AccessTokenOnly()
+  @OwnAppOnly()
   @Post('delete')
   @HttpCode(200)
   @Operation({

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { AsksForJson } from '../common/http/requests.js';
@@ -12,10 +12,9 @@ import {
 import { AuthorizationService } from '../oauth/authorization.service.js';
 import { destinationOf, formTargetOf } from '../oauth/redirect-uri.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
-import type { User } from '../users/user.entity.js';
 import { AuthorizedDto, AuthorizeForm, AuthorizeQuery } from './authorize.dto.js';
-import { BrowserSessions } from './browser-sessions.js';
-import { CsrfGuard } from './csrf.guard.js';
+import { BrowserSessions, type SignedIn } from './browser-sessions.js';
+import { CsrfService } from './csrf.js';
 import { pageAddress } from './next-page.js';
 import { answerJson, CurrentExchange, FormTarget, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
@@ -31,6 +30,7 @@ export class AuthorizeController {
     private readonly authorization: AuthorizationService,
     private readonly browsers: BrowserSessions,
     private readonly pages: Pages,
+    private readonly csrf: CsrfService,
   ) {}
 
   @Get()
@@ -50,12 +50,9 @@ export class AuthorizeController {
     const request = await this.authorization.examine(readParameters({ ...query }));
     if ('refusedAt' in request) return new Redirection(request.refusedAt);
     const signedIn = await this.browsers.findFor(exchange, request.application.id);
-    return signedIn
-      ? this.renderConsent(exchange, request, signedIn.user)
-      : new Redirection(loginPageOf(request));
+    return signedIn ? this.renderConsent(exchange, request, signedIn) : new Redirection(loginPageOf(request));
   }
 
-  @UseGuards(CsrfGuard)
   @Post()
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
@@ -83,6 +80,7 @@ export class AuthorizeController {
     if ('refusedAt' in request) return request.refusedAt;
     const signedIn = await this.browsers.findFor(exchange, request.application.id);
     if (!signedIn) return loginPageOf(request);
+    this.csrf.assertFrom(exchange.request, consentOf(signedIn));
     if (form.decision === 'deny') return this.authorization.deny(request);
     if (form.decision !== 'allow') throw badRequest(['decision takes allow or deny']);
     const shown =
@@ -95,18 +93,22 @@ export class AuthorizeController {
   private async renderConsent(
     exchange: Exchange,
     request: AuthorizationRequest,
-    user: User,
+    signedIn: SignedIn,
   ): Promise<string> {
+    const { user } = signedIn;
     const { application, client, redirectUri, parameters } = request;
     const scopes = await this.authorization.scopesFor(request, user.id);
     allowFormTarget(exchange, formTargetOf(redirectUri));
-    return this.pages.renderFormTo(exchange, PATH, 'authorize', {
+    return this.pages.render(exchange, 'authorize', {
+      action: PATH,
+      csrfToken: this.pages.csrfToken(exchange, consentOf(signedIn)),
       applicationName: await this.pages.nameOf(application, exchange),
       applicationId: application.name,
       clientKey: client.key,
       userName: user.name,
       handle: user.handle,
       scopes,
+      longerSeconds: request.isLongerThanUsual ? request.accessTokenTtlSeconds : 0,
       destination: destinationOf(redirectUri),
       // What is shown is what is asked for, whatever the role becomes meanwhile.
       fields: writeParameters({ ...parameters, scopes: scopes.join(' ') }),
@@ -115,6 +117,11 @@ export class AuthorizeController {
       next: addressOf(request),
     });
   }
+}
+
+/** Consent is given by whom the page has named: not by whoever has signed in in the same browser since. */
+function consentOf({ session }: SignedIn): string {
+  return `${PATH}:${session.id}`;
 }
 
 /** The login page, which leads back. */

@@ -32,30 +32,25 @@ export class BrowserSessions {
   }
 
   /** Who is signed in for the application; a session for another one is none. */
-  async findFor({ request }: Exchange, applicationId: number): Promise<SignedIn | null> {
-    const session = await this.find(request.cookies[COOKIE]);
+  async findFor(exchange: Exchange, applicationId: number): Promise<SignedIn | null> {
+    const session = await this.pageSessions.find(this.tokenOf(exchange));
     if (session?.applicationId !== applicationId) return null;
     const user = await this.accounts.find(session.userId);
     return user && { user, session };
   }
 
-  /** Puts a new session in the place of the one that the browser had. */
-  async replace({ request, reply }: Exchange, token: string): Promise<void> {
-    await this.end(request.cookies[COOKIE]);
+  /** What the browser holds; `''` for nothing. */
+  tokenOf({ request }: Exchange): string {
+    return request.cookies[COOKIE] ?? '';
+  }
+
+  signIn({ reply }: Exchange, token: string): void {
     this.set(reply, token, this.settings.pageSessionTtlSeconds);
   }
 
-  async signOut({ request, reply }: Exchange): Promise<void> {
-    await this.end(request.cookies[COOKIE]);
-    this.set(reply, '', 0);
-  }
-
-  private async find(token: string | undefined): Promise<PageSession | null> {
-    return token ? this.pageSessions.find(token) : null;
-  }
-
-  private async end(token: string | undefined): Promise<void> {
-    if (token) await this.pageSessions.end(token);
+  async signOut(exchange: Exchange): Promise<void> {
+    await this.pageSessions.end(this.tokenOf(exchange));
+    this.set(exchange.reply, '', 0);
   }
 
   private set(reply: FastifyReply, value: string, maxAge: number): void {

@@ -21,8 +21,11 @@ export class CsrfService {
     this.cookieName = this.isSecure ? '__Host-pluto_csrf' : 'pluto_csrf';
   }
 
-  /** Makes the token for a form that posts to that path; a browser without a secret is given one. */
-  issue(request: FastifyRequest, reply: FastifyReply, path: string): string {
+  /**
+   * Makes the token for a form; a browser without a secret is given one.
+   * @param purpose the path that the form posts to, and whatever else must not change before it does
+   */
+  issue(request: FastifyRequest, reply: FastifyReply, purpose: string): string {
     const known = request.cookies[this.cookieName] ?? '';
     const secret = known === '' ? this.tokens.secretSync() : known;
     if (known === '') {
@@ -35,14 +38,14 @@ export class CsrfService {
         secure: this.isSecure,
       });
     }
-    return this.tokens.create(secret, path);
+    return this.tokens.create(secret, purpose);
   }
 
   /** @throws PlutoError forbidden, when the form was not shown to this browser */
-  assertFrom(request: FastifyRequest): void {
+  assertFrom(request: FastifyRequest, purpose = pathOf(request.url)): void {
     const secret = request.cookies[this.cookieName];
     const token = (request.body as { _csrf?: unknown } | null | undefined)?._csrf;
-    if (!secret || typeof token !== 'string' || !this.tokens.verify(secret, token, pathOf(request.url))) {
+    if (!secret || typeof token !== 'string' || !this.tokens.verify(secret, token, purpose)) {
       throw new PlutoError('forbidden', {
         message: 'Operation Forbidden: the form is not valid any more',
         page: 'csrf',

@@ -1,13 +1,12 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { PageLoginService } from '../auth/page-login.service.js';
 import { PasswordLoginService } from '../auth/password-login.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { AsksForJson } from '../common/http/requests.js';
 import { Redirection } from '../common/redirection.js';
 import { isOpaque, MAIL_MAX, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
-import { Transactions } from '../database/transactions.js';
-import { PageSessionsService } from '../token/page-sessions.service.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
 import type { User } from '../users/user.entity.js';
 import { BrowserSessions } from './browser-sessions.js';
@@ -29,8 +28,7 @@ interface JsonAnswer {
 export class LoginController {
   constructor(
     private readonly logins: PasswordLoginService,
-    private readonly transactions: Transactions,
-    private readonly pageSessions: PageSessionsService,
+    private readonly pageLogins: PageLoginService,
     private readonly browsers: BrowserSessions,
     private readonly signIn: SignInPages,
     private readonly pages: Pages,
@@ -100,13 +98,8 @@ export class LoginController {
     exchange: Exchange,
   ): Promise<void> {
     const credentials = { ...readCredentials(form), applicationName: application.name };
-    const token = await this.logins.prove(credentials, ({ authenticate }) =>
-      this.transactions.run(async (manager) => {
-        const userId = await authenticate(manager);
-        return this.pageSessions.open(manager, { userId, applicationId: application.id });
-      }),
-    );
-    await this.browsers.replace(exchange, token);
+    const token = await this.pageLogins.login(credentials, this.browsers.tokenOf(exchange));
+    this.browsers.signIn(exchange, token);
   }
 
   private async placeOf({ app_id, next }: LoginQuery): Promise<SignInPlace> {

@@ -45,9 +45,9 @@ export class Pages {
     return this.render(exchange, page, { ...context, ...fields } as PageContexts[Name]);
   }
 
-  /** For one more form, that posts to another path. */
-  csrfToken({ request, reply }: Exchange, path: string): string {
-    return this.csrf.issue(request, reply, path);
+  /** @param purpose see `CsrfService.issue` */
+  csrfToken({ request, reply }: Exchange, purpose: string): string {
+    return this.csrf.issue(request, reply, purpose);
   }
 
   /** What to call the application in front of whoever asks. */

@@ -67,15 +67,17 @@ export class WechatLoginController {
     if (isHead) throw new PlutoError('methodNotAllowed');
     const kept = exchange.request.cookies[COOKIE] ?? '';
     void exchange.reply.clearCookie(COOKIE, { path: WECHAT_PATH });
-    const [secret = '', next] = [kept.slice(0, kept.indexOf(':')), kept.slice(kept.indexOf(':') + 1)];
+    const colon = kept.indexOf(':');
+    const [secret, next] = [kept.slice(0, colon), kept.slice(colon + 1)];
     const code = textOf(query.code);
     try {
       const { pageToken, application } = await this.logins.finishInBrowser(
         textOf(query.state),
         code === '' ? undefined : code,
         secret,
+        this.browsers.tokenOf(exchange),
       );
-      await this.browsers.replace(exchange, pageToken);
+      this.browsers.signIn(exchange, pageToken);
       return new Redirection(onward({ application, next: ownPage(next) }));
     } catch (error) {
       if (!(error instanceof PlutoError) || error.status !== 403) throw error;

@@ -375,14 +375,34 @@ describe('POST /web/authorize', () => {
       await reader.submit(form, { _csrf: page.forms[2]!.fields._csrf! }),
       await reader.submit(form, { _csrf: '' }, { accept: 'application/json' }),
       await stranger.submit(form),
-      await new Browser(app.url).submit(form),
     ]) {
       expect([answer.status, answer.location]).toEqual([403, '']);
       if (answer.code === 0) expectPage(answer, 403, 'This form has expired');
     }
+    const nobody = await new Browser(app.url).submit(form);
+    expect([nobody.status, nobody.location]).toEqual([302, expect.stringMatching(/^\/web\/login\?/)]);
     expect(await countGrants()).toEqual(before);
     expect((await reader.submit(form)).status).toBe(302);
   });
+
+  it('does nothing for whom the page has not named: somebody else has signed in in the same browser', async () => {
+    const { browser } = await signedIn();
+    const form = (await open({}, browser)).forms[0]!;
+    const other = await addUser(app, { applicationId: shop.id });
+    const owner = { userId: other, applicationId: shop.id };
+    const token = await app.app.get(PageSessionsService).open(app.dataSource.manager, owner);
+    browser.plant('access_token', token);
+    const before = await countGrants();
+    expectPage(await browser.submit(form), 403, 'This form has expired');
+    expect(await countGrants()).toEqual(before);
+  });
+
+  it.each(['a\nb', 'a\r\nb', 'a\0b'])(
+    'refuses the state %j, which a form would not give back',
+    async (state) => {
+      expectNoWay(await open({ state }), 400, 'This request does not work');
+    },
+  );
 
   it('takes no JSON', async () => {
     expectFailure(await app.client.post(PATH, request()), 415, 1008);
@@ -496,6 +516,11 @@ describe('a request with a fault that the client is told', () => {
     const refusal = { error: 'invalid_request', error_code, state: STATE };
     expect(fragment(await open({ ...change, response_type: 'token' }))).toEqual(refusal);
   });
+});
+
+it('says how long the access lasts where that is longer than usual', async () => {
+  expect((await open()).text).not.toContain('The access lasts');
+  expect((await open({ life_time: '99999999' })).text).toContain('The access lasts 30 days');
 });
 
 describe('a request that goes nowhere', () => {

@@ -1,4 +1,5 @@
 import { AuthorizationCode as OAuthCode } from 'simple-oauth2';
+import { PageSession } from '../../src/token/page-session.entity.js';
 import { Session } from '../../src/token/session.entity.js';
 import { KeyRotationService } from '../../src/token/key-rotation.service.js';
 import { login, registerVerified, registration, type TestAccount, type Tokens } from '../support/accounts.js';
@@ -406,6 +407,28 @@ describe('grant_type=authorization_code', () => {
     const next = claimsOf(await get(refreshOf(tokens)));
     expect(next.exp - next.iat).toBe(HOUR_SECONDS);
   });
+});
+
+it("refuses with 1002 whatever could cost the account, to a client's token", async () => {
+  const { account } = await newcomer();
+  const { access_token: token } = await get(passwordOf(account));
+  for (const [method, path, body] of [
+    ['PUT', '/v1/user/info', { name: 'Somebody else' }],
+    ['POST', '/v1/user/binding', { type: 'mail', mail: 'mallory@example.com' }],
+    ['POST', '/v1/user/unbinding', { type: 'mail' }],
+    ['POST', '/v1/user/delete', {}],
+  ] as const)
+    expectFailure(await app.client.request(method, path, { token, body }), 403, 1002);
+  expect((await info(token)).body).toMatchObject({ name: account.name, mail: account.mail });
+});
+
+it('gives no second life to what a code was exchanged for by ending the page session', async () => {
+  const { browser } = await newcomer();
+  const code = await browser.codeFor(client);
+  const tokens = await get(exchangeOf(client, code));
+  await app.dataSource.manager.delete(PageSession, { userId: claimsOf(tokens).sub });
+  expectFailure(await ask(exchangeOf(client, code)), 403, 5002);
+  expectFailure(await info(tokens.access_token), 403, 3009);
 });
 
 describe('grant_type=password', () => {

@@ -11,7 +11,7 @@ import { FakeWechat } from '../support/wechat.js';
 const LOGIN = '/web/login';
 const FORGOT = '/web/password/forgot';
 const PAGE_SESSION_TTL_SECONDS = 14 * 24 * 60 * 60;
-const WRONG = 'Email, user ID or password is not right. Please try again.';
+const WRONG = 'The email, user ID or password is not correct. Please try again.';
 const EVIL = `"'><script>alert(1)</script>&amp;{{x}}`;
 const AUTHORIZE = '/web/authorize?client_id=desk&state=a%2Bb+c%2520%26d%3D%C3%A9%22%3C%3E&x=//e.com';
 

@@ -43,6 +43,7 @@ const pageContexts: PageContexts = {
     userName: 'Ann',
     handle: 'ann_1',
     scopes: ['articles.read', 'articles.write'],
+    longerSeconds: 86_400,
     destination: 'desk.example',
     fields: [{ name: 'client_id', value: 'desk' }],
     logoutAction: '/web/logout',

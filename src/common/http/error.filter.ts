@@ -14,6 +14,9 @@ const pageReasons: Record<number, ErrorReason> = {
   503: 'unavailable',
 };
 
+/** Where clients, not users, authenticate. */
+const CLIENT_ROUTE = '/v1/oauth/tokens';
+
 /** Turns everything thrown into the one error answer: the envelope, or a page where a browser asks for one. */
 @Injectable()
 @Catch()
@@ -40,7 +43,7 @@ export class ErrorFilter implements ExceptionFilter {
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    if (error.status === 401) void reply.header('www-authenticate', challengeOf(error));
+    if (error.status === 401) void reply.header('www-authenticate', challengeOf(request));
     if (isForPage(request) && prefersHtml(request)) {
       void reply.type('text/html; charset=utf-8').send(this.page(error, request));
     } else {
@@ -70,7 +73,8 @@ export class ErrorFilter implements ExceptionFilter {
   }
 }
 
-/** RFC 6750 section 3; RFC 6749 section 5.2 for the authentication of clients. */
-function challengeOf({ key }: PlutoError): string {
-  return key === 'clientNotFound' ? 'Basic realm="Pluto", charset="UTF-8"' : 'Bearer';
+/** How clients say who they are (RFC 6749 section 5.2), and elsewhere users (RFC 6750 section 3). */
+function challengeOf(request: FastifyRequest): string {
+  const isForClients = request.routeOptions.url === CLIENT_ROUTE;
+  return isForClients ? 'Basic realm="Pluto", charset="UTF-8"' : 'Bearer';
 }

@@ -78,6 +78,8 @@ interface ConsentPage extends FormPage {
   userName: string;
   handle: string;
   scopes: string[];
+  /** How long the first access token lives, where that is longer than usual; else 0. */
+  longerSeconds: number;
   /** Host, or scheme of an app. */
   destination: string;
   fields: { name: string; value: string }[];

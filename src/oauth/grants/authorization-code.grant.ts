@@ -65,5 +65,6 @@ function check(code: AuthorizationCode, parameters: TokenParameters): void {
       message: 'Authorization code not found: code_verifier does not fit',
     });
   if (code.usedAt !== null) throw new CodeUsed();
+  if (code.pageSessionId === null) throw new PlutoError('authorizationCodeNotFound');
   if (code.expiresAt <= nowSeconds()) throw new PlutoError('authorizationCodeExpired');
 }

@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import { Transactions } from '../database/transactions.js';
+import { PageSessionsService } from '../token/page-sessions.service.js';
+import { PasswordLoginService, type Credentials } from './password-login.service.js';
+
+/** Signs browsers in to the hosted pages by password. */
+@Injectable()
+export class PageLoginService {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly logins: PasswordLoginService,
+    private readonly pageSessions: PageSessionsService,
+  ) {}
+
+  /**
+   * @param replaced the token of the session that the browser had, which ends; `''` for none
+   * @returns the token for the browser's cookie
+   * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified
+   */
+  login(credentials: Credentials, replaced: string): Promise<string> {
+    return this.logins.prove(credentials, ({ application, authenticate }) =>
+      this.transactions.run(async (manager) => {
+        const userId = await authenticate(manager);
+        return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
+      }),
+    );
+  }
+}
