@@ -17,8 +17,11 @@ export function destinationOf(uri: string): string {
   return protocol === 'https:' || protocol === 'http:' ? host : protocol.replace(/:$/, '');
 }
 
-/** What a page's `form-action` has to allow for its form to be answered with a redirect there (CSP level 3). */
-export function formTargetOf(uri: string): string {
-  const { protocol, origin } = new URL(uri);
-  return /^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin) ? origin : protocol;
+/**
+ * What a page's `form-action` has to allow for its form to be answered with a redirect there: by scheme, since browsers
+ * judge by the same policy where the client sends them on to, and no policy can name an IPv6 address (CSP level 3).
+ */
+export function formTargetsOf(uri: string): string {
+  const { protocol } = new URL(uri);
+  return protocol === 'https:' ? protocol : `${protocol} https:`;
 }

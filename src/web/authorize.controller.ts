@@ -10,7 +10,7 @@ import {
   type AuthorizationRequest,
 } from '../oauth/authorization-request.js';
 import { AuthorizationService } from '../oauth/authorization.service.js';
-import { destinationOf, formTargetOf } from '../oauth/redirect-uri.js';
+import { destinationOf, formTargetsOf } from '../oauth/redirect-uri.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
 import { AuthorizedDto, AuthorizeForm, AuthorizeQuery } from './authorize.dto.js';
 import { BrowserSessions, type SignedIn } from './browser-sessions.js';
@@ -98,7 +98,7 @@ export class AuthorizeController {
     const { user } = signedIn;
     const { application, client, redirectUri, parameters } = request;
     const scopes = await this.authorization.scopesFor(request, user.id);
-    allowFormTarget(exchange, formTargetOf(redirectUri));
+    allowFormTargets(exchange, formTargetsOf(redirectUri));
     return this.pages.render(exchange, 'authorize', {
       action: PATH,
       csrfToken: this.pages.csrfToken(exchange, consentOf(signedIn)),
@@ -138,10 +138,10 @@ function addressOf({ parameters }: AuthorizationRequest): string {
 }
 
 /** A browser takes the answer to a form, a redirect to the client, for a part of its submission (CSP level 3). */
-function allowFormTarget({ reply }: Exchange, target: string): void {
+function allowFormTargets({ reply }: Exchange, targets: string): void {
   const policy = String(reply.getHeader('content-security-policy'));
   void reply.header(
     'content-security-policy',
-    policy.replace("form-action 'self'", `form-action 'self' ${target}`),
+    policy.replace("form-action 'self'", `form-action 'self' ${targets}`),
   );
 }

@@ -1,126 +1,25 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
-import { viewsDirectory } from '../../src/common/views/views.js';
 import { login, registerVerified, registration, signedIn, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { describeInChromium, launchChromium } from '../support/chromium.js';
-
-const PHONE = { width: 390, height: 844 };
-const SMALL_PHONE = { width: 320, height: 640 };
-const DESKTOP = { width: 1280, height: 800 };
-const languages = { en: 'en-GB', zh: 'zh-CN', ja: 'ja-JP' } as const;
-type Language = keyof typeof languages;
-
-const htmlLanguages = { en: 'en', zh: 'zh-Hans', ja: 'ja' } as const;
-
-const texts = Object.fromEntries(
-  Object.keys(languages).map((language) => {
-    const file = join(viewsDirectory, 'locales', `${language}.json`);
-    return [language, JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>];
-  }),
-) as Record<Language, Record<string, string>>;
+import {
+  expectFits,
+  expectSound,
+  languages,
+  PHONE,
+  screenshot,
+  SMALL_PHONE,
+  texts,
+  visitPages,
+  type Language,
+} from './support.js';
 
 let app: TestApp;
 let browser: Browser;
 
-/** A page and what went wrong in it: messages, refused content, requests that failed or went elsewhere. */
-interface Watched {
-  page: Page;
-  faults: string[];
-}
-
-async function watchedPage(options: BrowserContextOptions = {}): Promise<Watched> {
-  const context = await browser.newContext({ javaScriptEnabled: false, viewport: DESKTOP, ...options });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on('console', (message) => {
-    if (!['error', 'warning'].includes(message.type())) return;
-    // Chromium reports the status of an error page as an error.
-    if (message.text().startsWith('Failed to load resource') && message.location().url === page.url()) return;
-    faults.push(`console: ${message.text()}`);
-  });
-  page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
-  page.on('request', (request) => {
-    if (!request.url().startsWith(`${app.url}/`) && !request.url().startsWith('data:'))
-      faults.push(`elsewhere: ${request.url()}`);
-  });
-  page.on('requestfailed', (request) => {
-    const reason = request.failure()?.errorText;
-    // A page that is left before its icon has come gives the icon up.
-    if (reason !== 'net::ERR_ABORTED') faults.push(`failed: ${request.url()} (${reason})`);
-  });
-  page.on('response', (response) => {
-    if (!response.request().isNavigationRequest() && response.status() >= 400)
-      faults.push(`${response.status()}: ${response.url()}`);
-  });
-  return { page, faults };
-}
-
-/** Opens pages, does something with them, and has nothing go wrong meanwhile. */
-async function inBrowser(
-  options: BrowserContextOptions,
-  visit: (page: Page) => Promise<void>,
-): Promise<void> {
-  const { page, faults } = await watchedPage(options);
-  try {
-    await visit(page);
-    expect(faults).toEqual([]);
-  } finally {
-    await page.context().close();
-  }
-}
-
-async function screenshot(page: Page, name: string): Promise<void> {
-  const folder = process.env.SCREENSHOTS_DIR;
-  if (!folder) return;
-  mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-}
-
-const looks = [
-  { device: 'phone', viewport: PHONE, colorScheme: 'light' },
-  { device: 'phone', viewport: PHONE, colorScheme: 'dark' },
-  { device: 'desktop', viewport: DESKTOP, colorScheme: 'dark' },
-  { device: 'desktop', viewport: DESKTOP, colorScheme: 'light' },
-] as const;
-
-const LAYOUT = `({
-  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  brightness: Math.max(...getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)),
-  lowest: Math.min(
-    ...[...document.querySelectorAll('button, input:not([type=hidden])')].map((control) => control.offsetHeight),
-  ),
-})`;
-
-/** What holds for every page: one heading, a title, a language, and a sound layout on all devices. */
-async function expectSound(page: Page, language: Language, key: string, name?: string): Promise<void> {
-  const heading = texts[language][key]!;
-  expect(await page.getByRole('heading', { level: 1 }).allInnerTexts()).toEqual([heading]);
-  expect(await page.getByRole('main').count()).toBe(1);
-  expect(await page.title()).toContain(heading);
-  expect(await page.locator('html').getAttribute('lang')).toBe(htmlLanguages[language]);
-  for (const { device, viewport, colorScheme } of looks) {
-    await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme });
-    const layout = await page.evaluate<{ overflow: number; brightness: number; lowest: number | null }>(
-      LAYOUT,
-    );
-    expect(layout.overflow).toBe(0);
-    if (colorScheme === 'dark') expect(layout.brightness).toBeLessThan(80);
-    else expect(layout.brightness).toBeGreaterThan(200);
-    // WCAG 2.2, 2.5.8 asks for 24; a thumb wants more. No control: Infinity, which is no JSON.
-    expect(layout.lowest ?? Infinity).toBeGreaterThanOrEqual(40);
-    if (name) await screenshot(page, `${name}-${language}-${device}-${colorScheme}`);
-  }
-}
-
-/** Has nothing stick out at the side. */
-async function expectFits(page: Page): Promise<void> {
-  const { overflow } = await page.evaluate<{ overflow: number }>(LAYOUT);
-  expect(overflow).toBe(0);
-}
+const inBrowser = (options: BrowserContextOptions, visit: (page: Page) => Promise<void>) =>
+  visitPages({ browser, origins: [app.url] }, options, visit);
 
 async function registerIn(language: Language, change: Partial<TestAccount> = {}): Promise<TestAccount> {
   const account = registration(change);
