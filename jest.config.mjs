@@ -32,7 +32,7 @@ const esModules = [
 export default {
   globalSetup: './test/support/global-setup.ts',
   testEnvironment: 'node',
-  testRegex: 'test/.*\\.spec\\.ts$',
+  testRegex: '/test/(unit|contract|e2e|browser)/.*\\.spec\\.ts$',
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': swc('typescript'), '^.+\\.m?js$': swc('ecmascript') },
   transformIgnorePatterns: [`/node_modules/(?!(${esModules.join('|')})/)`],

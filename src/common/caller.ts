@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { addressOf } from './http/request-context.js';
 import { chooseLanguage, type Language } from './languages.js';
 
 /** From where a request came, as sessions remember it, and the language its sender reads. */
@@ -23,8 +23,7 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
   const request = context.switchToHttp().getRequest<CallerRequest>();
   const acceptLanguage = request.headers['accept-language'];
   return {
-    // A proxy's header may say anything.
-    address: isIP(request.ip) ? request.ip : '',
+    address: addressOf(request),
     userAgent: (request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 import pretty from 'pino-pretty';
-import { currentRequestId } from './http/request-context.js';
+import { currentRequest } from './http/request-context.js';
 
 export type LogFormat = 'pretty' | 'json';
 
@@ -14,7 +14,7 @@ export function createLog(level: string, format: LogFormat, destination?: Destin
     {
       level,
       mixin: () => {
-        const requestId = currentRequestId();
+        const requestId = currentRequest()?.requestId;
         return requestId === undefined ? {} : { requestId };
       },
       serializers: { err: serializeError },

@@ -5,6 +5,7 @@ import { Settings } from '../config/settings.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
+import { SecurityEvents } from './security-events.js';
 import { Transactions } from './transactions.js';
 
 type Entities = Parameters<typeof dataSourceOptions>[1];
@@ -28,8 +29,8 @@ export class DatabaseModule {
       module: DatabaseModule,
       global: true,
       imports: [connection],
-      providers: [Transactions],
-      exports: [Transactions],
+      providers: [SecurityEvents, Transactions],
+      exports: [SecurityEvents, Transactions],
     };
   }
 }

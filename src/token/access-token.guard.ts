@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { ACCESS_METADATA, type Access, type Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
+import { actAs } from '../common/http/request-context.js';
 import { ACCESS_TOKEN_STRATEGY } from './access-token.strategy.js';
 import { tokenError } from './access-tokens.service.js';
 
@@ -20,7 +21,9 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
     const access = accessOf(this.reflector, context);
     if (access === 'public') return true;
     const isLetThrough = (await super.canActivate(context)) as boolean;
-    if (access === 'ownApp') refuseClients(context);
+    const principal = principalOf(context);
+    if (principal) actAs(principal);
+    if (access === 'ownApp') refuseClients(principal);
     return isLetThrough;
   }
 
@@ -33,10 +36,13 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
 }
 
 /** A client that a user has let act for them must not be able to take the account away from them. */
-function refuseClients(context: ExecutionContext): void {
-  const { user: principal } = context.switchToHttp().getRequest<{ user?: Principal }>();
+function refuseClients(principal: Principal | undefined): void {
   if (principal?.clientKey !== null)
     throw new PlutoError('forbidden', { message: "Operation Forbidden: not with an OAuth client's token" });
+}
+
+function principalOf(context: ExecutionContext): Principal | undefined {
+  return context.switchToHttp().getRequest<{ user?: Principal }>().user;
 }
 
 /** What the route asks for; closed when it does not say. */

@@ -117,6 +117,7 @@ function testSettings(
     DATA_DIR: dataDir,
     PUBLIC_URL: 'http://pluto.test',
     SECRET_KEY: 'a secret key of the tests, long enough',
+    RATE_LIMIT: 'false',
     ADMIN_MAIL: ADMIN.mail,
     ADMIN_PASSWORD: ADMIN.password,
     ...env,

@@ -31,7 +31,7 @@ interface HookOptions {
 export function addHooks(fastify: FastifyInstance, { isHttps, log }: HookOptions): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply, isHttps);
-    runInRequest(request.id, done);
+    runInRequest(request, done);
   });
   fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
   endConnectionsOnClose(fastify);
@@ -63,7 +63,7 @@ export function standInForHooks(
 ): void {
   addHeaders(request, reply, isHttps);
   reply.raw.once('finish', () => logAccess(log, request, reply));
-  runInRequest(request.id, answer);
+  runInRequest(request, answer);
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boolean): void {

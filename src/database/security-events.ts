@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+
+/** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
+export interface SecurityEventDetails {
+  'account.registered': { method: 'mail' | ProviderName };
+  'account.deleted': { reason: 'request' | 'abandoned' };
+  'login.succeeded': { method: LoginMethod; device: 'known' | 'new' | '' };
+  'login.failed': { method: LoginMethod; reason: 'credentials' | 'unverified' };
+  'refresh.reused': { session: string };
+  'password.reset': Record<never, never>;
+  'mail.confirmed': Record<never, never>;
+  'mail.bound': Record<never, never>;
+  'mail.unbound': Record<never, never>;
+  'provider.bound': { provider: ProviderName };
+  'provider.unbound': { provider: ProviderName };
+  'role.assigned': { role: string };
+  'role.changed': { role: string; change: 'created' | 'scopes' | 'defaultScope' | 'default' };
+  'scope.created': { scope: string };
+  'application.created': { application: string };
+  'application.changed': { change: 'settings' };
+  'client.created': { client: string };
+  'client.status': { client: string; status: string };
+  'key.rotated': { kid: string };
+}
+
+export type SecurityEventType = keyof SecurityEventDetails;
+type ProviderName = 'google' | 'apple' | 'wechat';
+type LoginMethod = 'password' | ProviderName;
+
+/** Something that matters to the safety of accounts. */
+export type SecurityEvent = {
+  [Type in SecurityEventType]: {
+    type: Type;
+    /** The application that it happened in; null where there is none or it is not known. */
+    applicationId: number | null;
+    /** The account that it happened to. */
+    userId: number | null;
+    detail: SecurityEventDetails[Type];
+  };
+}[SecurityEventType];
+
+type SecurityListener = (event: SecurityEvent, manager: EntityManager) => void | Promise<void>;
+
+/** Tells whoever listens (the audit trail, the metrics) of security events. */
+@Injectable()
+export class SecurityEvents {
+  private readonly listeners: SecurityListener[] = [];
+
+  /**
+   * @param listener runs inside the publisher's transaction: it writes through the manager only, and what it throws
+   *   undoes the event; what must follow the commit goes into `afterCommit`
+   */
+  subscribe(listener: SecurityListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** Publishes an event in the transaction of what happened, so that neither is kept without the other. */
+  async publish(manager: EntityManager, event: SecurityEvent): Promise<void> {
+    for (const listener of this.listeners) await listener(event, manager);
+  }
+}

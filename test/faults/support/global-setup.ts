@@ -1,0 +1,13 @@
+import { spawnSync } from 'node:child_process';
+
+/** What these tests start, stop, freeze and kill; Debian's packages mariadb-server and redis-server. */
+const programs = ['mariadbd', 'redis-server'];
+
+/** Fails at once where something is missing: nothing here is left untried in silence. */
+export default function assertPrograms(): void {
+  const path = `${process.env.PATH ?? ''}:/usr/sbin`;
+  const missing = programs.filter(
+    (program) => spawnSync(program, ['--version'], { env: { ...process.env, PATH: path } }).status !== 0,
+  );
+  if (missing.length > 0) throw new Error(`test:faults needs ${missing.join(' and ')} on this machine`);
+}
