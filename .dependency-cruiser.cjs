@@ -1,6 +1,6 @@
 /**
  * Who may import whom:
- *   web → oauth → auth → {users, token} → rbac → database → {common, config}, with mail beside rbac.
+ *   web → oauth → auth → {users, token} → rbac → {database, limits} → {common, config}, with mail beside rbac.
  * A module may import itself and anything to its right, never to its left or beside it.
  */
 const layers = [
@@ -9,7 +9,7 @@ const layers = [
   ['auth'],
   ['users', 'token'],
   ['rbac', 'mail'],
-  ['database'],
+  ['database', 'limits'],
   ['common', 'config'],
 ];
 

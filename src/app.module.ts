@@ -11,6 +11,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { entities } from './entities.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
@@ -32,6 +33,7 @@ export class AppModule {
         ConfigModule.forRoot(settings),
         DatabaseModule.forRoot(entities, migrations),
         SharedModule.forRoot(),
+        LimitsModule,
         AuthModule,
         HealthModule,
         HousekeepingModule,

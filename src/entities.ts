@@ -1,4 +1,5 @@
 import { AppleGrant } from './auth/apple-grant.entity.js';
+import { KnownDevice } from './auth/known-device.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
 import { SpentState } from './auth/spent-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
@@ -32,6 +33,7 @@ export const entities = [
   Identity,
   ProviderSubject,
   AppleGrant,
+  KnownDevice,
   OneTimeToken,
   SpentState,
   Session,

@@ -8,6 +8,7 @@ import { UserRolesService } from '../rbac/user-roles.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import type { User } from '../users/user.entity.js';
+import { assertUncommon } from './common-passwords.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 export interface NewAdministrator {
@@ -40,9 +41,10 @@ export class AdministratorAccountsService {
 
   /**
    * Makes a confirmed account of `pluto` with the role `admin`.
-   * @throws PlutoError mailAlreadyRegistered | userIdExists
+   * @throws PlutoError badRequest for a common password | mailAlreadyRegistered | userIdExists
    */
   async create(administrator: Omit<NewAdministrator, 'passwordHash'>, password: string): Promise<number> {
+    await assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
     return this.transactions.run((manager) => this.createWithin(manager, { ...administrator, passwordHash }));
   }

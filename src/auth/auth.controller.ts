@@ -4,6 +4,7 @@ import { Public } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
 import {
   AccountLoginDto,
@@ -29,6 +30,7 @@ export class AuthController {
   ) {}
 
   @Post('register')
+  @LimitedByAddress('register-address')
   @HttpCode(200)
   @Operation({
     summary: 'Register user with email',
@@ -51,6 +53,7 @@ export class AuthController {
   }
 
   @Post('register/verify/mail')
+  @LimitedByAddress('mail-address')
   @HttpCode(200)
   @ApiBody({
     type: VerificationMailDto,
@@ -72,6 +75,7 @@ export class AuthController {
   }
 
   @Post('login/account')
+  @LimitedByAddress('login-address')
   @HttpCode(200)
   @Operation({
     summary: 'Login with email or username',
@@ -85,11 +89,18 @@ export class AuthController {
   ): Promise<TokenPairDto> {
     const { app_id: applicationName, account, password, device_id: deviceId } = body;
     return presentTokenPair(
-      await this.passwordLogins.login({ applicationName, account, password, deviceId }, caller),
+      await this.passwordLogins.login({
+        applicationName,
+        account,
+        password,
+        caller,
+        device: { id: deviceId },
+      }),
     );
   }
 
   @Post('password/reset/mail')
+  @LimitedByAddress('mail-address')
   @HttpCode(200)
   @ApiBody({
     type: PasswordResetMailDto,

@@ -10,7 +10,9 @@ import { AuthController } from './auth.controller.js';
 import { BindingsController } from './bindings.controller.js';
 import { BindingsService } from './bindings.service.js';
 import { FirstStartService } from './first-start.service.js';
+import { KnownDevicesService } from './known-devices.service.js';
 import { LinkMailsService } from './link-mails.service.js';
+import { LoginAttempts } from './login-attempts.service.js';
 import { MailVerificationService } from './mail-verification.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PageLoginService } from './page-login.service.js';
@@ -38,7 +40,9 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     FirstStartService,
     GoogleProvider,
     IdentityProviders,
+    KnownDevicesService,
     LinkMailsService,
+    LoginAttempts,
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,
@@ -55,6 +59,7 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     AppleGrantsService,
     AppleRevocationWorker,
     FirstStartService,
+    KnownDevicesService,
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,

@@ -4,6 +4,7 @@ import { CurrentPrincipal, OwnAppOnly, type Principal } from '../common/access.j
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { BindingsService } from './bindings.service.js';
 import { BindDto, UnbindDto } from './provider-login.dto.js';
 
@@ -17,6 +18,7 @@ export class BindingsController {
   constructor(private readonly bindings: BindingsService) {}
 
   @Post('binding')
+  @LimitedByAddress('provider-address')
   @HttpCode(200)
   @ApiBody({
     type: BindDto,

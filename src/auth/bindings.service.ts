@@ -3,8 +3,10 @@ import type { EntityManager } from 'typeorm';
 import type { Principal } from '../common/access.js';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
+import { Limits } from '../limits/limits.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import type { Identity, LoginType, ProviderType } from '../users/identity.entity.js';
@@ -28,15 +30,17 @@ export class BindingsService {
     private readonly providers: IdentityProviders,
     private readonly appleGrants: AppleGrantsService,
     private readonly linkMails: LinkMailsService,
+    private readonly limits: Limits,
     private readonly settings: Settings,
   ) {}
 
   /**
    * Binds a mail, which counts when the link that is sent to it has been used. Until then another one may be bound in
    * its place, whose link is another one; the same one again is sent another link.
-   * @throws PlutoError bindExists | mailAlreadyRegistered
+   * @throws PlutoError bindExists | mailAlreadyRegistered | tooManyRequests
    */
   async bindMail({ userId, applicationId }: Account, mail: string, caller: Caller): Promise<void> {
+    if (!this.settings.skipRegisterVerifyMail) await this.limits.count('mail-recipient', comparisonKey(mail));
     const application = await this.applications.getById(applicationId);
     await this.change(userId, async (manager) => {
       const user = await this.accounts.find(userId, manager);

@@ -8,6 +8,7 @@ import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
+import { isCommonPassword } from './common-passwords.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 export interface FirstAdministrator {
@@ -50,6 +51,8 @@ export class FirstStartService {
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
     const password = this.settings.adminPassword ?? this.administratorAccounts.generatePassword();
+    if (await isCommonPassword(password))
+      throw new Error('ADMIN_PASSWORD takes a password that is not one of those that are guessed first');
     const [key, passwordHash] = await Promise.all([this.keys.draft(), this.passwords.hash(password)]);
     const isMade = await this.transactions.run((manager) => this.plant(manager, { key, passwordHash }));
     if (!isMade) return null;

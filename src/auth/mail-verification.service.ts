@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import { comparisonKey } from '../common/text-keys.js';
 import { Transactions } from '../database/transactions.js';
+import { Limits } from '../limits/limits.service.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService, type MailAccount } from '../users/accounts.service.js';
@@ -24,11 +26,12 @@ export class MailVerificationService {
     private readonly mails: MailIdentitiesService,
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
+    private readonly limits: Limits,
   ) {}
 
   /**
    * Queues the confirming mail again. An unknown account is answered like a known one, and nothing is sent.
-   * @throws PlutoError applicationNotExist | mailAlreadyVerified
+   * @throws PlutoError applicationNotExist | mailAlreadyVerified | tooManyRequests
    */
   async sendAgain(
     applicationName: string,
@@ -36,12 +39,18 @@ export class MailVerificationService {
     caller: Caller,
   ): Promise<void> {
     const application = await this.applications.getByName(applicationName);
+    if (mail !== undefined) await this.limits.count('mail-recipient', comparisonKey(mail));
     const account =
       mail !== undefined
         ? await this.accounts.findByMail(application.id, mail)
         : await this.accounts.findByHandle(application.id, handle ?? '');
     if (!account) return;
     if (account.identity.isVerified) throw new PlutoError('mailAlreadyVerified');
+    // By a handle, which everyone can see, in silence: whose mail it is is not to be found out by using up its limit.
+    const isAllowed =
+      mail !== undefined ||
+      (await this.limits.allows('mail-recipient', comparisonKey(account.identity.mail)));
+    if (!isAllowed) return;
     await this.linkMails.send((manager) =>
       this.linkMails.queueVerification(manager, account, application, caller),
     );

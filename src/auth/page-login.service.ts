@@ -15,7 +15,7 @@ export class PageLoginService {
   /**
    * @param replaced the token of the session that the browser had, which ends; `''` for none
    * @returns the token for the browser's cookie
-   * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified
+   * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
   login(credentials: Credentials, replaced: string): Promise<string> {
     return this.logins.prove(credentials, ({ application, authenticate }) =>

@@ -2,10 +2,15 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import { SecurityEvents } from '../database/security-events.js';
+import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
 import { AccountsService } from '../users/accounts.service.js';
+import { deviceMarks } from './device-marks.js';
+import { KnownDevicesService } from './known-devices.service.js';
+import { LoginAttempts } from './login-attempts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 export interface Credentials {
@@ -13,10 +18,9 @@ export interface Credentials {
   /** Mail or handle. */
   account: string;
   password: string;
-}
-
-export interface PasswordLogin extends Credentials {
-  deviceId: string | undefined;
+  caller: Caller;
+  /** What is known of the device: see `deviceMarks`. */
+  device: { id?: string | undefined; browser?: string };
 }
 
 /** That somebody knows the password of an account. */
@@ -41,21 +45,28 @@ export class PasswordLoginService {
     private readonly applications: ApplicationsService,
     private readonly accounts: AccountsService,
     private readonly passwords: PasswordHasher,
+    private readonly attempts: LoginAttempts,
+    private readonly knownDevices: KnownDevicesService,
     private readonly tokens: TokenIssuerService,
+    private readonly transactions: Transactions,
+    private readonly events: SecurityEvents,
   ) {}
 
   /**
    * Opens a session for the account that the mail or handle and the password belong to.
    * @throws PlutoError as `prove`
    */
-  login({ deviceId, ...credentials }: PasswordLogin, caller: Caller): Promise<TokenPair> {
-    return this.prove(credentials, (proof) => this.tokens.openSession({ ...proof, deviceId, caller }));
+  login(credentials: Credentials): Promise<TokenPair> {
+    const { caller, device } = credentials;
+    return this.prove(credentials, (proof) =>
+      this.tokens.openSession({ ...proof, deviceId: device.id, caller }),
+    );
   }
 
   /**
    * Checks a password. An account that does not exist and a wrong password are one answer, after the same work.
    * @param open does in a transaction what the password entitles to; it runs again if the hash is replaced meanwhile
-   * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified
+   * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
   async prove<T>(credentials: Credentials, open: (proof: PasswordProof) => Promise<T>): Promise<T> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -68,15 +79,27 @@ export class PasswordLoginService {
     throw new PlutoError('invalidPassword');
   }
 
-  private async check({ applicationName, account, password }: Credentials): Promise<PasswordProof> {
+  private async check(credentials: Credentials): Promise<PasswordProof> {
+    const { applicationName, account, password, caller, device } = credentials;
     const application = await this.applications.getByName(applicationName);
     const found = await this.accounts.findByAccount(application.id, account);
-    const stored = found?.user.passwordHash ?? null;
-    const isRight = await this.passwords.verify(stored, password);
-    if (!found || stored === null || !isRight) throw new PlutoError('invalidPassword');
-    if (!found.identity.isVerified) throw new PlutoError('mailNotVerified');
+    const marks = deviceMarks(caller, device);
+    const place = { applicationId: application.id, userId: found?.user.id ?? 0 };
+    const attempt = await this.attempts.begin({ ...place, account, marks, address: caller.address });
 
-    const userId = found.user.id;
+    const stored = found?.user.passwordHash ?? null;
+    const isRight = await this.passwords.verify(stored, password).catch(async (error: unknown) => {
+      await attempt.forgive();
+      throw error;
+    });
+    if (!found || stored === null || !isRight) {
+      await attempt.fail();
+      throw await this.refuse(place, 'credentials');
+    }
+    await attempt.forgive();
+    if (!found.identity.isVerified) throw await this.refuse(place, 'unverified');
+
+    const { userId } = place;
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
     return {
       application,
@@ -84,8 +107,26 @@ export class PasswordLoginService {
       authenticate: async (manager) => {
         const isSame = await this.accounts.replacePasswordHash(manager, userId, stored, renewed);
         if (!isSame) throw new PasswordReplaced();
+        const isKnown = await this.knownDevices.remember(manager, userId, marks);
+        const detail = {
+          method: 'password' as const,
+          device: isKnown ? ('known' as const) : ('new' as const),
+        };
+        await this.events.publish(manager, { type: 'login.succeeded', ...place, detail });
         return userId;
       },
     };
+  }
+
+  private async refuse(
+    { applicationId, userId }: { applicationId: number; userId: number },
+    reason: 'credentials' | 'unverified',
+  ): Promise<PlutoError> {
+    const event = { applicationId, userId: userId === 0 ? null : userId };
+    const detail = { method: 'password' as const, reason };
+    await this.transactions.run((manager) =>
+      this.events.publish(manager, { type: 'login.failed', ...event, detail }),
+    );
+    return new PlutoError(reason === 'credentials' ? 'invalidPassword' : 'mailNotVerified');
   }
 }

@@ -1,12 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
+import { comparisonKey } from '../common/text-keys.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
+import { Limits } from '../limits/limits.service.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { AccountsService, type MailAccount } from '../users/accounts.service.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
+import { assertUncommon } from './common-passwords.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
@@ -29,14 +33,17 @@ export class PasswordResetService {
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
     private readonly outbox: OutboxService,
+    private readonly limits: Limits,
+    private readonly events: SecurityEvents,
   ) {}
 
   /**
    * Queues the mail with the link. An unknown address is answered like a known one, and nothing is sent.
-   * @throws PlutoError applicationNotExist
+   * @throws PlutoError applicationNotExist | tooManyRequests
    */
   async sendMail(applicationName: string, mail: string, caller: Caller): Promise<void> {
     const application = await this.applications.getByName(applicationName);
+    await this.limits.count('mail-recipient', comparisonKey(mail));
     const account = await this.accounts.findByMail(application.id, mail);
     if (!account || !(await this.accounts.owns(account))) return;
     await this.linkMails.send((manager) => this.linkMails.queueReset(manager, account, application, caller));
@@ -54,10 +61,12 @@ export class PasswordResetService {
    * Sets the password and uses the link up. It proves the mailbox, so the mail is confirmed; all sessions end, and
    * the other links to the account die.
    * @returns the account; null for an unknown, used or expired link
+   * @throws PlutoError badRequest for a common password
    */
   async reset(token: string, password: string): Promise<ResetLink | null> {
     const found = await this.look(token);
     if (!found) return null;
+    await assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
     return this.transactions.run(async (manager) => {
       const link = await this.tokens.find('reset-password', token, manager);
@@ -69,6 +78,8 @@ export class PasswordResetService {
       await this.sessions.endAllOf(manager, account.user.id);
       await this.tokens.revokeAll(manager, account.identity.id);
       await this.outbox.withdraw(manager, account.user.id, ['verify-mail', 'password-reset']);
+      const { id: userId, applicationId } = account.user;
+      await this.events.publish(manager, { type: 'password.reset', applicationId, userId, detail: {} });
       return found;
     });
   }

@@ -8,6 +8,7 @@ import { Operation } from '../common/operation.js';
 import { Redirection } from '../common/redirection.js';
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
 import type { TokenPair } from '../token/token-issuer.service.js';
 import {
@@ -24,6 +25,7 @@ const PROVIDER_ERRORS: ErrorKey[] = ['applicationNotExist', 'forbidden', 'servic
 
 @ApiTags('User Authentication')
 @Public()
+@LimitedByAddress('provider-address')
 @Controller('v1/user/login')
 export class ProviderLoginController {
   constructor(

@@ -1,12 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
+import { PlutoError } from '../common/errors.js';
+import { SecurityEvents } from '../database/security-events.js';
+import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
 import type { ProviderType } from '../users/identity.entity.js';
 import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
 import { AppleGrantsService } from './apple-grants.service.js';
+import { deviceMarks } from './device-marks.js';
+import { KnownDevicesService } from './known-devices.service.js';
 import type { ProvenPerson } from './providers/identity-provider.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
 
@@ -35,7 +40,10 @@ export class ProviderLoginService {
     private readonly providers: IdentityProviders,
     private readonly identities: ProviderIdentitiesService,
     private readonly appleGrants: AppleGrantsService,
+    private readonly knownDevices: KnownDevicesService,
     private readonly tokens: TokenIssuerService,
+    private readonly transactions: Transactions,
+    private readonly events: SecurityEvents,
   ) {}
 
   /**
@@ -47,7 +55,10 @@ export class ProviderLoginService {
     caller: Caller,
   ): Promise<TokenPair> {
     const application = await this.applications.getByName(applicationName);
-    const person = await this.providers.get(type).identify(application, credential);
+    const person = await this.providers
+      .get(type)
+      .identify(application, credential)
+      .catch((error: unknown) => this.refused(application, type, error));
     return this.signIn(application, type, { ...person, name: person.name || name }, { deviceId, caller });
   }
 
@@ -63,19 +74,43 @@ export class ProviderLoginService {
       deviceId,
       caller,
       isRefreshable,
-      authenticate: (manager) => this.authenticate(manager, application, type, person),
+      authenticate: (manager) =>
+        this.authenticate(manager, application, type, {
+          person,
+          marks: deviceMarks(caller, { id: deviceId }),
+        }),
     });
   }
 
-  /** Finds or makes the account of such a person, and locks it. @returns the account's id */
+  /** Tells of a sign-in that a provider did not vouch for. @throws `error`, always */
+  async refused({ id: applicationId }: Application, method: ProviderType, error: unknown): Promise<never> {
+    const isRefusal = error instanceof PlutoError && error.status === 403 && error.key !== 'forbidden';
+    if (isRefusal) {
+      const detail = { method, reason: 'credentials' as const };
+      await this.transactions.run((manager) =>
+        this.events.publish(manager, { type: 'login.failed', applicationId, userId: null, detail }),
+      );
+    }
+    throw error;
+  }
+
+  /**
+   * Finds or makes the account of such a person, and locks it.
+   * @param marks what is known of the device, see `deviceMarks`
+   * @returns the account's id
+   */
   async authenticate(
     manager: EntityManager,
     { id: applicationId }: Application,
     type: ProviderType,
-    person: ProvenPerson,
+    { person, marks }: { person: ProvenPerson; marks: string[] },
   ): Promise<number> {
     const identity = await this.identities.findOrCreate(manager, { applicationId, type }, person);
     if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
-    return identity.userId;
+    const { userId } = identity;
+    const isKnown = await this.knownDevices.remember(manager, userId, marks);
+    const detail = { method: type, device: isKnown ? ('known' as const) : ('new' as const) };
+    await this.events.publish(manager, { type: 'login.succeeded', applicationId, userId, detail });
+    return userId;
   }
 }

@@ -2,12 +2,16 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
+import { Limits } from '../limits/limits.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import type { Identity } from '../users/identity.entity.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
+import { assertUncommon } from './common-passwords.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
@@ -34,20 +38,25 @@ export class RegistrationService {
     private readonly passwords: PasswordHasher,
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
+    private readonly limits: Limits,
+    private readonly events: SecurityEvents,
     private readonly settings: Settings,
   ) {}
 
   /**
    * Makes an account, and queues the mail that confirms it unless the settings do without.
-   * @throws PlutoError applicationNotExist | mailAlreadyRegistered | userIdExists
+   * @throws PlutoError badRequest for a common password | applicationNotExist | mailAlreadyRegistered | userIdExists |
+   *   tooManyRequests
    */
   async register(registration: Registration, caller: Caller): Promise<{ mail: string; isVerified: boolean }> {
+    await assertUncommon(registration.password);
     const application = await this.applications.getByName(registration.applicationName);
+    const isVerified = this.settings.skipRegisterVerifyMail;
+    if (!isVerified) await this.limits.count('mail-recipient', comparisonKey(registration.mail));
     const known = await this.mails.find(application.id, registration.mail);
     if (known?.isVerified) throw new PlutoError('mailAlreadyRegistered');
 
     const passwordHash = await this.passwords.hash(registration.password);
-    const isVerified = this.settings.skipRegisterVerifyMail;
     await this.transactions.run(async (manager) => {
       const account = await this.mails.createAccount(manager, {
         applicationId: application.id,
@@ -58,6 +67,12 @@ export class RegistrationService {
         isVerified,
       });
       if (!isVerified) await this.linkMails.queueVerification(manager, account, application, caller);
+      await this.events.publish(manager, {
+        type: 'account.registered',
+        applicationId: application.id,
+        userId: account.user.id,
+        detail: { method: 'mail' },
+      });
     });
     return { mail: registration.mail, isVerified };
   }

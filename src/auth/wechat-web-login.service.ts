@@ -95,21 +95,22 @@ export class WechatWebLoginService {
 
   /**
    * Ends a sign-in to the hosted pages.
-   * @param replaced the token of the session that the browser had, which ends; `''` for none
+   * @param browser.secret the one that the sign-in began with
+   * @param browser.replaced the token of the session that the browser had, which ends; `''` for none
+   * @param browser.marks what is known of it, see `deviceMarks`
    * @returns the token of the browser's session, and the application that it is for
    * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
    */
   async finishInBrowser(
     stateText: string,
     code: string | undefined,
-    browserSecret: string,
-    replaced: string,
+    { secret, replaced, marks }: { secret: string; replaced: string; marks: string[] },
   ): Promise<{ pageToken: string; application: Application }> {
     const state = this.open(stateText);
-    if (state.returnHash !== returnHashOf(inBrowser(browserSecret))) throw staleState();
+    if (state.returnHash !== returnHashOf(inBrowser(secret))) throw staleState();
     const { application, person } = await this.identify(state, code);
     const pageToken = await this.transactions.run(async (manager) => {
-      const userId = await this.logins.authenticate(manager, application, 'wechat', person);
+      const userId = await this.logins.authenticate(manager, application, 'wechat', { person, marks });
       return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
     });
     return { pageToken, application };
@@ -162,7 +163,10 @@ export class WechatWebLoginService {
         message: 'Invalid Wechat Code: the sign-in was declined at WeChat',
       });
     const application = await this.applications.getById(state.applicationId);
-    return { application, person: await this.wechat.identifyOnWeb(application, code) };
+    const person = await this.wechat
+      .identifyOnWeb(application, code)
+      .catch((error: unknown) => this.logins.refused(application, 'wechat', error));
+    return { application, person };
   }
 
   /** The URL has to be on the list still. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { isRedirectUrl } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
+import { defaultLimits, parseLimits } from './request-limits.js';
 
 export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
 export interface MailAddress {
@@ -113,6 +114,10 @@ export const password = matching(
 export const applePrivateKey = matching(
   'the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
   isApplePrivateKey,
+);
+export const requestLimits = kind(
+  `name=tries/seconds, separated by commas, with the names ${Object.keys(defaultLimits).join(' ')}`,
+  parseLimits,
 );
 export const workers = kind('auto or a whole number from 1 to 1024', (text) =>
   text === 'auto' ? availableParallelism() : integer(1, 1024).parse(text),

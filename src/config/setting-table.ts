@@ -1,3 +1,4 @@
+import { defaultLimits } from './request-limits.js';
 import {
   addressOrCidr,
   applePrivateKey,
@@ -14,6 +15,7 @@ import {
   origin,
   password,
   redirectUrl,
+  requestLimits,
   secretKey,
   urlOf,
   word,
@@ -35,11 +37,12 @@ const server = {
   ),
   trustProxy: list('TRUST_PROXY', addressOrCidr, 'Reverse proxies whose X-Forwarded-For counts.'),
   corsOrigins: list('CORS_ORIGINS', origin, 'Origins that may call the JSON API from a browser.'),
-  rateLimit: variable(
-    'RATE_LIMIT',
-    boolean,
-    'true',
-    'false turns every request limit off (load tests); no effect yet.',
+  rateLimit: variable('RATE_LIMIT', boolean, 'true', 'false turns every request limit off (load tests).'),
+  requestLimits: variableBy(
+    'RATE_LIMITS',
+    requestLimits,
+    () => ({ ...defaultLimits }),
+    'Limits other than the defaults, each name=tries/seconds, separated by commas; docs/operations.md lists them.',
   ),
   workers: variable('WORKERS', workers, '1', 'Processes on this machine; auto is one a core.'),
   logLevel: variable(
@@ -73,7 +76,7 @@ const storage = {
   redisUrl: optional(
     'REDIS_URL',
     urlOf('redis:', 'rediss:'),
-    'Request counters shared by several instances; without it they are kept in the process. No effect yet.',
+    'Request counters shared by several instances; without it, and while it is away, they are kept in the process.',
   ),
   secretKey: optional(
     'SECRET_KEY',

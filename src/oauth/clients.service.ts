@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import type { Caller } from '../common/caller.js';
 import { equalInConstantTime, hmac } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { isOpaque } from '../common/text-checks.js';
@@ -7,6 +8,8 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
 import { Transactions } from '../database/transactions.js';
+import { Limits } from '../limits/limits.service.js';
+import { networkOf } from '../limits/network.js';
 import type { ClientGate } from '../token/client-gate.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
@@ -29,6 +32,7 @@ export class ClientsService implements ClientGate {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly sessions: SessionsService,
+    private readonly limits: Limits,
     secretKey: SecretKey,
   ) {
     this.hashKey = secretKey.derive('oauth-client-secrets');
@@ -78,13 +82,22 @@ export class ClientsService implements ClientGate {
 
   /**
    * Finds an approved client by its credentials.
-   * @throws PlutoError clientNotFound | invalidClient, told only to who has the secret
+   * @throws PlutoError clientNotFound | invalidClient, told only to who has the secret | tooManyRequests
    * @see RFC 6749 section 2.3.1
    */
-  async authenticate(key: string, secret: string): Promise<OAuthClient> {
+  async authenticate(
+    key: string,
+    secret: string,
+    { address }: Pick<Caller, 'address'>,
+  ): Promise<OAuthClient> {
+    const network = networkOf(address);
+    await this.limits.assertLeft('client-failures', network);
     const client = await this.find(key);
     const isRight = equalInConstantTime(this.hash(key, secret), client?.secretHash ?? '');
-    if (!client || !isRight) throw new PlutoError('clientNotFound');
+    if (!client || !isRight) {
+      await this.limits.allows('client-failures', network);
+      throw new PlutoError('clientNotFound');
+    }
     if (client.status !== 'approved') throw new PlutoError('invalidClient');
     return client;
   }

@@ -5,6 +5,7 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { Operation } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
 import { readClientCredentials } from './client-credentials.js';
 import { ClientsService } from './clients.service.js';
@@ -37,6 +38,7 @@ export class TokensController {
   }
 
   @Post('tokens')
+  @LimitedByAddress('client-address')
   @HttpCode(200)
   @ApiConsumes('application/json', 'application/x-www-form-urlencoded')
   @ApiBody({
@@ -73,7 +75,7 @@ export class TokensController {
   ): Promise<TokenPairDto> {
     const given = { ...body };
     const { key, secret } = readClientCredentials(authorization, given);
-    const client = await this.clients.authenticate(key, secret);
+    const client = await this.clients.authenticate(key, secret, caller);
     const grant = this.grantOf(given.grant_type);
     return presentTokenPair(await grant.issue({ client, parameters: new TokenParameters(given), caller }));
   }

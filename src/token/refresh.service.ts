@@ -5,7 +5,9 @@ import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
+import { Limits } from '../limits/limits.service.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
@@ -41,6 +43,8 @@ export class RefreshService {
     private readonly sessions: SessionsService,
     private readonly grants: UserGrantsService,
     private readonly issuer: TokenIssuerService,
+    private readonly limits: Limits,
+    private readonly events: SecurityEvents,
     private readonly settings: Settings,
   ) {}
 
@@ -48,7 +52,8 @@ export class RefreshService {
    * Exchanges a refresh token for its successor, for the client alone that it was issued to. Shown again, it is answered with the same
    * successor until that has been used, and in any case within the grace period; later it is taken for stolen, and
    * its session ends.
-   * @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired
+   * @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired |
+   *   tooManyRequests
    * @see RFC 6749 section 6; RFC 9700 section 4.14
    */
   async refresh(request: RefreshRequest): Promise<TokenPair> {
@@ -73,6 +78,7 @@ export class RefreshService {
     const token = await this.dataSource.manager.findOneBy(RefreshToken, { tokenHash });
     const session = token && (await this.sessions.find(token.sessionId));
     if (!session || session.clientKey !== clientKey) throw new PlutoError('invalidRefreshToken');
+    await this.limits.count('refresh-session', session.id);
     if (session.applicationId !== application.id) throw new PlutoError('invalidApplication');
     if (token.expiresAt <= nowSeconds()) throw new PlutoError('refreshTokenExpired');
   }
@@ -107,6 +113,9 @@ export class RefreshService {
     const isGraceOver = now > (token.usedAt ?? now) + this.settings.refreshTokenGraceSeconds;
     if ('usedAt' in successor && successor.usedAt !== null && isGraceOver) {
       await this.sessions.end(manager, session.id);
+      const { userId, applicationId } = session;
+      const detail = { session: session.id };
+      await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
       return { outcome: 'stolen', session };
     }
 

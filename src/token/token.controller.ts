@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { Operation } from '../common/operation.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { RefreshService } from './refresh.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
@@ -25,6 +26,7 @@ export class TokenController {
   ) {}
 
   @Post('refresh')
+  @LimitedByAddress('refresh-address')
   @HttpCode(200)
   @Operation({
     summary: 'Refresh access token',

@@ -6,6 +6,7 @@ import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { afterCommit, RetryTransaction } from '../database/transactions.js';
 import { AccountsService } from './accounts.service.js';
 import { parseAvatar } from './avatar-input.js';
@@ -36,7 +37,10 @@ const NAME_MAX = 60;
 export class ProviderIdentitiesService {
   private readonly logger = new Logger('Accounts');
 
-  constructor(private readonly accounts: AccountsService) {}
+  constructor(
+    private readonly accounts: AccountsService,
+    private readonly events: SecurityEvents,
+  ) {}
 
   /**
    * Finds the identity of a person, or makes an account for them: never one that is known by the mail alone. The
@@ -130,7 +134,14 @@ export class ProviderIdentitiesService {
         avatarUrl: fittingAvatarUrl(person.avatarUrl),
         passwordHash: null,
       });
-      return this.insert(manager, { ...place, userId: user.id }, person);
+      const identity = await this.insert(manager, { ...place, userId: user.id }, person);
+      await this.events.publish(manager, {
+        type: 'account.registered',
+        applicationId: place.applicationId,
+        userId: user.id,
+        detail: { method: place.type },
+      });
+      return identity;
     });
   }
 

@@ -7,8 +7,10 @@ import { PlutoError } from '../common/errors.js';
 import { AsksForJson } from '../common/http/requests.js';
 import { Redirection } from '../common/redirection.js';
 import { isOpaque, MAIL_MAX, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
 import type { User } from '../users/user.entity.js';
+import { BrowserDevices } from './browser-devices.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfService } from './csrf.js';
 import { textOf } from './forms.js';
@@ -30,6 +32,7 @@ export class LoginController {
     private readonly logins: PasswordLoginService,
     private readonly pageLogins: PageLoginService,
     private readonly browsers: BrowserSessions,
+    private readonly devices: BrowserDevices,
     private readonly signIn: SignInPages,
     private readonly pages: Pages,
     private readonly csrf: CsrfService,
@@ -54,6 +57,7 @@ export class LoginController {
   }
 
   @Post()
+  @LimitedByAddress('login-address')
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
   @FormTarget({
@@ -74,7 +78,7 @@ export class LoginController {
     this.csrf.assertFrom(exchange.request);
     const place = await this.placeOf(form);
     try {
-      await this.openInBrowser(form, place, exchange);
+      await this.openInBrowser(form, place, exchange, caller);
     } catch (error) {
       if (!(error instanceof PlutoError)) throw error;
       if (error.key !== 'invalidPassword' && error.key !== 'mailNotVerified') throw error;
@@ -88,18 +92,25 @@ export class LoginController {
   private async answerProgram(form: LoginForm, exchange: Exchange, caller: Caller): Promise<JsonAnswer> {
     const { application } = await this.placeOf(form);
     const deviceId = isOpaque(form.device_id, 255) ? textOf(form.device_id) : undefined;
-    const credentials = { ...readCredentials(form), applicationName: application.name, deviceId };
-    return answerJson(exchange, presentTokenPair(await this.logins.login(credentials, caller)));
+    const credentials = { ...readCredentials(form), applicationName: application.name };
+    const pair = await this.logins.login({ ...credentials, caller, device: { id: deviceId } });
+    return answerJson(exchange, presentTokenPair(pair));
   }
 
   private async openInBrowser(
     form: LoginForm,
     { application }: SignInPlace,
     exchange: Exchange,
+    caller: Caller,
   ): Promise<void> {
+    const browser = this.devices.secretOf(exchange);
     const credentials = { ...readCredentials(form), applicationName: application.name };
-    const token = await this.pageLogins.login(credentials, this.browsers.tokenOf(exchange));
+    const token = await this.pageLogins.login(
+      { ...credentials, caller, device: { browser } },
+      this.browsers.tokenOf(exchange),
+    );
     this.browsers.signIn(exchange, token);
+    this.devices.keep(exchange, browser);
   }
 
   private async placeOf({ app_id, next }: LoginQuery): Promise<SignInPlace> {

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { MailVerificationService } from '../auth/mail-verification.service.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
@@ -39,6 +40,7 @@ export class MailVerificationController {
 
   @UseGuards(CsrfGuard)
   @Post()
+  @LimitedByAddress('link-address')
   @HttpCode(200)
   @Page({
     summary: 'Confirm the mail registration',

@@ -4,6 +4,7 @@ import { Allow } from 'class-validator';
 import { PasswordResetService } from '../auth/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { isMail } from '../common/text-checks.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { textOf } from './forms.js';
 import { LoginQuery } from './login.dto.js';
@@ -35,6 +36,7 @@ export class PasswordForgotController {
   /** The answer is the same for a mail that is known and for one that is not. */
   @UseGuards(CsrfGuard)
   @Post()
+  @LimitedByAddress('mail-address')
   @HttpCode(200)
   @Page({
     summary: 'Forgot password',

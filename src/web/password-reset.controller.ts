@@ -1,9 +1,11 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
+import { isCommonPassword } from '../auth/common-passwords.js';
 import { PasswordResetService } from '../auth/password-reset.service.js';
 import { passwordFault } from '../common/text-checks.js';
 import type { PasswordResetError } from '../common/views/views.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
@@ -44,6 +46,7 @@ export class PasswordResetController {
 
   @UseGuards(CsrfGuard)
   @Post()
+  @LimitedByAddress('link-address')
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
   @Page({
@@ -61,7 +64,7 @@ export class PasswordResetController {
     @CurrentExchange() exchange: Exchange,
   ): Promise<string> {
     const password = typeof form.password === 'string' ? form.password : '';
-    const error = formFault(password, form.password_repeat);
+    const error = await formFault(password, form.password_repeat);
     if (error) {
       void exchange.reply.status(400);
       return this.renderForm(token, exchange, error);
@@ -84,6 +87,9 @@ export class PasswordResetController {
   }
 }
 
-function formFault(password: string, repeated: unknown): PasswordResetError | null {
-  return passwordFault(password) ?? (repeated !== undefined && repeated !== password ? 'mismatch' : null);
+async function formFault(password: string, repeated: unknown): Promise<PasswordResetError | null> {
+  const fault = passwordFault(password);
+  if (fault !== null) return fault;
+  if (await isCommonPassword(password)) return 'common';
+  return repeated !== undefined && repeated !== password ? 'mismatch' : null;
 }

@@ -5,6 +5,7 @@ import { RbacModule } from '../rbac/rbac.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AuthorizeController } from './authorize.controller.js';
+import { BrowserDevices } from './browser-devices.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfService } from './csrf.js';
 import { HomeController } from './home.controller.js';
@@ -29,6 +30,6 @@ import { WechatLoginController } from './wechat-login.controller.js';
     PasswordForgotController,
     PasswordResetController,
   ],
-  providers: [BrowserSessions, CsrfService, Pages, SignInPages],
+  providers: [BrowserDevices, BrowserSessions, CsrfService, Pages, SignInPages],
 })
 export class WebModule {}

@@ -1,12 +1,16 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
+import { deviceMarks } from '../auth/device-marks.js';
 import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
+import { CurrentCaller, type Caller } from '../common/caller.js';
 import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { IsHead } from '../common/http/requests.js';
 import { Redirection } from '../common/redirection.js';
 import { Settings } from '../config/settings.js';
+import { LimitedByAddress } from '../limits/address-limit.guard.js';
+import { BrowserDevices } from './browser-devices.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { textOf } from './forms.js';
 import { LoginQuery } from './login.dto.js';
@@ -29,11 +33,13 @@ const MAX_AGE_SECONDS = 600;
 
 /** Signs a browser in to the hosted pages by WeChat's QR code. */
 @ApiExcludeController()
+@LimitedByAddress('provider-address')
 @Controller('web/login/wechat')
 export class WechatLoginController {
   constructor(
     private readonly logins: WechatWebLoginService,
     private readonly browsers: BrowserSessions,
+    private readonly devices: BrowserDevices,
     private readonly signIn: SignInPages,
     private readonly settings: Settings,
   ) {}
@@ -63,6 +69,7 @@ export class WechatLoginController {
     @Query() query: WechatReturn,
     @IsHead() isHead: boolean,
     @CurrentExchange() exchange: Exchange,
+    @CurrentCaller() caller: Caller,
   ): Promise<Redirection> {
     if (isHead) throw new PlutoError('methodNotAllowed');
     const kept = exchange.request.cookies[COOKIE] ?? '';
@@ -70,14 +77,19 @@ export class WechatLoginController {
     const colon = kept.indexOf(':');
     const [secret, next] = [kept.slice(0, colon), kept.slice(colon + 1)];
     const code = textOf(query.code);
+    const browser = this.devices.secretOf(exchange);
     try {
       const { pageToken, application } = await this.logins.finishInBrowser(
         textOf(query.state),
         code === '' ? undefined : code,
-        secret,
-        this.browsers.tokenOf(exchange),
+        {
+          secret,
+          replaced: this.browsers.tokenOf(exchange),
+          marks: deviceMarks(caller, { browser }),
+        },
       );
       this.browsers.signIn(exchange, pageToken);
+      this.devices.keep(exchange, browser);
       return new Redirection(onward({ application, next: ownPage(next) }));
     } catch (error) {
       if (!(error instanceof PlutoError) || error.status !== 403) throw error;

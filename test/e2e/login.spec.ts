@@ -10,6 +10,7 @@ import type { Answer } from '../support/client.js';
 import { freezeClock, thawClock } from '../support/clock.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
 import { decodeToken } from '../support/tokens.js';
+import { addUser } from '../support/users.js';
 
 const HOUR_SECONDS = 3600;
 const FOUR_WEEKS_SECONDS = 28 * 24 * HOUR_SECONDS;
@@ -324,14 +325,29 @@ describe('POST /v1/user/login/account', () => {
     });
   });
 
-  it('takes as long for an unknown account as for a wrong password', async () => {
+  it('takes as long for accounts that are unknown, unconfirmed or have no password as for a wrong password', async () => {
     const account = await registerVerified(app);
-    const times = { unknown: [] as number[], wrong: [] as number[] };
-    for (let round = 0; round < 9; round++) {
-      times.unknown.push(await measure({ ...account, mail: 'nobody@example.com' }));
-      times.wrong.push(await measure({ ...account, password: 'not the password' }));
+    const unconfirmed = registration();
+    expectOk(await app.client.post('/v1/user/register', unconfirmed));
+    await addUser(app, {
+      handle: 'social',
+      identities: [{ loginType: 'google', mail: 'social@example.com' }],
+    });
+    const wrong = { ...account, password: 'not the password' };
+    const kinds = {
+      wrong,
+      unknown: { ...wrong, mail: 'nobody@example.com' },
+      unconfirmed: { ...wrong, mail: unconfirmed.mail },
+      social: { ...wrong, mail: 'social' },
+    };
+    const times = new Map<string, number[]>(Object.keys(kinds).map((kind) => [kind, []]));
+    for (let round = 0; round < 21; round++)
+      for (const [kind, one] of Object.entries(kinds)) times.get(kind)!.push(await measure(one));
+    const reference = median(times.get('wrong')!);
+    for (const taken of times.values()) {
+      expect(median(taken)).toBeGreaterThan(0.75 * reference);
+      expect(median(taken)).toBeLessThan(1.33 * reference);
     }
-    expect(median(times.unknown)).toBeGreaterThan(0.4 * median(times.wrong));
   });
 });
 

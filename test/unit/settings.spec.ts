@@ -6,10 +6,12 @@ import { join, resolve } from 'node:path';
 import { inspect, parseEnv, promisify } from 'node:util';
 import { Test } from '@nestjs/testing';
 import ts from 'typescript';
+import { packageDirectory } from '../../src/common/package-directory.js';
 import { ConfigModule } from '../../src/config/config.module.js';
 import { renderEnvExample } from '../../src/config/env-example.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { resolveSecretKey, SecretKey } from '../../src/config/secret-key.js';
+import { defaultLimits } from '../../src/config/request-limits.js';
 import { InvalidSettings, Settings, variableGroups } from '../../src/config/settings.js';
 
 const mysqlUrl = 'mysql://pluto:hunter2-mysql@db:3306/pluto';
@@ -57,6 +59,7 @@ describe('Settings with nothing set', () => {
       trustProxy: [],
       corsOrigins: [],
       rateLimit: true,
+      requestLimits: defaultLimits,
       workers: 1,
       logLevel: 'info',
       logFormat: process.stdout.isTTY ? 'pretty' : 'json',
@@ -162,8 +165,14 @@ describe('Settings as given', () => {
   it('split lists at commas', () => {
     const settings = Settings.load({
       TRUST_PROXY: '10.0.0.0/8, ::1,fd00::/8',
+      RATE_LIMITS: 'login-account=5/900, mail-recipient=3/86400',
       CORS_ORIGINS: 'https://a.example.com,http://localhost:3000',
       GOOGLE_CLIENT_IDS: 'web.apps, ios.apps',
+    });
+    expect(settings.requestLimits).toEqual({
+      ...defaultLimits,
+      'login-account': { tries: 5, seconds: 900 },
+      'mail-recipient': { tries: 3, seconds: 86_400 },
     });
     expect(settings.trustProxy).toEqual(['10.0.0.0/8', '::1', 'fd00::/8']);
     expect(settings.corsOrigins).toEqual(['https://a.example.com', 'http://localhost:3000']);
@@ -227,6 +236,13 @@ describe('A refused value', () => {
     ['ADMIN_PASSWORD', '7 chars'],
     ['ACCESS_TOKEN_TTL', '-1'],
     ['AUTHORIZATION_CODE_TTL', '601'],
+    ['RATE_LIMITS', 'login-address'],
+    ['RATE_LIMITS', 'login-address=0/60'],
+    ['RATE_LIMITS', 'login-address=10/0'],
+    ['RATE_LIMITS', 'login-address=10/86401'],
+    ['RATE_LIMITS', 'no-such-limit=10/60'],
+    ['RATE_LIMITS', 'constructor=10/60'],
+    ['RATE_LIMITS', 'login-address=10/60,'],
     ['TRUST_PROXY', 'loopback'],
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', '10.0.0.0/8/8'],
@@ -494,3 +510,15 @@ function compileForNode(): string {
   );
   return script;
 }
+
+it('docs/operations.md tells every request limit with its default', () => {
+  const rows =
+    readFileSync(join(packageDirectory, 'docs/operations.md'), 'utf8').match(/^\| `[a-z-]+` +\| .*$/gm) ?? [];
+  const told = Object.fromEntries(
+    rows.flatMap((row) => {
+      const [, name = '', tries, seconds] = /^\| `([a-z-]+)` +\| +(\d+) in (\d+) s/.exec(row) ?? [];
+      return name === '' ? [] : [[name, { tries: Number(tries), seconds: Number(seconds) }]];
+    }),
+  );
+  expect(told).toEqual(defaultLimits);
+});

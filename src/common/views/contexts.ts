@@ -15,7 +15,7 @@ const errorReasons = [
 
 /** The forms a text takes by a value of the context: catalogue key prefix → last part of the key. */
 export const variants = {
-  'password-reset.error': ['tooShort', 'tooLong', 'mismatch'],
+  'password-reset.error': ['tooShort', 'tooLong', 'common', 'mismatch'],
   'link-invalid.next': ['verify', 'reset'],
   'login.error': ['invalidPassword', 'mailNotVerified'],
   'error.title': errorReasons,

@@ -23,14 +23,15 @@ export class PasswordGrant implements Grant {
       applicationName: parameters.required('app_id'),
       account: parameters.required('user'),
       password: parameters.password(),
+      caller,
+      device: { id: parameters.deviceId },
     };
     const requested = parseScopes(parameters.scopes);
-    const { deviceId } = parameters;
     return this.logins.prove(credentials, ({ application, authenticate }) =>
       this.tokens.openSession({
         application,
         client: { key: client.key, requested },
-        deviceId,
+        deviceId: credentials.device.id,
         caller,
         authenticate: async (manager) => {
           await this.clients.lockApproved(manager, client);

@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, In, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { hmac } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
+import { SecretKey } from '../config/secret-key.js';
+import { KnownDevice } from './known-device.entity.js';
+
+/** The devices of an account beyond which the one used longest ago is forgotten. */
+const DEVICES_MAX = 20;
+const DAY_SECONDS = 86_400;
+const RETENTION_SECONDS = 180 * DAY_SECONDS;
+
+/** Remembers on which devices an account has signed in: strangers' guesses do not lock it out there. */
+@Injectable()
+export class KnownDevicesService {
+  private readonly hashKey: Buffer;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    secretKey: SecretKey,
+  ) {
+    this.hashKey = secretKey.derive('known-devices');
+  }
+
+  /**
+   * @param marks by what the device can be known, the surest first; see `deviceMarks`
+   * @returns what stands for the device; null when the account does not know it
+   */
+  async find(userId: number, marks: string[]): Promise<string | null> {
+    const hashes = this.hashesOf(userId, marks);
+    const known = await this.dataSource.manager.findBy(KnownDevice, { userId, deviceHash: In(hashes) });
+    return hashes.find((hash) => known.some(({ deviceHash }) => deviceHash === hash)) ?? null;
+  }
+
+  /** Notes a sign-in, in its transaction, which has locked the account. @returns whether the device was known before */
+  async remember(manager: EntityManager, userId: number, marks: string[]): Promise<boolean> {
+    const now = nowSeconds();
+    const hashes = this.hashesOf(userId, marks);
+    const known = await manager.findBy(KnownDevice, { userId, deviceHash: In(hashes) });
+    const stale = known.filter(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
+    if (stale.length > 0)
+      await manager.update(KnownDevice, { id: In(stale.map(({ id }) => id)) }, { lastUsedAt: now });
+    const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
+    if (fresh.length > 0) {
+      await manager.insert(
+        KnownDevice,
+        fresh.map((deviceHash) => ({ userId, deviceHash, lastUsedAt: now })),
+      );
+      await this.forgetOldest(manager, userId);
+    }
+    return known.length > 0;
+  }
+
+  async purgeExpired(): Promise<void> {
+    await this.dataSource.manager.delete(KnownDevice, {
+      lastUsedAt: LessThanOrEqual(nowSeconds() - RETENTION_SECONDS),
+    });
+  }
+
+  private async forgetOldest(manager: EntityManager, userId: number): Promise<void> {
+    const devices = await manager.find(KnownDevice, {
+      where: { userId },
+      order: { lastUsedAt: 'DESC', id: 'DESC' },
+      select: { id: true },
+    });
+    const surplus = devices.slice(DEVICES_MAX).map(({ id }) => id);
+    if (surplus.length > 0) await manager.delete(KnownDevice, { id: In(surplus) });
+  }
+
+  private hashesOf(userId: number, marks: string[]): string[] {
+    return marks.map((mark) => hmac(this.hashKey, `${userId}:${mark}`));
+  }
+}

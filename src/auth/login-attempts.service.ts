@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { comparisonKey } from '../common/text-keys.js';
+import { Limits } from '../limits/limits.service.js';
+import { networkOf } from '../limits/network.js';
+import { KnownDevicesService } from './known-devices.service.js';
+
+interface Attempt {
+  applicationId: number;
+  /** Mail or handle as it was typed, whether there is such an account or not. */
+  account: string;
+  /** 0 where there is none. */
+  userId: number;
+  address: string;
+  /** See `deviceMarks`. */
+  marks: string[];
+}
+
+/** What becomes of an attempt once the password has been looked at. */
+export interface BegunAttempt {
+  /** It is not to count: the password was right, or could not be looked at. */
+  forgive: () => Promise<void>;
+  /** The password was wrong. */
+  fail: () => Promise<void>;
+}
+
+/**
+ * Bounds the guessing of passwords: by account for strangers all together, by address, and for each device that the
+ * account knows by itself, so that strangers cannot lock the owner out there.
+ * @see OWASP, "Slow Down Online Guessing Attacks with Device Cookies"
+ */
+@Injectable()
+export class LoginAttempts {
+  constructor(
+    private readonly limits: Limits,
+    private readonly knownDevices: KnownDevicesService,
+  ) {}
+
+  /**
+   * Counts an attempt before the password is looked at, so that attempts at once count each.
+   * @throws PlutoError tooManyRequests
+   */
+  async begin({ applicationId, account, userId, address, marks }: Attempt): Promise<BegunAttempt> {
+    const target = `${applicationId}:${comparisonKey(account)}`;
+    const device = await this.knownDevices.find(userId, marks);
+    if (device !== null) return this.count('login-device', `${target}:${device}`);
+
+    const network = networkOf(address);
+    await this.limits.assertLeft('login-failures', network);
+    const attempt = await this.count('login-account', target);
+    return {
+      ...attempt,
+      fail: async () => void (await this.limits.allows('login-failures', network)),
+    };
+  }
+
+  private async count(name: 'login-account' | 'login-device', key: string): Promise<BegunAttempt> {
+    await this.limits.count(name, key);
+    return { forgive: () => this.limits.forgive(name, key), fail: () => Promise.resolve() };
+  }
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import type { RequestLimit } from '../config/request-limits.js';
+import { Settings } from '../config/settings.js';
+
+/** How long a request waits for Redis before it is counted in the process. */
+const PATIENCE_MS = 500;
+const START_PATIENCE_MS = 1000;
+const RECONNECT_MS = 1000;
+
+/** Where tries are counted: in Redis where one is set, and in the process without it or while it is away. */
+@Injectable()
+export class LimitStores implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('Limits');
+  private readonly redis: Redis | null;
+  private isAway = false;
+
+  constructor({ redisUrl, rateLimit }: Settings) {
+    this.redis = redisUrl === undefined || !rateLimit ? null : connect(redisUrl);
+    this.redis?.on('ready', () => this.tellBack());
+    this.redis?.on('error', (error: Error) => this.tellAway(error));
+  }
+
+  /** A Redis that is not there does not keep Pluto from starting. */
+  async onModuleInit(): Promise<void> {
+    if (!this.redis || this.isReady()) return;
+    const patience = new AbortController();
+    const { signal } = patience;
+    await Promise.race([
+      once(this.redis, 'ready', { signal }),
+      sleep(START_PATIENCE_MS, undefined, { signal }),
+    ])
+      .catch((error: Error) => this.tellAway(error))
+      .finally(() => patience.abort());
+    if (!this.isReady()) this.tellAway(new Error('no answer in time'));
+  }
+
+  onApplicationShutdown(): void {
+    this.redis?.disconnect();
+  }
+
+  /** A counter of its own; each key has so many tries from its first one on. */
+  open(name: string, { tries, seconds }: RequestLimit): RateLimiterAbstract {
+    const options = { keyPrefix: `pluto:limit:${name}`, points: tries, duration: seconds };
+    const inProcess = new RateLimiterMemory(options);
+    if (!this.redis) return inProcess;
+    return new RateLimiterRedis({
+      ...options,
+      storeClient: this.redis,
+      rejectIfRedisNotReady: true,
+      insuranceLimiter: inProcess,
+    });
+  }
+
+  private isReady(): boolean {
+    return this.redis?.status === 'ready';
+  }
+
+  private tellAway(error: Error): void {
+    if (this.isAway) return;
+    this.isAway = true;
+    this.logger.warn({ msg: 'Redis is away: limits are counted in each process by itself', err: error });
+  }
+
+  private tellBack(): void {
+    if (this.isAway) this.logger.log('Redis is back: limits are shared again');
+    this.isAway = false;
+  }
+}
+
+function connect(url: string): Redis {
+  return new Redis(url, {
+    connectionName: 'pluto',
+    // A request is counted in the process rather than kept waiting.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: START_PATIENCE_MS,
+    commandTimeout: PATIENCE_MS,
+    // A Redis that answers nothing is disconnected, so that only the first requests wait for it.
+    socketTimeout: PATIENCE_MS,
+    retryStrategy: () => RECONNECT_MS,
+  });
+}

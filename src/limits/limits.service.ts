@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { hmac } from '../common/crypto.js';
+import { PlutoError } from '../common/errors.js';
+import type { LimitName } from '../config/request-limits.js';
+import { SecretKey } from '../config/secret-key.js';
+import { Settings } from '../config/settings.js';
+import { LimitStores } from './limit-stores.service.js';
+
+/** Bounds how often something may be tried. */
+@Injectable()
+export class Limits {
+  private readonly counters = new Map<LimitName, RateLimiterAbstract>();
+  /** Addresses and mails are counted by their hashes: Redis need not know whose they are. */
+  private readonly hashKey: Buffer;
+
+  constructor(
+    private readonly stores: LimitStores,
+    private readonly settings: Settings,
+    secretKey: SecretKey,
+  ) {
+    this.hashKey = secretKey.derive('request-limits');
+  }
+
+  /**
+   * Counts one try.
+   * @throws PlutoError tooManyRequests, with the seconds until there is another try
+   */
+  async count(name: LimitName, key: string): Promise<void> {
+    if (!this.settings.rateLimit) return;
+    try {
+      await this.counterOf(name).consume(this.hash(key));
+    } catch (refusal) {
+      throw refusal instanceof RateLimiterRes ? tooMany(refusal) : refusal;
+    }
+  }
+
+  /** As `count`, for where a refusal is not to be told. @returns whether the try is within the limit */
+  async allows(name: LimitName, key: string): Promise<boolean> {
+    try {
+      await this.count(name, key);
+      return true;
+    } catch (error) {
+      if (error instanceof PlutoError && error.key === 'tooManyRequests') return false;
+      throw error;
+    }
+  }
+
+  /** Takes a try back that has turned out to be harmless. */
+  async forgive(name: LimitName, key: string): Promise<void> {
+    if (this.settings.rateLimit) await this.counterOf(name).reward(this.hash(key));
+  }
+
+  /**
+   * Counts nothing, for what is only counted afterwards, by `count`, when it has failed.
+   * @throws PlutoError tooManyRequests when no try is left
+   */
+  async assertLeft(name: LimitName, key: string): Promise<void> {
+    if (!this.settings.rateLimit) return;
+    const counted = await this.counterOf(name).get(this.hash(key));
+    const isLeft = counted === null || counted.consumedPoints < this.settings.requestLimits[name].tries;
+    if (!isLeft) throw tooMany(counted);
+  }
+
+  private counterOf(name: LimitName): RateLimiterAbstract {
+    const counter = this.counters.get(name) ?? this.stores.open(name, this.settings.requestLimits[name]);
+    this.counters.set(name, counter);
+    return counter;
+  }
+
+  private hash(key: string): string {
+    return hmac(this.hashKey, key);
+  }
+}
+
+function tooMany({ msBeforeNext }: RateLimiterRes): PlutoError {
+  const retryAfterSeconds = Math.max(1, Math.ceil(msBeforeNext / 1000));
+  return new PlutoError('tooManyRequests', { retryAfterSeconds });
+}

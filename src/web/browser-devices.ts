@@ -1,0 +1,35 @@
+import '@fastify/cookie';
+import { Injectable } from '@nestjs/common';
+import { randomToken } from '../common/crypto.js';
+import { Settings } from '../config/settings.js';
+import type { Exchange } from './page.js';
+
+const COOKIE = 'device';
+const PATH = '/web';
+const YEAR_SECONDS = 365 * 86_400;
+
+/** Knows a browser again after it has signed out. The cookie signs nobody in. */
+@Injectable()
+export class BrowserDevices {
+  private readonly isSecure: boolean;
+
+  constructor({ publicUrl }: Settings) {
+    this.isSecure = publicUrl.startsWith('https:');
+  }
+
+  /** The secret of the browser, a new one where it has none; `keep` has it kept. */
+  secretOf({ request }: Exchange): string {
+    const kept = request.cookies[COOKIE] ?? '';
+    return /^[\w-]{43}$/.test(kept) ? kept : randomToken();
+  }
+
+  keep({ reply }: Exchange, secret: string): void {
+    void reply.setCookie(COOKIE, secret, {
+      path: PATH,
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.isSecure,
+      maxAge: YEAR_SECONDS,
+    });
+  }
+}

@@ -1,0 +1,64 @@
+import { hash } from '@node-rs/argon2';
+import { User } from '../../src/users/user.entity.js';
+import { registerVerified, registration } from '../support/accounts.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { environmentOf, runPluto } from '../support/command-line.js';
+import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
+
+let app: TestApp;
+beforeAll(async () => (app = await startTestApp()));
+afterAll(() => app.close());
+
+const COMMON = ['1q2w3e4r', '12345678', 'iloveyou', 'Password123', 'QWERTYUIOP', 'trustno1'];
+
+describe('a password that is guessed first', () => {
+  it.each(COMMON)('is refused at registration: %s', async (password) => {
+    const account = registration({ password });
+    const refused = await app.client.post('/v1/user/register', account);
+    expectFailure(
+      refused,
+      400,
+      1001,
+      expect.stringContaining('password is one of those that are guessed first'),
+    );
+    expect(refused.text).not.toContain(password);
+    // Nothing was kept of it: mail and user id are free.
+    expectOk(await app.client.post('/v1/user/register', { ...account, password: `${password} but longer` }));
+  });
+
+  it('is refused by the reset page, which uses nothing up', async () => {
+    const account = await registerVerified(app);
+    const { mail, app_id } = account;
+    expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
+    const link = await app.mailbox.linkTo(mail, 2);
+    expectPage(
+      await app.client.submit(link, { password: 'baseball' }),
+      400,
+      'one of those that are guessed first',
+    );
+    expectPage(await app.client.submit(link, { password: 'fresh horse battery' }), 200, 'Password changed');
+  });
+
+  it('is still good to sign in with for whoever has it already', async () => {
+    const { user_id: handle, mail, app_id } = await registerVerified(app);
+    const passwordHash = await hash('password', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+    await app.dataSource.manager.update(User, { handle }, { passwordHash });
+    expectOk(
+      await app.client.post('/v1/user/login/account', { account: mail, password: 'password', app_id }),
+    );
+  });
+
+  it('is refused by `pluto admin create`', async () => {
+    const { code, stderr } = await runPluto(
+      ['admin', 'create', 'eve@example.com', '--handle', 'eve', '--password-stdin'],
+      { env: environmentOf(app), cwd: app.dataDir, input: 'superman\n' },
+    );
+    expect([code, stderr]).toEqual([1, expect.stringContaining('guessed first')]);
+  });
+});
+
+it('is refused as ADMIN_PASSWORD', async () => {
+  await expect(startTestApp({ env: { ADMIN_PASSWORD: 'password123' } })).rejects.toThrow(
+    /^ADMIN_PASSWORD takes a password that is not one of those/,
+  );
+});

@@ -1,0 +1,391 @@
+import { KnownDevice } from '../../src/auth/known-device.entity.js';
+import { User } from '../../src/users/user.entity.js';
+import { registerVerified, registration, type TestAccount } from '../support/accounts.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { nextNumber, type Answer } from '../support/client.js';
+import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
+import { countByCode, expectFailure, expectOk, expectPage } from '../support/expectations.js';
+import { openForm, sendForm } from '../support/forms.js';
+import { addClient, askTokens, basic, FORM } from '../support/oauth.js';
+
+const QUARTER_SECONDS = 15 * 60;
+const DEVICE = 'b1946ac9-2c5e-4f0a-9d3e-1f2a3b4c5d6e';
+
+let app: TestApp;
+afterEach(() => thawClock());
+
+const limited = (env: Record<string, string> = {}) =>
+  startTestApp({ env: { RATE_LIMIT: 'true', TRUST_PROXY: '127.0.0.1', ...env } });
+
+/** An address that no other test uses. */
+function newAddress(): string {
+  const number = nextNumber();
+  return `198.51.${Math.floor(number / 250)}.${(number % 250) + 1}`;
+}
+
+const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+
+function login(
+  { mail, password, app_id }: Pick<TestAccount, 'mail' | 'password' | 'app_id'>,
+  { address = newAddress(), device_id = '' } = {},
+): Promise<Answer> {
+  const body = { account: mail, password, app_id, device_id };
+  return app.client.post('/v1/user/login/account', body, from(address));
+}
+
+const guess = (account: TestAccount, place = {}) => login({ ...account, password: 'a wrong guess' }, place);
+
+async function guesses(account: TestAccount, count: number, place = {}): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let done = 0; done < count; done++) answers.push(await guess(account, place));
+  return answers;
+}
+
+function expectLimited(answer: Answer, withinSeconds: number): void {
+  expectFailure(answer, 429, 1006);
+  const seconds = Number(answer.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThan(0);
+  expect(seconds).toBeLessThanOrEqual(withinSeconds);
+}
+
+describe('guessing a password', () => {
+  beforeAll(async () => (app = await limited()));
+  afterAll(() => app.close());
+
+  it('ends after ten wrong ones for strangers all together, and begins anew a quarter of an hour after the first', async () => {
+    freezeClock();
+    const account = await registerVerified(app);
+    expect(countByCode(await guesses(account, 10))).toEqual({ 3001: 10 });
+    expectLimited(await guess(account), QUARTER_SECONDS);
+    expectLimited(await login(account), QUARTER_SECONDS);
+    expectOk(await login(await registerVerified(app)));
+    passSeconds(QUARTER_SECONDS + 1);
+    expectOk(await login(account));
+  });
+
+  it('does not lock the owner out where the account has signed in before: device, address, browser', async () => {
+    const account = await registerVerified(app);
+    const home = newAddress();
+    expectOk(await login(account, { address: home }));
+    expectOk(await login(account, { device_id: DEVICE }));
+    const browser = await openForm(app.client, '/web/login');
+    const signedIn = await sendForm(app.client, browser, {
+      account: account.mail,
+      password: account.password,
+    });
+    const cookie = signedIn.headers
+      .getSetCookie()
+      .find((text) => text.startsWith('device='))!
+      .split(';', 1)[0]!;
+
+    await guesses(account, 11);
+    expectLimited(await login(account), QUARTER_SECONDS);
+    expectLimited(await login(account, { device_id: `${DEVICE}0` }), QUARTER_SECONDS);
+    expectOk(await login(account, { device_id: DEVICE }));
+    expectOk(await login(account, { address: home }));
+    const stranger = await sendFrom(await openForm(app.client, '/web/login'), account);
+    expectPage(stranger, 429, 'Too many attempts');
+    const known = await openForm(app.client, '/web/login');
+    const again = await sendFrom({ ...known, cookie: `${known.cookie}; ${cookie}` }, account);
+    expect([again.status, again.headers.get('location')]).toEqual([
+      302,
+      expect.stringContaining('/web/login'),
+    ]);
+  });
+
+  it('does not take a short device id, which others could guess, for a known device', async () => {
+    const account = await registerVerified(app);
+    expectOk(await login(account, { device_id: 'iPhone15,2' }));
+    await guesses(account, 11);
+    expectLimited(await login(account, { device_id: 'iPhone15,2' }), QUARTER_SECONDS);
+  });
+
+  it('is bounded on a known device too, by itself', async () => {
+    const account = await registerVerified(app);
+    const other = `${DEVICE}-other`;
+    expectOk(await login(account, { device_id: DEVICE }));
+    expectOk(await login(account, { device_id: other }));
+    expect(countByCode(await guesses(account, 11, { device_id: DEVICE }))).toEqual({ 3001: 10, 1006: 1 });
+    expectLimited(await login(account, { device_id: DEVICE }), QUARTER_SECONDS);
+    expectOk(await login(account, { device_id: other }));
+    expectOk(await login(account));
+  });
+
+  it('counts guesses that come at once', async () => {
+    const account = await registerVerified(app);
+    const answers = await Promise.all(Array.from({ length: 25 }, () => guess(account)));
+    expect(countByCode(answers)).toEqual({ 3001: 10, 1006: 15 });
+  });
+
+  it('is bounded alike where there is no such account', async () => {
+    const nobody = registration();
+    expect(countByCode(await guesses(nobody, 11))).toEqual({ 3001: 10, 1006: 1 });
+    expect(countByCode(await guesses({ ...nobody, mail: nobody.mail.toUpperCase() }, 1))).toEqual({
+      1006: 1,
+    });
+  });
+
+  it('leaves right passwords uncounted, also those of accounts that are not confirmed', async () => {
+    const account = await registerVerified(app);
+    const unconfirmed = registration();
+    expectOk(await app.client.post('/v1/user/register', unconfirmed));
+    for (let done = 0; done < 12; done++) {
+      expectOk(await login(account));
+      expectFailure(await login(unconfirmed), 403, 2003);
+    }
+  });
+
+  it('is bounded through the password grant of OAuth clients and the JSON answer of the login page too', async () => {
+    const account = await registerVerified(app);
+    const client = await addClient(app);
+    const grant = (password: string) =>
+      askTokens(app, client, { grant_type: 'password', user: account.mail, password, app_id: 'pluto' });
+    for (let done = 0; done < 5; done++) {
+      expectFailure(await grant('a wrong guess'), 403, 3001);
+      expectFailure(await pageGuess(account), 403, 3001);
+    }
+    expectLimited(await grant(account.password), QUARTER_SECONDS);
+    expectLimited(await pageGuess(account), QUARTER_SECONDS);
+  });
+
+  it('remembers twenty devices of an account and forgets them with it', async () => {
+    const account = await registerVerified(app);
+    const address = newAddress();
+    for (let number = 0; number < 22; number++)
+      expectOk(await login(account, { address, device_id: `${DEVICE}-${number}` }));
+    const { manager } = app.dataSource;
+    const { id: userId } = await manager.findOneByOrFail(User, { handle: account.user_id });
+    expect(await manager.countBy(KnownDevice, { userId })).toBe(20);
+    const { body } = await login(account, { address });
+    expectOk(await app.client.post('/v1/user/delete', {}, { token: body.access_token as string }));
+    expect(await manager.countBy(KnownDevice, { userId })).toBe(0);
+  });
+
+  it('keeps neither device ids nor addresses in clear', async () => {
+    const account = await registerVerified(app);
+    expectOk(await login(account, { address: '198.51.100.77', device_id: DEVICE }));
+    const rows = JSON.stringify(await app.dataSource.manager.find(KnownDevice));
+    expect(rows).not.toContain(DEVICE);
+    expect(rows).not.toContain('198.51');
+  });
+
+  function sendFrom(form: Awaited<ReturnType<typeof openForm>>, account: TestAccount): Promise<Answer> {
+    const { path, cookie, fields } = form;
+    const body = new URLSearchParams({ ...fields, account: account.mail, password: account.password });
+    return app.client.request('POST', path, {
+      headers: { accept: 'text/html', 'content-type': FORM, cookie, ...from(newAddress()).headers },
+      body: body.toString(),
+    });
+  }
+
+  function pageGuess(account: TestAccount): Promise<Answer> {
+    const body = new URLSearchParams({ account: account.mail, password: 'a wrong guess', app_id: 'pluto' });
+    return app.client.request('POST', '/web/login', {
+      headers: { accept: 'application/json', 'content-type': FORM, ...from(newAddress()).headers },
+      body: body.toString(),
+    });
+  }
+});
+
+describe('mails to one address', () => {
+  beforeAll(async () => (app = await limited()));
+  afterAll(() => app.close());
+
+  it('are five an hour of all kinds, and as many for an address that nobody has', async () => {
+    const account = registration();
+    const { mail, app_id } = account;
+    expectOk(await app.client.post('/v1/user/register', account));
+    expectOk(await app.client.post('/v1/user/register/verify/mail', { mail: mail.toUpperCase(), app_id }));
+    expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
+    expectOk(await app.client.post('/v1/user/register', { ...account, user_id: `${account.user_id}-2` }));
+    expectPage(await askOnPage(mail), 200, mail);
+    expectLimited(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }), 3600);
+    expectLimited(await app.client.post('/v1/user/register/verify/mail', { mail, app_id }), 3600);
+    expectLimited(await app.client.post('/v1/user/register', account), 3600);
+    expectPage(await askOnPage(mail), 429, 'Too many attempts');
+
+    const nobody = { mail: registration().mail, app_id };
+    for (let done = 0; done < 5; done++)
+      expectOk(await app.client.post('/v1/user/password/reset/mail', nobody), {});
+    expectLimited(await app.client.post('/v1/user/password/reset/mail', nobody), 3600);
+  });
+
+  it('asked for by handle are not sent beyond that, without a word', async () => {
+    const account = registration();
+    const { user_id, app_id } = account;
+    expectOk(await app.client.post('/v1/user/register', account));
+    for (let done = 0; done < 6; done++)
+      expectOk(await app.client.post('/v1/user/register/verify/mail', { user_id, app_id }), {});
+    const [{ links }] = await app.dataSource.query<[{ links: number | string }]>(
+      `SELECT COUNT(*) AS links FROM one_time_tokens JOIN identities ON identities.id = identity_id WHERE mail = '${account.mail}'`,
+    );
+    expect(Number(links)).toBe(5);
+  });
+
+  it('are counted when they are bound to accounts', async () => {
+    const mail = registration().mail;
+    const codes: number[] = [];
+    for (let done = 0; done < 6; done++) {
+      const { body } = await login(await registerVerified(app));
+      const bound = await app.client.post(
+        '/v1/user/binding',
+        { type: 'mail', mail },
+        { token: body.access_token as string },
+      );
+      codes.push(bound.code);
+    }
+    // Each has a mail already: refused for that until the limit comes first.
+    expect(codes).toEqual([2007, 2007, 2007, 2007, 2007, 1006]);
+  });
+
+  const askOnPage = async (mail: string) =>
+    sendForm(app.client, await openForm(app.client, '/web/password/forgot'), { mail });
+});
+
+describe('requests from one address', () => {
+  const tight = Object.entries({
+    'login-address': 3,
+    'login-failures': 2,
+    'provider-address': 2,
+    'register-address': 4,
+    'mail-address': 2,
+    'link-address': 5,
+    'refresh-address': 3,
+    'refresh-session': 2,
+    'client-address': 4,
+    'client-failures': 2,
+  });
+  beforeAll(async () => {
+    app = await limited({ RATE_LIMITS: tight.map(([name, tries]) => `${name}=${tries}/60`).join(', ') });
+  });
+  afterAll(() => app.close());
+
+  async function tries(count: number, request: (number: number) => Promise<Answer>): Promise<number[]> {
+    const codes: number[] = [];
+    for (let number = 0; number < count; number++) codes.push((await request(number)).code);
+    return codes;
+  }
+
+  it.each([
+    ['/v1/user/login/account', { account: 'nobody', password: 'a password', app_id: 'none' }, 4005, 3],
+    ['/v1/user/login/google/mobile', { id_token: 'x', app_id: 'none' }, 4005, 2],
+    ['/v1/user/login/apple/mobile', { code: 'x', app_id: 'none' }, 4005, 2],
+    ['/v1/user/login/wechat/mobile', { code: 'x', app_id: 'none' }, 4005, 2],
+    ['/v1/user/register', registration({ app_id: 'none' }), 4005, 4],
+    ['/v1/user/register/verify/mail', { mail: 'a@b.example', app_id: 'none' }, 4005, 2],
+    ['/v1/user/password/reset/mail', { mail: 'a@b.example', app_id: 'none' }, 4005, 2],
+    ['/v1/token/refresh', { refresh_token: 'x', app_id: 'none' }, 4005, 3],
+    ['/v1/oauth/tokens', { grant_type: 'password' }, 5005, 4],
+  ])('are bounded at %s', async (path, body, code, count) => {
+    const address = newAddress();
+    const codes = await tries(count + 1, () => app.client.post(path, body, from(address)));
+    expect(codes).toEqual([...Array<number>(count).fill(code), 1006]);
+    expect((await app.client.post(path, body, from(newAddress()))).code).toBe(code);
+  });
+
+  it.each([
+    ['/web/mail/verify/unknown', 5],
+    ['/web/password/reset/unknown', 5],
+    ['/web/password/forgot', 2],
+    ['/web/login', 3],
+  ])('are bounded for the form of %s', async (path, count) => {
+    const { headers } = from(newAddress());
+    const send = () =>
+      app.client.request('POST', path, {
+        headers: { ...headers, 'content-type': FORM, accept: 'text/html' },
+        body: 'x=y',
+      });
+    for (let done = 0; done < count; done++) expect((await send()).status).not.toBe(429);
+    const refused = await send();
+    expectPage(refused, 429, 'Too many attempts');
+    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+    expect((await app.client.get(path, { headers })).status).not.toBe(429);
+  });
+
+  it('are bounded for wrong passwords of whatever account, but not on known devices', async () => {
+    const [mine, other] = [await registerVerified(app), await registerVerified(app)];
+    const address = newAddress();
+    expectOk(await login(mine, { device_id: DEVICE }));
+    expectFailure(await guess(other, { address }), 403, 3001);
+    expectFailure(await guess(registration(), { address }), 403, 3001);
+    expectLimited(await login(other, { address }), 60);
+    expectLimited(await login(mine, { address, device_id: DEVICE }), 60); // the fourth request: login-address
+    expectOk(await login(mine, { device_id: DEVICE }));
+  });
+
+  it('are bounded for wrong secrets of OAuth clients', async () => {
+    const client = await addClient(app);
+    const { headers } = from(newAddress());
+    const ask = (secret: string) =>
+      app.client.request('POST', '/v1/oauth/tokens', {
+        headers: { ...headers, 'content-type': FORM, authorization: basic({ ...client, secret }) },
+        body: 'grant_type=client_credentials&app_id=pluto',
+      });
+    expect([(await ask('wrong-1')).code, (await ask('wrong-2')).code]).toEqual([5005, 5005]);
+    expectLimited(await ask(client.secret), 60);
+    expectOk(await askTokens(app, client, { grant_type: 'client_credentials', app_id: 'pluto' }));
+  });
+
+  it('are bounded for one session, whose refresh token stays good', async () => {
+    const { body } = await login(await registerVerified(app));
+    let refresh_token = body.refresh_token as string;
+    const refresh = () =>
+      app.client.post('/v1/token/refresh', { refresh_token, app_id: 'pluto' }, from(newAddress()));
+    for (let done = 0; done < 2; done++) {
+      const answer = await refresh();
+      expectOk(answer);
+      refresh_token = answer.body.refresh_token as string;
+    }
+    freezeClock();
+    expectLimited(await refresh(), 60);
+    passSeconds(61);
+    expectOk(await refresh());
+  });
+
+  it('count one household of IPv6 as one', async () => {
+    const send = (address: string) =>
+      app.client.post('/v1/token/refresh', { refresh_token: 'x', app_id: 'none' }, from(address));
+    const home = ['2001:db8:0:1101::1', '2001:db8:0:11ff:a:b:c:d', '2001:0db8::1180:0:0:0:5'];
+    for (const address of home) expect((await send(address)).code).toBe(4005);
+    expect((await send('2001:db8:0:1100::9')).code).toBe(1006);
+    expect((await send('2001:db8:0:1200::9')).code).toBe(4005);
+  });
+});
+
+describe('X-Forwarded-For', () => {
+  const LIMITS = { RATE_LIMITS: 'refresh-address=2/60' };
+  afterEach(() => app.close());
+
+  const send = (forwarded: string) =>
+    app.client.post('/v1/token/refresh', { refresh_token: 'x', app_id: 'none' }, from(forwarded));
+
+  it('says nothing when it does not come from TRUST_PROXY', async () => {
+    app = await limited({ ...LIMITS, TRUST_PROXY: '192.0.2.1' });
+    const codes = [];
+    for (let done = 0; done < 3; done++) codes.push((await send(newAddress())).code);
+    expect(codes).toEqual([4005, 4005, 1006]);
+  });
+
+  it('counts by what the proxy itself saw, not by what its client claims', async () => {
+    app = await limited(LIMITS);
+    const codes = [];
+    for (let done = 0; done < 3; done++) codes.push((await send(`${newAddress()}, 203.0.113.9`)).code);
+    expect(codes).toEqual([4005, 4005, 1006]);
+    expect((await send('203.0.113.9, 203.0.113.10')).code).toBe(4005);
+  });
+});
+
+describe('RATE_LIMIT=false', () => {
+  beforeAll(async () => (app = await limited({ RATE_LIMIT: 'false', RATE_LIMITS: 'refresh-address=1/60' })));
+  afterAll(() => app.close());
+
+  it('turns every limit off', async () => {
+    const account = await registerVerified(app);
+    expect(countByCode(await guesses(account, 12, { address: '203.0.113.1' }))).toEqual({ 3001: 12 });
+    const { mail, app_id } = account;
+    for (let done = 0; done < 7; done++)
+      expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
+    for (let done = 0; done < 3; done++)
+      expectFailure(await app.client.post('/v1/token/refresh', { refresh_token: 'x', app_id }), 403, 3002);
+  });
+});

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '../support/client.js';
+import { eventually } from '../support/eventually.js';
+import { expectFailure } from '../support/expectations.js';
+import { freePort, ServerProcess } from '../support/server-process.js';
+import { RedisServer } from './support/redis-server.js';
+
+const TRIES = 6;
+
+let redis: RedisServer;
+let folder: string;
+let servers: ServerProcess[];
+let clients: Client[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pluto-redis-spec-'));
+  redis = await RedisServer.start();
+  servers = await Promise.all([start(), start()]);
+  clients = await Promise.all(servers.map((server) => server.ready()));
+});
+afterAll(async () => {
+  await ServerProcess.killAll();
+  await redis.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function start(): Promise<ServerProcess> {
+  return ServerProcess.start(folder, {
+    PORT: await freePort(),
+    DATA_DIR: join(folder, 'data'),
+    REDIS_URL: redis.url,
+    RATE_LIMITS: `mail-recipient=${TRIES}/60, mail-address=100000/60`,
+    ADMIN_PASSWORD: 'the password of the administrator',
+  });
+}
+
+let mails = 0;
+/** Asks for reset mails to one address at the two servers in turn. @returns the codes of the answers */
+async function askInTurn(count: number, mail = `reader${++mails}@example.com`): Promise<number[]> {
+  const codes: number[] = [];
+  for (let done = 0; done < count; done++) codes.push(await ask(clients[done % 2]!, mail));
+  return codes;
+}
+
+async function ask(client: Client, mail: string): Promise<number> {
+  return (await client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' })).code;
+}
+
+const allowed = (count: number) => Array<number>(count).fill(0);
+const countOf = (server: ServerProcess, text: string) => server.output.split(text).length - 1;
+const eachTold = (text: string, times: number) =>
+  eventually(() => servers.every((server) => countOf(server, text) >= times), `"${text}"`);
+
+describe('limits with Redis', () => {
+  it('are shared by the instances, under names that tell nothing', async () => {
+    expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
+    const keys = await redis.ask((connection) => connection.keys('*'));
+    expect(keys.length).toBeGreaterThan(0);
+    for (const key of keys) expect(key).toMatch(/^pluto:limit:[a-z-]+:[\w-]{43}$/);
+    expect(keys.join()).not.toContain('example.com');
+    const ttls = await redis.ask((connection) => Promise.all(keys.map((key) => connection.pttl(key))));
+    for (const ttl of ttls) expect(ttl).toBeGreaterThan(0);
+  });
+
+  it('count each by itself while Redis is gone, with one warning, and together again when it is back', async () => {
+    await redis.kill();
+    await eachTold('Redis is away', 1);
+    // Each instance by itself: twice as many in all, and not one request that failed for it.
+    expect(await askInTurn(2 * TRIES + 2)).toEqual([...allowed(2 * TRIES), 1006, 1006]);
+    for (const server of servers) expect(countOf(server, 'Redis is away')).toBe(1);
+
+    await redis.start();
+    await eachTold('Redis is back', 1);
+    expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
+  });
+
+  it('make nobody wait for a Redis that is frozen', async () => {
+    redis.freeze();
+    const slowest = await slowestOf(() => askInTurn(4));
+    expect(slowest).toBeLessThan(3000);
+    await eachTold('Redis is away', 2);
+    // It is known now: nobody waits any more.
+    expect(await slowestOf(() => askInTurn(2))).toBeLessThan(500);
+    redis.thaw();
+    await eachTold('Redis is back', 2);
+    expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
+  });
+
+  it('do not keep a server from starting while Redis is away', async () => {
+    await redis.kill();
+    const server = await start();
+    const client = await server.ready();
+    expect(server.output).toContain('Redis is away');
+    const mail = 'late@example.com';
+    for (let done = 0; done < TRIES; done++) expect(await ask(client, mail)).toBe(0);
+    expectFailure(await client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' }), 429, 1006);
+    expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    await redis.start();
+  });
+
+  it('tell no password of Redis', async () => {
+    const server = await ServerProcess.start(folder, {
+      PORT: await freePort(),
+      DATA_DIR: join(folder, 'data'),
+      REDIS_URL: redis.url.replace('//', '//someone:hunter2-redis@'),
+    });
+    await server.ready();
+    await eventually(() => server.output.includes('Redis is away'), 'the refusal');
+    expect(server.output).not.toContain('hunter2');
+    await server.kill('SIGTERM');
+  });
+
+  async function slowestOf(work: () => Promise<unknown>): Promise<number> {
+    const began = performance.now();
+    await work();
+    return performance.now() - began;
+  }
+});
