@@ -4,7 +4,7 @@ import { randomToken } from '../common/crypto.js';
 import { Settings } from '../config/settings.js';
 import type { Exchange } from './page.js';
 
-const COOKIE = 'device';
+const COOKIE = 'pluto_device';
 const PATH = '/web';
 const YEAR_SECONDS = 365 * 86_400;
 

@@ -75,7 +75,7 @@ describe('guessing a password', () => {
     });
     const cookie = signedIn.headers
       .getSetCookie()
-      .find((text) => text.startsWith('device='))!
+      .find((text) => text.startsWith('pluto_device='))!
       .split(';', 1)[0]!;
 
     await guesses(account, 11);

@@ -638,7 +638,7 @@ describe('on a server behind https and without WeChat', () => {
     const page = await by.get(LOGIN);
     const filledIn = { account: 'admin@pluto.test', password: 'admin password' };
     const cookies = [...page.setCookies, ...(await by.submit(page.forms[0], filledIn)).setCookies];
-    expect(cookies.map(({ name }) => name)).toEqual(['__Host-pluto_csrf', 'access_token']);
+    expect(cookies.map(({ name }) => name)).toEqual(['__Host-pluto_csrf', 'access_token', 'pluto_device']);
     for (const { attributes } of cookies)
       expect(attributes).toMatchObject({ secure: '', httponly: '', samesite: 'Lax' });
     expect(cookies[1]?.attributes['max-age']).toBe('60');
