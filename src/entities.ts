@@ -1,3 +1,4 @@
+import { AuditEvent } from './audit/audit-event.entity.js';
 import { AppleGrant } from './auth/apple-grant.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
 import { SpentState } from './auth/spent-state.entity.js';
@@ -41,4 +42,5 @@ export const entities = [
   OAuthClient,
   AuthorizationCode,
   Mail,
+  AuditEvent,
 ];

@@ -77,6 +77,7 @@ describe('Settings with nothing set', () => {
       resetTokenTtlSeconds: 3600,
       pageSessionTtlSeconds: 1_209_600,
       authorizationCodeTtlSeconds: 600,
+      auditRetentionDays: 180,
       google: {
         clientIds: [],
         issuer: 'https://accounts.google.com',
@@ -227,6 +228,8 @@ describe('A refused value', () => {
     ['ADMIN_PASSWORD', '7 chars'],
     ['ACCESS_TOKEN_TTL', '-1'],
     ['AUTHORIZATION_CODE_TTL', '601'],
+    ['AUDIT_RETENTION_DAYS', '0'],
+    ['AUDIT_RETENTION_DAYS', '3651'],
     ['TRUST_PROXY', 'loopback'],
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', '10.0.0.0/8/8'],
