@@ -49,6 +49,19 @@ module.exports = {
       to: { path: '(platform-fastify|node_modules/fastify/)' },
     },
     {
+      name: 'audit-is-imported-by-the-application-alone',
+      comment: 'It listens: nothing may come to depend on being recorded.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(audit/|(app\\.module|entities)\\.ts$)' },
+      to: { path: '^src/audit/' },
+    },
+    {
+      name: 'audit-imports-only-rbac-and-below',
+      severity: 'error',
+      from: { path: '^src/audit/' },
+      to: { path: '^src/', pathNot: '^src/(audit|rbac|database|common|config)/' },
+    },
+    {
       name: 'no-dev-dependencies',
       severity: 'error',
       from: { path: '^src/' },

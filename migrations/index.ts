@@ -2,6 +2,7 @@ import { CreateAccounts1795305600000 } from './1795305600000-create-accounts.js'
 import { CreateProviderSignIn1795392000000 } from './1795392000000-create-provider-sign-in.js';
 import { CreateOAuth1795478400000 } from './1795478400000-create-oauth.js';
 import { CreateKnownDevices1795564800000 } from './1795564800000-create-known-devices.js';
+import { CreateAudit1795651200000 } from './1795651200000-create-audit.js';
 
 /** All migrations, oldest first. */
 export const migrations = [
@@ -9,4 +10,5 @@ export const migrations = [
   CreateProviderSignIn1795392000000,
   CreateOAuth1795478400000,
   CreateKnownDevices1795564800000,
+  CreateAudit1795651200000,
 ];

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
+import { AuditModule, type ActorOutsideRequests } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { EnvelopeInterceptor } from './common/envelope.interceptor.js';
 import { RouteIndex } from './common/http/route-index.js';
@@ -26,7 +27,8 @@ class SharedModule {
 
 @Module({})
 export class AppModule {
-  static forRoot(settings: Settings): DynamicModule {
+  /** @param actorOutsideRequests whom the audit trail names for what no request has caused */
+  static forRoot(settings: Settings, actorOutsideRequests: ActorOutsideRequests = 'system'): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -34,6 +36,7 @@ export class AppModule {
         DatabaseModule.forRoot(entities, migrations),
         SharedModule.forRoot(),
         LimitsModule,
+        AuditModule.forRoot(actorOutsideRequests),
         AuthModule,
         HealthModule,
         HousekeepingModule,

@@ -10,7 +10,7 @@ import { loadSettings } from './config/load-settings.js';
 async function withServices(work: (services: INestApplicationContext) => Promise<void>): Promise<void> {
   const settings = loadSettings();
   prepareDataDirectory(settings.dataDir);
-  const services = await NestFactory.createApplicationContext(AppModule.forRoot(settings), {
+  const services = await NestFactory.createApplicationContext(AppModule.forRoot(settings, 'cli'), {
     logger: new NestLog(createLog('fatal', settings.logFormat)),
     abortOnError: false,
   });

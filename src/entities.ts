@@ -1,3 +1,4 @@
+import { AuditEvent } from './audit/audit-event.entity.js';
 import { AppleGrant } from './auth/apple-grant.entity.js';
 import { KnownDevice } from './auth/known-device.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
@@ -43,4 +44,5 @@ export const entities = [
   OAuthClient,
   AuthorizationCode,
   Mail,
+  AuditEvent,
 ];

@@ -34,6 +34,7 @@ const TAGS = {
   'Token Management': 'JWT token operations',
   OAuth: 'OAuth 2.0 operations',
   'Web Interface': 'Web-based UI endpoints',
+  Audit: 'What has happened to accounts and to the administration',
 };
 
 const BEARER = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } as const;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { randomToken } from '../common/crypto.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
@@ -32,6 +33,7 @@ export class AdministratorAccountsService {
     private readonly accounts: AccountsService,
     private readonly mails: MailIdentitiesService,
     private readonly passwords: PasswordHasher,
+    private readonly events: SecurityEvents,
   ) {}
 
   /** A password for an account whose owner did not choose one: 120 random bits. */
@@ -56,6 +58,12 @@ export class AdministratorAccountsService {
       ...administrator,
       applicationId: application.id,
       isVerified: true,
+    });
+    await this.events.publish(manager, {
+      type: 'account.registered',
+      applicationId: application.id,
+      userId: user.id,
+      detail: { method: 'mail' },
     });
     await this.userRoles.assign(manager, user.id, application, adminRole.id);
     return user.id;

@@ -5,6 +5,7 @@ import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
@@ -31,6 +32,7 @@ export class BindingsService {
     private readonly appleGrants: AppleGrantsService,
     private readonly linkMails: LinkMailsService,
     private readonly limits: Limits,
+    private readonly events: SecurityEvents,
     private readonly settings: Settings,
   ) {}
 
@@ -49,9 +51,14 @@ export class BindingsService {
       if (bound?.isVerified) throw new PlutoError('bindExists');
       // Letter for letter: a link proves the address that it was sent to.
       const isSame = bound?.mail === mail;
-      if (bound && !isSame) await retryUnless(this.mails.removePending(manager, bound));
+      if (bound && !isSame) {
+        await retryUnless(this.mails.removePending(manager, bound));
+        await this.events.publish(manager, { type: 'mail.unbound', applicationId, userId, detail: {} });
+      }
       if (bound && isSame) await retryUnless(this.mails.lockPending(manager, bound));
       const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail);
+      if (!isSame)
+        await this.events.publish(manager, { type: 'mail.bound', applicationId, userId, detail: {} });
       if (this.settings.skipRegisterVerifyMail) await this.mails.confirm(manager, identity.id);
       else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
     });
@@ -72,6 +79,8 @@ export class BindingsService {
     await this.change(userId, async (manager) => {
       const identity = await this.identities.add(manager, { applicationId, type, userId }, person);
       if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
+      const detail = { provider: type };
+      await this.events.publish(manager, { type: 'provider.bound', applicationId, userId, detail });
     });
   }
 
@@ -94,6 +103,13 @@ export class BindingsService {
       if (isLast) throw new PlutoError('cannotUnbindLast');
       if (type === 'mail') await this.mails.remove(manager, binding);
       else await this.identities.remove(manager, binding);
+      const place = { applicationId, userId };
+      await this.events.publish(
+        manager,
+        type === 'mail'
+          ? { type: 'mail.unbound', ...place, detail: {} }
+          : { type: 'provider.unbound', ...place, detail: { provider: type } },
+      );
     });
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import type { Application } from '../rbac/application.entity.js';
@@ -27,6 +28,7 @@ export class MailVerificationService {
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
     private readonly limits: Limits,
+    private readonly events: SecurityEvents,
   ) {}
 
   /**
@@ -72,12 +74,21 @@ export class MailVerificationService {
     return this.transactions.run(async (manager) => {
       const link = await this.tokens.find('verify-mail', token, manager);
       if (!link) return null;
-      const isFirst = await this.tokens.consume(manager, link);
+      const isUnused = await this.tokens.consume(manager, link);
       const account = await this.accounts.findByIdentity(link.identityId, manager);
       if (!account) return null;
-      if (isFirst) await this.mails.confirm(manager, account.identity.id);
-      const application = await this.applications.getById(account.user.applicationId, manager);
-      return { ...account, application, isFirst: isFirst && !account.identity.isVerified };
+      const { user, identity } = account;
+      if (isUnused) await this.mails.confirm(manager, identity.id);
+      const application = await this.applications.getById(user.applicationId, manager);
+      const isFirst = isUnused && !identity.isVerified;
+      if (isFirst)
+        await this.events.publish(manager, {
+          type: 'mail.confirmed',
+          applicationId: application.id,
+          userId: user.id,
+          detail: {},
+        });
+      return { ...account, application, isFirst };
     });
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
@@ -145,6 +146,21 @@ const rules = {
     accepts: (value) => isLine(value, MAIL_MAX),
     api: { type: String, minLength: 1, maxLength: MAIL_MAX, example: 'ann' },
   },
+  address: {
+    takes: 'an IP address',
+    accepts: (value) => typeof value === 'string' && isIP(value) !== 0,
+    api: { type: String, maxLength: 64, example: '192.0.2.7' },
+  },
+  requestId: {
+    takes: '1 to 64 characters of A-Z a-z 0-9 _ . -',
+    accepts: (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value),
+    api: { type: String, maxLength: 64, example: '0b0f2c0e-6f6b-4d6e-9d58-0c5a6f1c3f11' },
+  },
+  cursor: {
+    takes: 'the cursor of an answer',
+    accepts: (value) => value === '' || isIdentifier(value, 1, 64),
+    api: { type: String, maxLength: 64, example: 'MTc5NTY1MTIwMC40Mg' },
+  },
   avatar: {
     takes: 'an http(s) URL of at most 2048 characters, or a JPEG or PNG as base64',
     accepts: (value) => typeof value === 'string',
@@ -171,28 +187,49 @@ export function Field(
 /** Typed clients send null for what their user left out. */
 export const nullAsAbsent = Transform(({ value }: { value: unknown }) => value ?? undefined);
 
-/** An integer field of a query string, where everything arrives as text. */
+/** A field that takes one of a few words. */
+export function ChoiceField({
+  description,
+  values,
+  example,
+  optional = false,
+}: {
+  description: string;
+  values: readonly string[];
+  example: string;
+  optional?: boolean;
+}): PropertyDecorator {
+  const api = { type: String, enum: [...values], description, example } as ApiPropertyOptions;
+  return applyDecorators(
+    optional ? ApiPropertyOptional(api) : ApiProperty(api),
+    ...(optional ? [IsOptional(), nullAsAbsent] : []),
+    mustBe('choice', {
+      takes: `one of ${values.join(', ')}`,
+      accepts: (value) => values.includes(value as string),
+    }),
+  );
+}
+
+/** An integer field of a query string, where everything arrives as text; one with a fallback is optional. */
 export function QueryInteger({
   description,
   minimum,
   maximum,
   fallback,
+  optional = false,
 }: {
   description: string;
   minimum: number;
   maximum: number;
   fallback?: number;
+  optional?: boolean;
 }): PropertyDecorator {
-  const isOptional = fallback !== undefined;
-  const api = {
-    type: 'integer',
-    description,
-    minimum,
-    maximum,
-    ...(isOptional && { default: fallback }),
-  } as const;
+  const isOptional = fallback !== undefined || optional;
+  const api = { type: 'integer', description, minimum, maximum } as const;
+  const shown = fallback !== undefined ? { default: fallback } : { example: Math.max(minimum, 1) };
   return applyDecorators(
-    isOptional ? ApiPropertyOptional(api) : ApiProperty({ ...api, example: 1 }),
+    (isOptional ? ApiPropertyOptional : ApiProperty)({ ...api, ...shown }),
+    ...(optional ? [IsOptional()] : []),
     Transform(({ value }: { value: unknown }) =>
       typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value,
     ),

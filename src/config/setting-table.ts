@@ -157,6 +157,15 @@ const lifetimes = {
   ),
 };
 
+const audit = {
+  auditRetentionDays: variable(
+    'AUDIT_RETENTION_DAYS',
+    integer(1, 3650),
+    '180',
+    'Days the audit trail is kept.',
+  ),
+};
+
 const google = {
   clientIds: list('GOOGLE_CLIENT_IDS', word, 'Allowed audiences of Google ID tokens.'),
   issuer: variable('GOOGLE_ISSUER', httpUrl, 'https://accounts.google.com', 'Issuer of Google ID tokens.'),
@@ -201,13 +210,23 @@ export const variableGroups: Record<string, Record<string, Variable<unknown>>> =
   'Database and secrets': storage,
   'Accounts and mail': accounts,
   Lifetimes: lifetimes,
+  'Audit trail': audit,
   'Sign-in with Google': google,
   'Sign-in with Apple': apple,
   'Sign-in with WeChat': wechat,
 };
 
 /** Every variable where it stands in `Settings`. */
-export const settingTable = { ...server, ...storage, ...accounts, ...lifetimes, google, apple, wechat };
+export const settingTable = {
+  ...server,
+  ...storage,
+  ...accounts,
+  ...lifetimes,
+  ...audit,
+  google,
+  apple,
+  wechat,
+};
 
 type ValuesOf<T> = { readonly [K in keyof T]: T[K] extends Variable<infer V> ? V : ValuesOf<T[K]> };
 

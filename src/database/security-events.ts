@@ -18,7 +18,7 @@ export interface SecurityEventDetails {
   'role.changed': { role: string; change: 'created' | 'scopes' | 'defaultScope' | 'default' };
   'scope.created': { scope: string };
   'application.created': { application: string };
-  'application.changed': { change: 'settings' };
+  'application.changed': { change: 'settings' | 'names' };
   'client.created': { client: string };
   'client.status': { client: string; status: string };
   'key.rotated': { kid: string };

@@ -7,6 +7,7 @@ import { isOpaque } from '../common/text-checks.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { networkOf } from '../limits/network.js';
@@ -33,6 +34,7 @@ export class ClientsService implements ClientGate {
     private readonly transactions: Transactions,
     private readonly sessions: SessionsService,
     private readonly limits: Limits,
+    private readonly events: SecurityEvents,
     secretKey: SecretKey,
   ) {
     this.hashKey = secretKey.derive('oauth-client-secrets');
@@ -46,7 +48,12 @@ export class ClientsService implements ClientGate {
     const secretHash = this.hash(key, secret);
     const client = { userId, key, secretHash, redirectUri, status: 'pend' as const, createdAt: nowSeconds() };
     try {
-      return await this.transactions.run((manager) => manager.save(OAuthClient, client));
+      return await this.transactions.run(async (manager) => {
+        const made = await manager.save(OAuthClient, { ...client });
+        const detail = { client: key };
+        await this.events.publish(manager, { type: 'client.created', applicationId: null, userId, detail });
+        return made;
+      });
     } catch (error) {
       if (isUniqueViolation(error)) throw new PlutoError('clientExists', { cause: error });
       // The account was deleted at the same moment.
@@ -73,6 +80,12 @@ export class ClientsService implements ClientGate {
       await manager.update(OAuthClient, { key }, change);
       const client = await manager.findOneBy(OAuthClient, { key });
       if (!client) throw new PlutoError('clientNotFound');
+      await this.events.publish(manager, {
+        type: 'client.status',
+        applicationId: null,
+        userId: client.userId,
+        detail: { client: client.key, status },
+      });
       if (status !== 'denied') return;
       await manager.delete(AuthorizationCode, { clientId: client.id });
       await this.sessions.endAllOfClient(manager, key);

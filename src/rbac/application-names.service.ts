@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { bestMatch, preferredLanguages } from '../common/languages.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationName } from './application-name.entity.js';
 import { Application } from './application.entity.js';
@@ -15,6 +16,7 @@ export class ApplicationNamesService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
+    private readonly events: SecurityEvents,
   ) {}
 
   /** @throws PlutoError applicationNotExist */
@@ -40,6 +42,12 @@ export class ApplicationNamesService {
           ApplicationName,
           names.map((name) => ({ ...name, applicationId })),
         );
+      await this.events.publish(manager, {
+        type: 'application.changed',
+        applicationId,
+        userId: null,
+        detail: { change: 'names' },
+      });
     });
   }
 

@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { seal, unseal } from '../common/crypto.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { SecretKey } from '../config/secret-key.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationSettings } from './application-settings.entity.js';
 import { Application } from './application.entity.js';
@@ -32,6 +33,7 @@ export class ApplicationSettingsService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
+    private readonly events: SecurityEvents,
     secretKey: SecretKey,
   ) {
     this.sealingKey = secretKey.derive('application-settings');
@@ -53,7 +55,14 @@ export class ApplicationSettingsService {
         ...this.columnsOf(applicationId, change),
       };
       refusePartialProviders(settings);
-      return manager.save(ApplicationSettings, settings);
+      const saved = await manager.save(ApplicationSettings, settings);
+      await this.events.publish(manager, {
+        type: 'application.changed',
+        applicationId,
+        userId: null,
+        detail: { change: 'settings' },
+      });
+      return saved;
     });
   }
 

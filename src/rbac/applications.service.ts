@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Application } from './application.entity.js';
 import { Role } from './role.entity.js';
@@ -15,6 +16,7 @@ export class ApplicationsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
+    private readonly events: SecurityEvents,
   ) {}
 
   /**
@@ -43,6 +45,13 @@ export class ApplicationsService {
     return this.dataSource.manager.find(Application, { order: { id: 'ASC' } });
   }
 
+  /** The names of those applications that there are, by id. */
+  async namesOf(ids: number[]): Promise<Map<number, string>> {
+    const wanted = [...new Set(ids)];
+    const applications = await this.dataSource.manager.findBy(Application, { id: In(wanted) });
+    return new Map(applications.map(({ id, name }) => [id, name]));
+  }
+
   /** @throws PlutoError applicationExists, also when the name differs in case only */
   async create(name: string): Promise<Application> {
     const trimmed = name.trim();
@@ -53,7 +62,16 @@ export class ApplicationsService {
       createdAt: nowSeconds(),
     };
     try {
-      return await this.transactions.run((manager) => manager.save(Application, application));
+      return await this.transactions.run(async (manager) => {
+        const made = await manager.save(Application, { ...application });
+        await this.events.publish(manager, {
+          type: 'application.created',
+          applicationId: made.id,
+          userId: null,
+          detail: { application: made.name },
+        });
+        return made;
+      });
     } catch (error) {
       if (isUniqueViolation(error, 'uq_applications_name'))
         throw new PlutoError('applicationExists', { cause: error });
@@ -68,9 +86,15 @@ export class ApplicationsService {
   async setDefaultRole(applicationId: number, roleId: number): Promise<void> {
     await this.transactions.run(async (manager) => {
       await this.getById(applicationId, manager);
-      if (!(await manager.existsBy(Role, { id: roleId, applicationId })))
-        throw new PlutoError('roleNotExist');
+      const role = await manager.findOneBy(Role, { id: roleId, applicationId });
+      if (!role) throw new PlutoError('roleNotExist');
       await manager.update(Application, { id: applicationId }, { defaultRoleId: roleId });
+      await this.events.publish(manager, {
+        type: 'role.changed',
+        applicationId,
+        userId: null,
+        detail: { role: role.name, change: 'default' },
+      });
     });
   }
 }

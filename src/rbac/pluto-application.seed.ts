@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Application } from './application.entity.js';
 import { PLUTO } from './names.js';
 import { RoleScope } from './role-scope.entity.js';
@@ -11,6 +12,8 @@ import { Scope } from './scope.entity.js';
 /** Makes the application `pluto` with the roles and scopes that Pluto's own guards go by. */
 @Injectable()
 export class PlutoApplicationSeed {
+  constructor(private readonly events: SecurityEvents) {}
+
   /** Makes what is missing and leaves alone what is there. */
   async plant(manager: EntityManager): Promise<{ application: Application; adminRole: Role }> {
     const existing = await manager.findOneBy(Application, { nameKey: PLUTO.application });
@@ -46,6 +49,12 @@ export class PlutoApplicationSeed {
       { roleId: userRole.id, scopeId: userScope.id },
     ]);
     await manager.update(Application, { id: application.id }, { defaultRoleId: userRole.id });
+    await this.events.publish(manager, {
+      type: 'application.created',
+      applicationId: application.id,
+      userId: null,
+      detail: { application: application.name },
+    });
     return application;
   }
 }

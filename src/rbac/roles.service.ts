@@ -5,6 +5,7 @@ import { groupBy } from '../common/group-by.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
+import { SecurityEvents, type SecurityEventDetails } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import { Application } from './application.entity.js';
@@ -30,6 +31,7 @@ export class RolesService {
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly administrators: AdministratorsService,
+    private readonly events: SecurityEvents,
   ) {}
 
   /** @throws PlutoError applicationNotExist | roleExists, also when the name differs in case only */
@@ -44,7 +46,11 @@ export class RolesService {
       createdAt: nowSeconds(),
     };
     try {
-      return await this.transactions.run((manager) => manager.save(Role, role));
+      return await this.transactions.run(async (manager) => {
+        const made = await manager.save(Role, { ...role });
+        await this.tell(manager, made, 'created');
+        return made;
+      });
     } catch (error) {
       if (isUniqueViolation(error, 'uq_roles_name')) throw new PlutoError('roleExists', { cause: error });
       throw error;
@@ -103,6 +109,7 @@ export class RolesService {
       const defaultId = defaultScopeId ?? role.defaultScopeId;
       const isKept = defaultId !== null && wanted.includes(defaultId);
       await manager.update(Role, { id: roleId }, { defaultScopeId: isKept ? defaultId : null });
+      await this.tell(manager, role, 'scopes');
     });
   }
 
@@ -111,12 +118,22 @@ export class RolesService {
    * @throws PlutoError roleNotExist | scopeNotExist, when the role does not have the scope
    */
   async setDefaultScope(roleId: number, scopeId: number): Promise<void> {
-    await this.change(roleId, async (manager) => {
+    await this.change(roleId, async (manager, role) => {
       if (!(await manager.existsBy(RoleScope, { roleId, scopeId }))) {
         throw new PlutoError('scopeNotExist', { message: 'Scope not exist: the role does not have it' });
       }
       await manager.update(Role, { id: roleId }, { defaultScopeId: scopeId });
+      await this.tell(manager, role, 'defaultScope');
     });
+  }
+
+  private tell(
+    manager: EntityManager,
+    { applicationId, name }: Role,
+    change: SecurityEventDetails['role.changed']['change'],
+  ): Promise<void> {
+    const detail = { role: name, change };
+    return this.events.publish(manager, { type: 'role.changed', applicationId, userId: null, detail });
   }
 
   /** Changes of one role go one at a time; those that may take an administration away keep one. */

@@ -4,6 +4,7 @@ import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from './application.entity.js';
 import { ApplicationsService } from './applications.service.js';
@@ -16,6 +17,7 @@ export class ScopesService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
+    private readonly events: SecurityEvents,
   ) {}
 
   /** @throws PlutoError applicationNotExist | scopeExists, also when the name differs in case only */
@@ -23,7 +25,16 @@ export class ScopesService {
     await this.applications.getById(applicationId);
     const scope = { applicationId, name, nameKey: comparisonKey(name), createdAt: nowSeconds() };
     try {
-      return await this.transactions.run((manager) => manager.save(Scope, scope));
+      return await this.transactions.run(async (manager) => {
+        const made = await manager.save(Scope, { ...scope });
+        await this.events.publish(manager, {
+          type: 'scope.created',
+          applicationId,
+          userId: null,
+          detail: { scope: made.name },
+        });
+        return made;
+      });
     } catch (error) {
       if (isUniqueViolation(error, 'uq_scopes_name')) throw new PlutoError('scopeExists', { cause: error });
       throw error;

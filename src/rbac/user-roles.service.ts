@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { RetryTransaction } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import type { Application } from './application.entity.js';
@@ -12,7 +13,10 @@ import { UserRole } from './user-role.entity.js';
 /** Gives accounts their roles. Whether account and application belong together is for the caller to know. */
 @Injectable()
 export class UserRolesService {
-  constructor(private readonly administrators: AdministratorsService) {}
+  constructor(
+    private readonly administrators: AdministratorsService,
+    private readonly events: SecurityEvents,
+  ) {}
 
   /**
    * Gives the account a role in its application, in place of the one that it was given before.
@@ -26,12 +30,12 @@ export class UserRolesService {
     roleId: number,
   ): Promise<void> {
     const place = { userId, applicationId: application.id };
-    if (!(await manager.existsBy(Role, { id: roleId, applicationId: application.id }))) {
-      throw new PlutoError('roleNotExist');
-    }
+    const role = await manager.findOneBy(Role, { id: roleId, applicationId: application.id });
+    if (!role) throw new PlutoError('roleNotExist');
     const put = () => this.put(manager, place, roleId);
     if (application.nameKey === PLUTO.application) await this.administrators.keepOne(manager, put);
     else await put();
+    await this.events.publish(manager, { type: 'role.assigned', ...place, detail: { role: role.name } });
   }
 
   private async put(

@@ -8,6 +8,7 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { SigningKey } from './signing-key.entity.js';
 import { RELOAD_SECONDS, SIGNING_KEYS_PURPOSE } from './signing-keys.service.js';
@@ -36,6 +37,7 @@ export class KeyRotationService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly settings: Settings,
+    private readonly events: SecurityEvents,
     secretKey: SecretKey,
   ) {
     this.sealingKey = secretKey.derive(SIGNING_KEYS_PURPOSE);
@@ -49,7 +51,16 @@ export class KeyRotationService {
   async rotate(leadSeconds = PUBLISH_LEAD_SECONDS): Promise<KeyListing[]> {
     const draft = await this.draft();
     try {
-      await this.transactions.run((manager) => this.add(manager, draft, leadSeconds));
+      await this.transactions.run(async (manager) => {
+        await this.add(manager, draft, leadSeconds);
+        const detail = { kid: draft.kid };
+        await this.events.publish(manager, {
+          type: 'key.rotated',
+          applicationId: null,
+          userId: null,
+          detail,
+        });
+      });
     } catch (error) {
       if (isUniqueViolation(error)) throw new Error('another rotation is under way', { cause: error });
       throw error;

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { afterCommit, Transactions } from '../database/transactions.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
@@ -20,6 +21,7 @@ export class AccountDeletionService {
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,
     private readonly mailFiles: MailFilesService,
+    private readonly events: SecurityEvents,
   ) {}
 
   /**
@@ -40,8 +42,14 @@ export class AccountDeletionService {
     });
   }
 
-  private async remove(manager: EntityManager, { id, avatarFile }: User): Promise<void> {
+  private async remove(manager: EntityManager, { id, applicationId, avatarFile }: User): Promise<void> {
     await manager.delete(User, { id });
+    await this.events.publish(manager, {
+      type: 'account.deleted',
+      applicationId,
+      userId: id,
+      detail: { reason: 'request' },
+    });
     afterCommit(manager, async () => {
       this.logger.log({ msg: 'account deleted', userId: id });
       if (avatarFile !== null) await this.avatars.discard(avatarFile);

@@ -4,6 +4,7 @@ import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { violatedUniqueKey } from '../database/constraints.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { RetryTransaction } from '../database/transactions.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import { AccountsService, type MailAccount, type NewAccount } from './accounts.service.js';
@@ -27,6 +28,7 @@ export class MailIdentitiesService {
     private readonly dataSource: DataSource,
     private readonly accounts: AccountsService,
     private readonly outbox: OutboxService,
+    private readonly events: SecurityEvents,
   ) {}
 
   find(
@@ -100,13 +102,21 @@ export class MailIdentitiesService {
    */
   async deletePending(manager: EntityManager, identity: Identity): Promise<boolean> {
     if (!(await this.removePending(manager, identity))) return false;
-    await manager
+    const { userId, applicationId } = identity;
+    const { affected } = await manager
       .createQueryBuilder()
       .delete()
       .from(User)
-      .where('id = :userId', { userId: identity.userId })
+      .where('id = :userId', { userId })
       .andWhere('NOT EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id)')
       .execute();
+    const place = { applicationId, userId };
+    await this.events.publish(
+      manager,
+      affected === 1
+        ? { type: 'account.deleted', ...place, detail: { reason: 'abandoned' } }
+        : { type: 'mail.unbound', ...place, detail: {} },
+    );
     return true;
   }
 

@@ -58,6 +58,8 @@ const accessTable: Record<string, Access> = {
   'GET /v1/user/search': 'admin',
   'GET /v1/user/summary': 'admin',
 
+  'GET /v1/audit': 'admin',
+
   'POST /v1/rbac/role/create': 'admin',
   'POST /v1/rbac/scope/create': 'admin',
   'PUT /v1/rbac/role/scope': 'admin',

@@ -24,7 +24,8 @@ import {
   operationsBeyondReference,
   routeOf,
   statusOfCode,
-  tags,
+  tags as referenceTags,
+  tagsBeyondReference,
   unpublishedAliases,
   type Fields,
   type ReferenceField,
@@ -40,6 +41,7 @@ const ACCESS_CODES: Record<string, number[]> = {
   AdminAuth: [1003, 3003, 3008, 3009, 4008],
 };
 
+const tags: Record<string, string> = { ...referenceTags, ...tagsBeyondReference };
 const documented = [...operations.map(routeOf), ...operationsBeyondReference];
 
 let app: TestApp;
@@ -73,7 +75,7 @@ describe('GET /openapi.json', () => {
     expect({ ...rest, license: license?.name }).toEqual(info);
   });
 
-  it('has the tags of the reference in its order', () => {
+  it('has the tags of the reference in its order, and its own after them', () => {
     expect(document.tags).toEqual(Object.entries(tags).map(([name, description]) => ({ name, description })));
   });
 
@@ -434,6 +436,12 @@ describe('what the server answers is what the document says', () => {
     await get('/v1/rbac/application/list');
     await ask('GET /v1/rbac/role/list', '/v1/rbac/role/list?app_id=1');
     await ask('GET /v1/rbac/scope/list', '/v1/rbac/scope/list?app_id=1');
+  });
+
+  it('of the audit trail', async () => {
+    const administrator = (await login(app, ADMIN)).access_token;
+    const trail = await ask('GET /v1/audit', '/v1/audit?limit=3', { token: administrator });
+    expect((trail.body as { events: unknown[] }).events).toHaveLength(3);
   });
 
   it('of a deletion', async () => {

@@ -574,6 +574,11 @@ export const operations: ReferenceOperation[] = [
   ...webInterface,
 ];
 
+/** Tags that the document has after those of the reference. */
+export const tagsBeyondReference = {
+  Audit: 'What has happened to accounts and to the administration',
+};
+
 /** What the document has beside the reference, and why. */
 export const operationsBeyondReference = [
   // A GET never uses a link up, since mail scanners follow links: the page's button posts.
@@ -581,6 +586,8 @@ export const operationsBeyondReference = [
   // Where the sign-ins of an application may return to, and its own provider accounts, have to be set somehow.
   'GET /v1/rbac/application/settings',
   'PUT /v1/rbac/application/settings',
+  // Who did what, for whoever has to find out after an attack.
+  'GET /v1/audit',
 ];
 
 /** Optional fields that the wire contract adds to the reference, by operation. */

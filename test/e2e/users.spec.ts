@@ -584,10 +584,12 @@ describe('POST /v1/user/delete', () => {
     return traces;
   }
 
+  /** The audit trail goes on telling, by the account's number, that there was one. */
   async function countRows(): Promise<Record<string, number>> {
     const { entityMetadatas, manager } = app.dataSource;
+    const tables = entityMetadatas.filter(({ tableName }) => tableName !== 'audit_events');
     const counts = await Promise.all(
-      entityMetadatas.map(async ({ tableName, target }) => [tableName, await manager.count(target)] as const),
+      tables.map(async ({ tableName, target }) => [tableName, await manager.count(target)] as const),
     );
     return Object.fromEntries(counts);
   }

@@ -80,6 +80,7 @@ describe('Settings with nothing set', () => {
       resetTokenTtlSeconds: 3600,
       pageSessionTtlSeconds: 1_209_600,
       authorizationCodeTtlSeconds: 600,
+      auditRetentionDays: 180,
       google: {
         clientIds: [],
         issuer: 'https://accounts.google.com',
@@ -243,6 +244,8 @@ describe('A refused value', () => {
     ['RATE_LIMITS', 'no-such-limit=10/60'],
     ['RATE_LIMITS', 'constructor=10/60'],
     ['RATE_LIMITS', 'login-address=10/60,'],
+    ['AUDIT_RETENTION_DAYS', '0'],
+    ['AUDIT_RETENTION_DAYS', '3651'],
     ['TRUST_PROXY', 'loopback'],
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', '10.0.0.0/8/8'],

@@ -1,0 +1,27 @@
+import type { currentRequest } from '../common/http/request-context.js';
+import type { SecurityEvent } from '../database/security-events.js';
+import type { AuditEvent } from './audit-event.entity.js';
+import { eventTraits } from './event-traits.js';
+
+/** Who acts where there is no request: the operator at the command line, or the server by itself. */
+export type ActorOutsideRequests = 'cli' | 'system';
+
+type AuditActor = Pick<AuditEvent, 'actorKind' | 'actorId' | 'actorClient'>;
+
+/** Who is to be named for an event: the bearer of the request's token, else whoever the kind of event tells. */
+export function actorOf(
+  event: Pick<SecurityEvent, 'type' | 'userId'>,
+  request: ReturnType<typeof currentRequest>,
+  outsideRequests: ActorOutsideRequests,
+): AuditActor {
+  if (!request) return { actorKind: outsideRequests, actorId: null, actorClient: null };
+  if (request.actor) {
+    const { userId, clientKey } = request.actor;
+    // 0: a client that acts for itself.
+    const actorId = userId === 0 ? null : userId;
+    return { actorKind: clientKey === null ? 'user' : 'client', actorId, actorClient: clientKey };
+  }
+  if (eventTraits[event.type].isByOwner && event.userId !== null)
+    return { actorKind: 'user', actorId: event.userId, actorClient: null };
+  return { actorKind: 'anonymous', actorId: null, actorClient: null };
+}

@@ -1,0 +1,18 @@
+/** Where a page ends: the place of its last event in the order of the trail. */
+export interface AuditCursor {
+  createdAt: number;
+  id: number;
+}
+
+export function encodeCursor({ createdAt, id }: AuditCursor): string {
+  return Buffer.from(`${createdAt}.${id}`).toString('base64url');
+}
+
+/** Null for what is no cursor. */
+export function decodeCursor(text: string): AuditCursor | null {
+  const [, createdAt, id] =
+    /^(\d{1,10})\.(\d{1,10})$/.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? [];
+  return createdAt !== undefined && id !== undefined
+    ? { createdAt: Number(createdAt), id: Number(id) }
+    : null;
+}

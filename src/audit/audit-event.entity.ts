@@ -1,0 +1,62 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { unixTime } from '../database/columns.js';
+import type { SecurityEventType } from '../database/security-events.js';
+
+/** Who did it; `client` is an OAuth client, on behalf of an account or on its own. */
+export const actorKinds = ['user', 'client', 'anonymous', 'cli', 'system'] as const;
+export type ActorKind = (typeof actorKinds)[number];
+
+export type AuditDetail = Record<string, string>;
+
+const json = {
+  to: (detail: AuditDetail) => JSON.stringify(detail),
+  from: (text: string) => JSON.parse(text) as AuditDetail,
+};
+
+/** A security event as the audit trail keeps it; without foreign keys, since it outlives what it tells of. */
+@Entity('audit_events')
+@Index('ix_audit_events_created', ['createdAt', 'id'])
+@Index('ix_audit_events_type', ['type', 'createdAt', 'id'])
+@Index('ix_audit_events_application', ['applicationId', 'createdAt', 'id'])
+@Index('ix_audit_events_user', ['userId', 'createdAt', 'id'])
+@Index('ix_audit_events_actor', ['actorId', 'createdAt', 'id'])
+@Index('ix_audit_events_address', ['address', 'createdAt', 'id'])
+@Index('ix_audit_events_request', ['requestId', 'createdAt', 'id'])
+export class AuditEvent {
+  @PrimaryGeneratedColumn()
+  id: number;
+
+  @Column({ ...unixTime, name: 'created_at' })
+  createdAt: number;
+
+  @Column({ type: 'varchar', length: 32 })
+  type: SecurityEventType;
+
+  @Column({ name: 'application_id', type: 'integer', nullable: true })
+  applicationId: number | null;
+
+  /** The account that it happened to. */
+  @Column({ name: 'user_id', type: 'integer', nullable: true })
+  userId: number | null;
+
+  @Column({ name: 'actor_kind', type: 'varchar', length: 16 })
+  actorKind: ActorKind;
+
+  /** The account that did it, or that a client did it for. */
+  @Column({ name: 'actor_id', type: 'integer', nullable: true })
+  actorId: number | null;
+
+  @Column({ name: 'actor_client', type: 'varchar', length: 255, nullable: true })
+  actorClient: string | null;
+
+  /** `''` outside requests, and once the account is deleted. */
+  @Column({ type: 'varchar', length: 64, default: '' })
+  address: string;
+
+  /** `''` outside requests. */
+  @Column({ name: 'request_id', type: 'varchar', length: 64, default: '' })
+  requestId: string;
+
+  @Column({ type: 'varchar', length: 1024, transformer: json })
+  detail: AuditDetail;
+}

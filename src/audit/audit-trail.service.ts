@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, In, LessThan, MoreThanOrEqual, type SelectQueryBuilder } from 'typeorm';
+import { nowSeconds } from '../common/time.js';
+import { badRequest } from '../common/validation.pipe.js';
+import { Settings } from '../config/settings.js';
+import { Transactions } from '../database/transactions.js';
+import { decodeCursor, encodeCursor } from './audit-cursor.js';
+import { AuditEvent } from './audit-event.entity.js';
+import { AuditRecorder } from './audit-recorder.service.js';
+
+export interface AuditFilter {
+  /** What is undefined matches everything. */
+  equal: Partial<Record<'type' | 'applicationId' | 'userId' | 'actorId' | 'address' | 'requestId', unknown>>;
+  /** Seconds since the epoch: from this one on. */
+  since: number | undefined;
+  /** Seconds since the epoch: before this one. */
+  until: number | undefined;
+}
+
+const PURGE_BATCH = 500;
+const DAY_SECONDS = 24 * 60 * 60;
+
+/** Reads the audit trail, and ends what is too old of it. */
+@Injectable()
+export class AuditTrailService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly recorder: AuditRecorder,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * A page of the trail, newest first.
+   * @param page.cursor where the page before ended; `''` for the first page
+   * @returns `nextCursor` is `''` on the last page
+   * @throws PlutoError badRequest for a cursor that is none
+   */
+  async list(
+    filter: AuditFilter,
+    { limit, cursor }: { limit: number; cursor: string },
+  ): Promise<{ events: AuditEvent[]; nextCursor: string }> {
+    const query = this.matching(filter);
+    if (cursor !== '') startAfter(query, cursor);
+    const found = await query
+      .orderBy('event.createdAt', 'DESC')
+      .addOrderBy('event.id', 'DESC')
+      .limit(limit + 1)
+      .getMany();
+    const events = found.slice(0, limit);
+    const last = events.at(-1);
+    return { events, nextCursor: last && found.length > limit ? encodeCursor(last) : '' };
+  }
+
+  /** Deletes what is older than the settings keep, and completes what deletions of accounts have blanked. */
+  async purgeExpired(): Promise<void> {
+    await this.forgetLatecomers();
+    const before = nowSeconds() - this.settings.auditRetentionDays * DAY_SECONDS;
+    while ((await this.purgeBatch(before)) === PURGE_BATCH);
+  }
+
+  private matching({ equal, since, until }: AuditFilter): SelectQueryBuilder<AuditEvent> {
+    const query = this.dataSource.manager.createQueryBuilder(AuditEvent, 'event');
+    for (const [column, value] of Object.entries(equal))
+      if (value !== undefined) query.andWhere(`event.${column} = :${column}`, { [column]: value });
+    if (since !== undefined) query.andWhere('event.createdAt >= :since', { since });
+    if (until !== undefined) query.andWhere('event.createdAt < :until', { until });
+    return query;
+  }
+
+  /** In one transaction each, so that a server that is busy is not held up. */
+  private purgeBatch(before: number): Promise<number> {
+    return this.transactions.run(async (manager) => {
+      const rows = await manager.find(AuditEvent, {
+        select: { id: true },
+        where: { createdAt: LessThan(before) },
+        order: { createdAt: 'ASC', id: 'ASC' },
+        take: PURGE_BATCH,
+      });
+      if (rows.length > 0) await manager.delete(AuditEvent, { id: In(rows.map(({ id }) => id)) });
+      return rows.length;
+    });
+  }
+
+  /** What an account did while it was being deleted may have been written after the deletion's own look. */
+  private async forgetLatecomers(): Promise<void> {
+    const deletions = await this.dataSource.manager.find(AuditEvent, {
+      select: { id: true, userId: true },
+      where: { type: 'account.deleted', createdAt: MoreThanOrEqual(nowSeconds() - DAY_SECONDS) },
+    });
+    const userIds = deletions.flatMap(({ userId }) => userId ?? []);
+    for (let start = 0; start < userIds.length; start += PURGE_BATCH) {
+      const batch = userIds.slice(start, start + PURGE_BATCH);
+      await this.transactions.run((manager) => this.recorder.forget(manager, batch));
+    }
+  }
+}
+
+/** The first condition is what the indexes serve; MySQL reads no range from a comparison of pairs. */
+function startAfter(query: SelectQueryBuilder<AuditEvent>, cursor: string): void {
+  const place = decodeCursor(cursor);
+  if (!place) throw badRequest(['cursor takes the next_cursor of the page before']);
+  query.andWhere('event.createdAt <= :at AND (event.createdAt < :at OR event.id < :id)', {
+    at: place.createdAt,
+    id: place.id,
+  });
+}

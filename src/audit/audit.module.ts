@@ -1,0 +1,26 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { RbacModule } from '../rbac/rbac.module.js';
+import type { ActorOutsideRequests } from './audit-actor.js';
+import { ACTOR_OUTSIDE_REQUESTS, AuditRecorder } from './audit-recorder.service.js';
+import { AuditTrailService } from './audit-trail.service.js';
+import { AuditController } from './audit.controller.js';
+
+export type { ActorOutsideRequests } from './audit-actor.js';
+
+/** The audit trail: it listens to security events, and nothing depends on it. */
+@Module({})
+export class AuditModule {
+  static forRoot(actorOutsideRequests: ActorOutsideRequests): DynamicModule {
+    return {
+      module: AuditModule,
+      imports: [RbacModule],
+      controllers: [AuditController],
+      providers: [
+        { provide: ACTOR_OUTSIDE_REQUESTS, useValue: actorOutsideRequests },
+        AuditRecorder,
+        AuditTrailService,
+      ],
+      exports: [AuditTrailService],
+    };
+  }
+}
