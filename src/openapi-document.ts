@@ -1,5 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { ErrorKey } from './common/errors.js';
+import { failureResponses, type FailureResponse } from './common/failure-responses.js';
 
 const DESCRIPTION = `Pluto provides a set of HTTP restful APIs for user authentication, authorization, RBAC, and OAuth services.
 
@@ -59,10 +61,32 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
   });
   // The builder makes an empty one.
   delete info.contact;
+  for (const [path, item] of Object.entries(paths)) describeFailuresOfKind(path, item);
   return { openapi, info, tags, ...rest, paths: inOrderOfTags(paths) };
 }
 
 type PathItem = OpenAPIObject['paths'][string];
+type ApiOperation = NonNullable<PathItem['get']>;
+
+/** Adds what follows from the method and the path alone: whether there is a body to refuse, and a part of a path. */
+function describeFailuresOfKind(path: string, { get, post, put }: PathItem): void {
+  const ofPath: ErrorKey[] = path.includes('{') ? ['pathNotFound'] : [];
+  const ofBody: ErrorKey[] = ['bodyTooLarge', 'unsupportedContentType'];
+  const isForBrowsers = path.startsWith('/web/');
+  for (const operation of [get, post, put]) {
+    if (!operation) continue;
+    const keys = operation === get ? ofPath : [...ofPath, ...ofBody];
+    for (const response of failureResponses(keys, { isForBrowsers })) addFailure(operation, response);
+  }
+}
+
+function addFailure({ responses }: ApiOperation, { status, description, content }: FailureResponse): void {
+  const known = responses[status] as FailureResponse | undefined;
+  responses[status] = {
+    description: known ? `${known.description}; ${description}` : description,
+    content: { ...known?.content, ...content },
+  };
+}
 
 /** Sorts the paths as the tags are, whatever the order of the modules; within a tag they stay as they are. */
 function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {

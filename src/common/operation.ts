@@ -1,6 +1,7 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiExtraModels, ApiOperation, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
-import { errorCatalogue, type ErrorKey } from './errors.js';
+import { ApiExtraModels, ApiOperation, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import type { ErrorKey } from './errors.js';
+import { ErrorAnswer, EVERYWHERE, failureResponses } from './failure-responses.js';
 
 type Schema = NonNullable<
   Parameters<typeof ApiResponse>[0] extends infer O ? Extract<O, { schema: unknown }>['schema'] : never
@@ -15,40 +16,22 @@ export interface OperationOptions {
   models?: Type[];
   /** The failures that this route adds to those that every route can give. */
   errors?: ErrorKey[];
-}
-
-class ErrorDetail {
-  @ApiProperty({
-    type: 'integer',
-    description: 'What went wrong; every operation lists the codes it answers with',
-    example: 1001,
-  })
-  code: number;
-
-  @ApiProperty({
-    type: String,
-    description: 'The same in words, for developers; it may change',
-    example: 'Bad Request: mail takes a mail address of at most 254 characters',
-  })
-  message: string;
-}
-
-/** The body of every failure. */
-export class ErrorAnswer {
-  @ApiProperty({ type: String, enum: ['error'], description: 'What tells a failure from a success' })
-  status: 'error';
-
-  @ApiProperty({ type: ErrorDetail, description: 'The failure' })
-  error: ErrorDetail;
+  /** Whether a browser is shown its failures as pages. */
+  isForBrowsers?: boolean;
 }
 
 /** The failures of every route that asks for an access token. */
-export const TOKEN_ERRORS: ErrorKey[] = ['unauthorized', 'invalidJwt', 'jwtExpired', 'invalidAccessToken'];
+export const TOKEN_ERRORS: ErrorKey[] = [
+  'unauthorized',
+  'invalidJwt',
+  'jwtExpired',
+  'invalidAccessToken',
+  // To a token that a client got for itself.
+  'userNotExist',
+];
 
 /** The failures of every route that asks for an administrator. */
 export const ADMIN_ERRORS: ErrorKey[] = [...TOKEN_ERRORS, 'notPlutoAdmin'];
-
-const EVERYWHERE: ErrorKey[] = ['badRequest', 'tooManyRequests', 'serverError'];
 
 /** Documents a JSON operation: summary, description, the success envelope and the failures by HTTP status. */
 export function Operation({
@@ -57,12 +40,15 @@ export function Operation({
   answer,
   models = [],
   errors = [],
+  isForBrowsers = false,
 }: OperationOptions): MethodDecorator {
   return applyDecorators(
     ApiOperation({ summary, description }),
     ApiExtraModels(ErrorAnswer, ...modelsOf(answer), ...models),
     ApiResponse({ status: 200, description: 'Success', schema: successSchema(answer) }),
-    ...errorResponses([...new Set([...errors, ...EVERYWHERE])]),
+    ...failureResponses([...errors, ...EVERYWHERE], { isForBrowsers }).map((response) =>
+      ApiResponse(response),
+    ),
   );
 }
 
@@ -83,28 +69,4 @@ function bodySchema(answer: OperationOptions['answer']): Schema {
   if (answer === undefined) return { type: 'object', example: {} };
   if (Array.isArray(answer)) return { type: 'array', items: { $ref: getSchemaPath(answer[0]) } };
   return typeof answer === 'function' ? { $ref: getSchemaPath(answer) } : answer;
-}
-
-function errorResponses(keys: ErrorKey[]): MethodDecorator[] {
-  const statuses = [...new Set(keys.map((key) => errorCatalogue[key].status))].sort();
-  return statuses.map((status) => {
-    const entries = keys
-      .filter((key) => errorCatalogue[key].status === status)
-      .map((key) => [key, errorCatalogue[key]] as const);
-    return ApiResponse({
-      status,
-      description: entries.map(([, { code, message }]) => `${code} ${message}`).join('; '),
-      content: {
-        'application/json': {
-          schema: { $ref: getSchemaPath(ErrorAnswer) },
-          examples: Object.fromEntries(
-            entries.map(([key, { code, message }]) => [
-              key,
-              { value: { status: 'error', error: { code, message } } },
-            ]),
-          ),
-        },
-      },
-    });
-  });
 }

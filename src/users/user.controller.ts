@@ -51,7 +51,7 @@ export class UserController {
   @Operation({
     summary: 'Update user info',
     description: "Update current user's profile information",
-    errors: [...TOKEN_ERRORS, 'forbidden', 'userIdExists', 'invalidAvatar', 'bodyTooLarge'],
+    errors: [...TOKEN_ERRORS, 'forbidden', 'userIdExists', 'invalidAvatar'],
   })
   async updateInfo(
     @CurrentPrincipal() { userId }: Principal,

@@ -42,6 +42,7 @@ export class AuthorizeController {
       400: 'a parameter is malformed',
       403: 'unknown client or another redirect URI than registered',
     },
+    errors: ['invalidClient', 'invalidRedirectUri'],
   })
   async show(
     @Query() query: AuthorizeQuery,

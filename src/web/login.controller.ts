@@ -42,7 +42,9 @@ export class LoginController {
   @Page({
     summary: 'Login page',
     description: 'Web login page',
+    redirects: 'where `next` says, when somebody is signed in',
     refusals: { 403: 'there is no such application' },
+    errors: ['applicationNotExist'],
   })
   async show(
     @Query() query: LoginQuery,

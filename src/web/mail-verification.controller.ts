@@ -46,6 +46,7 @@ export class MailVerificationController {
     summary: 'Confirm the mail registration',
     description: 'Process email verification form submission',
     refusals: { 403: 'the form was not shown to this browser', ...INVALID_LINK },
+    errors: ['forbidden'],
   })
   async confirm(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     const confirmed = await this.verifications.confirm(token);

@@ -1,8 +1,10 @@
 import { applyDecorators, createParamDecorator, Header, type ExecutionContext } from '@nestjs/common';
-import { ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../common/access.js';
 import { Bare } from '../common/envelope.interceptor.js';
+import type { ErrorKey } from '../common/errors.js';
+import { ErrorAnswer, EVERYWHERE, failureResponses } from '../common/failure-responses.js';
 import { Operation, type OperationOptions } from '../common/operation.js';
 
 interface PageOptions {
@@ -10,6 +12,8 @@ interface PageOptions {
   description: string;
   /** What is refused, by HTTP status. */
   refusals?: Record<number, string>;
+  /** The same for a client that does not prefer HTML, beside what every route can give. */
+  errors?: ErrorKey[];
   /** Where a browser is sent instead of being shown a page. */
   redirects?: string;
 }
@@ -20,7 +24,13 @@ const HTML = 'text/html; charset=utf-8';
 export const INVALID_LINK = { 404: 'the link is unknown, used or expired' };
 
 /** A route whose answer is an HTML document. */
-export function Page({ summary, description, refusals = {}, redirects }: PageOptions): MethodDecorator {
+export function Page({
+  summary,
+  description,
+  refusals = {},
+  errors = [],
+  redirects,
+}: PageOptions): MethodDecorator {
   return applyDecorators(
     Public(),
     Bare(),
@@ -29,12 +39,9 @@ export function Page({ summary, description, refusals = {}, redirects }: PageOpt
     ApiProduces('text/html'),
     ApiResponse({ status: 200, description: 'HTML page', schema: { type: 'string' } }),
     ...(redirects === undefined ? [] : [redirectResponse(redirects)]),
-    ...Object.entries(refusals).map(([status, reason]) =>
-      ApiResponse({
-        status: Number(status),
-        description: `HTML page: ${reason}`,
-        schema: { type: 'string' },
-      }),
+    ApiExtraModels(ErrorAnswer),
+    ...failureResponses([...errors, ...EVERYWHERE], { isForBrowsers: true, reasons: refusals }).map(
+      (response) => ApiResponse(response),
     ),
   );
 }
@@ -48,7 +55,7 @@ export function FormTarget({
     Public(),
     Bare(),
     Header('content-type', HTML),
-    Operation(operation),
+    Operation({ ...operation, isForBrowsers: true }),
     redirectResponse(redirects),
   );
 }

@@ -57,6 +57,7 @@ export class PasswordResetController {
       403: 'the form was not shown to this browser',
       ...INVALID_LINK,
     },
+    errors: ['forbidden'],
   })
   async reset(
     @Param('token') token: string,
