@@ -1,7 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { UnfitValue } from './unfit-value.js';
 
 export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
@@ -126,8 +126,8 @@ function authoritiesIn(file: string): string {
 
 function isCertificate(pem: string): boolean {
   try {
-    createSecureContext({ ca: pem });
-    return pem.includes('-----BEGIN CERTIFICATE-----');
+    new X509Certificate(pem);
+    return true;
   } catch {
     return false;
   }

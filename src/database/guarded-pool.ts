@@ -149,5 +149,5 @@ export class GuardedPool {
 }
 
 function away(): DatabaseUnavailable {
-  return new DatabaseUnavailable('DATABASE_AWAY', 'the database does not answer');
+  return new DatabaseUnavailable('DATABASE_AWAY', 'the database is away');
 }

@@ -59,7 +59,8 @@ export class SigningKeysService {
 
   /** The key that signs now. */
   async signingKey(): Promise<{ kid: string; privateKey: KeyObject }> {
-    const current = currentOf((await this.load(RELOAD_SECONDS)).keys);
+    // Who has something signed has just written to the database, so it is not waited for another attempt.
+    const current = currentOf((await this.load(RELOAD_SECONDS, 0)).keys);
     return { kid: current.kid, privateKey: this.privateKeyOf(current) };
   }
 
@@ -134,9 +135,9 @@ export class SigningKeysService {
   }
 
   /** @throws what the last attempt failed with, unless it is time for another */
-  private async load(maxAgeSeconds: number): Promise<KeyRing> {
+  private async load(maxAgeSeconds: number, pauseSeconds = RELOAD_PAUSE_SECONDS): Promise<KeyRing> {
     if (this.ring.keys.length > 0 && isWithin(maxAgeSeconds, this.ring.loadedAt)) return this.ring;
-    if (this.failed && isWithin(RELOAD_PAUSE_SECONDS, this.failed.at)) throw this.failed.error;
+    if (this.failed && isWithin(pauseSeconds, this.failed.at)) throw this.failed.error;
     this.loading ??= this.reload().finally(() => (this.loading = null));
     return this.loading;
   }

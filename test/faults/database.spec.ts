@@ -120,6 +120,51 @@ async function expectCleanPool(): Promise<void> {
   expect((await connections()).length).toBeLessThanOrEqual(POOL);
 }
 
+describe('with the database away for longer than its keys are held to be fresh', () => {
+  it("says of tokens what it knows, lets nobody in, and ends nobody's session", async () => {
+    const logIn = () => client.post('/v1/user/login/account', { ...ADMIN, app_id: 'pluto' });
+    const verify = (token: string) => client.post('/v1/token/access/verify', { token });
+    const [kept, ended] = [(await logIn()).body, (await logIn()).body];
+    const session = (await verify(ended.access_token as string)).body.sid as string;
+    await mariadb.query(`DELETE FROM pluto.sessions WHERE id = '${session}'`);
+    expect((await verify(ended.access_token as string)).code).toBe(3009);
+    await mariadb.stop();
+    // The keys are read again every thirty seconds.
+    await sleep(33_000);
+
+    for (const look of [1, 2, 3]) {
+      const begun = performance.now();
+      expect([look, (await verify(kept.access_token as string)).status]).toEqual([look, 200]);
+      expect([look, (await client.get('/v1/token/publickey')).status]).toEqual([look, 200]);
+      expect([look, (await client.get('/.well-known/jwks.json')).status]).toEqual([look, 200]);
+      expect(performance.now() - begun).toBeLessThan(1000);
+    }
+    expect((await verify(ended.access_token as string)).code).toBe(3009);
+    // Its key may be one that came to be in the meantime.
+    const header = Buffer.from('{"alg":"RS256","kid":"unheard-of"}').toString('base64url');
+    expect(await verify(`${header}.e30.c2ln`)).toMatchObject({ status: 503, code: 1010 });
+    for (const { access_token: token } of [kept, ended])
+      expect(await client.get('/v1/user/info', { token })).toMatchObject({ status: 503, code: 1010 });
+    const refresh = { refresh_token: kept.refresh_token as string, app_id: 'pluto' };
+    expect(await client.post('/v1/token/refresh', refresh)).toMatchObject({ status: 503, code: 1010 });
+    expect(server.stdout.match(/"msg":"the database does not answer"/g)).toHaveLength(1);
+
+    await mariadb.restart();
+    await eventually(async () => (await client.get('/health/ready')).status === 200, 'the return', 5000);
+    expect((await client.post('/v1/token/refresh', refresh)).status).toBe(200);
+    expect((await verify(ended.access_token as string)).code).toBe(3009);
+  });
+
+  it('ends at once when it is told to, though the database hangs', async () => {
+    mariadb.freeze();
+    await sleep(100);
+    void client.get('/v1/healthcheck').catch(() => undefined);
+    const begun = performance.now();
+    expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(performance.now() - begun).toBeLessThan(8000);
+  });
+});
+
 describe('with the database away', () => {
   it('outlives one that is stopped and started again', () =>
     expectToOutlive({

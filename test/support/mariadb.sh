@@ -3,6 +3,7 @@
 #   mariadb.sh start DIR   makes DIR if need be, starts a server on a free port and prints the value for TEST_DATABASE_URL
 #   mariadb.sh stop DIR    stops it; DIR may then be deleted
 #   mariadb.sh restart DIR starts one that was stopped or killed at the address that it had
+# MARIADB_ARGUMENTS may hold further arguments of the server.
 # Needs Debian's mariadb-server (the service itself need not run).
 set -eu
 
@@ -51,6 +52,7 @@ start() {
     --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 \
     --skip-log-bin --performance-schema=OFF --max-connections=200 --table-open-cache=1000 \
     --sql-mode=STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY \
+    ${MARIADB_ARGUMENTS:-} \
     >"$dir/server.log" 2>&1 </dev/null &
   echo "mysql://root:$password@127.0.0.1:$port/" >"$dir/url"
   tries=0

@@ -16,15 +16,18 @@ export class Mariadb {
   private pid = 0;
   private address = '';
 
-  static async start(): Promise<Mariadb> {
-    const server = new Mariadb();
+  private constructor(private readonly parameters: string[]) {}
+
+  /** @param parameters further arguments of mariadbd, without spaces */
+  static async start(...parameters: string[]): Promise<Mariadb> {
+    const server = new Mariadb(parameters);
     await server.run('start');
     return server;
   }
 
   /** A url as DATABASE_URL takes it. */
-  urlOf(database: string, query = ''): string {
-    return new URL(database, this.address).href + query;
+  urlOf(database: string, query = '', host = '127.0.0.1'): string {
+    return new URL(database, this.address).href.replace('@127.0.0.1:', `@${host}:`) + query;
   }
 
   async query<Row>(sql: string): Promise<Row[]> {
@@ -68,7 +71,9 @@ export class Mariadb {
   }
 
   private async run(command: 'start' | 'restart'): Promise<void> {
-    const { stdout } = await promisify(execFile)('sh', [script, command, this.directory]);
+    const { stdout } = await promisify(execFile)('sh', [script, command, this.directory], {
+      env: { ...process.env, MARIADB_ARGUMENTS: this.parameters.join(' ') },
+    });
     this.address = stdout.trim();
     this.pid = Number(readFileSync(join(this.directory, 'mariadbd.pid'), 'utf8'));
   }
