@@ -101,15 +101,21 @@ export class GuardedPool {
     this.free -= 1;
     this.pool.getConnection((error, connection) => {
       this.served.delete(waiter);
-      if (error) {
-        this.giveBack();
-        this.watch.suspect();
-        const message = `the database cannot be reached: ${error.message}`;
-        waiter.settle(new DatabaseUnavailable('CONNECTION_FAILED', message, { cause: error }));
+      const guarded = error ? undefined : this.connections.get(connection);
+      if (guarded) {
+        guarded.lend(() => this.giveBack());
+        if (!waiter.settle(null, connection)) connection.release();
         return;
       }
-      this.connections.get(connection)?.lend(() => this.giveBack());
-      if (!waiter.settle(null, connection)) connection.release();
+      // One without a guard was given up between its being chosen and its being handed out.
+      const reason = error?.message ?? 'the connection was closed';
+      this.giveBack();
+      this.watch.suspect();
+      waiter.settle(
+        new DatabaseUnavailable('CONNECTION_FAILED', `the database cannot be reached: ${reason}`, {
+          cause: error,
+        }),
+      );
     });
   }
 

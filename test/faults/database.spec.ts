@@ -97,6 +97,7 @@ async function expectToOutlive({ name, happen }: Outage): Promise<void> {
   expect(refreshed.map(({ status }) => status)).toEqual(refreshed.map(() => 200));
   expect((await client.get('/health/ready')).status).toBe(200);
   await expectCleanPool();
+  expect(server.stderr).toBe('');
   for (const secret of [new URL(mariadb.urlOf('')).password, ADMIN.password])
     expect(server.output).not.toContain(secret);
 }
