@@ -21,7 +21,7 @@ import { NestLog } from './common/logging.js';
 import { createValidationPipe } from './common/validation.pipe.js';
 import { Views, viewsDirectory } from './common/views/views.js';
 import type { Settings } from './config/settings.js';
-import { isConnectionLost } from './database/database-error.js';
+import { isDatabaseUnavailable } from './database/database-error.js';
 import { serveApiDocument } from './openapi-document.js';
 import { avatarsFolder, isAvatarFile } from './users/avatars.service.js';
 
@@ -73,9 +73,9 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   return app;
 }
 
-/** A database that cannot be reached is back sooner or later, and none of the client's doing. */
+/** A database that cannot do its work will again sooner or later, and it is none of the client's doing. */
 function classify(thrown: unknown): PlutoError {
-  if (!isConnectionLost(thrown)) return toPlutoError(thrown);
+  if (!isDatabaseUnavailable(thrown)) return toPlutoError(thrown);
   return new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown });
 }
 

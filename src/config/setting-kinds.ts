@@ -4,14 +4,15 @@ import { resolve } from 'node:path';
 import { isRedirectUrl } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
 import { defaultLimits, parseLimits } from './request-limits.js';
+import { DATABASE_URL_FORM, parseDatabaseUrl, type DatabaseSettings } from './database-url.js';
 
-export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
+export { type DatabaseSettings };
 export interface MailAddress {
   name: string;
   address: string;
 }
 
-/** What a variable can take; `parse` answers undefined for a text that it does not take. */
+/** What a variable can take; `parse` answers undefined, or throws UnfitValue, for a text that it does not take. */
 export interface Kind<T> {
   takes: string;
   parse: (text: string) => T | undefined;
@@ -38,25 +39,6 @@ function parseUrl(text: string, ...schemes: string[]): URL | undefined {
 function parseHttpUrl(text: string): URL | undefined {
   const url = parseUrl(text, 'http:', 'https:');
   return url && !url.username && !url.password && !text.includes('#') ? url : undefined;
-}
-
-function parseDatabaseUrl(text: string): DatabaseSettings | undefined {
-  const path = /^sqlite:(?!\/\/)(.+)$/.exec(text)?.[1];
-  if (path) return { kind: 'sqlite', path: resolve(path) };
-  const url = parseUrl(text, 'mysql:', 'mariadb:');
-  if (!url || !/^\/[^/]+$/.test(url.pathname) || /[?#]/.test(text)) return undefined;
-  return [url.username, url.password, url.pathname].every(isDecodable)
-    ? { kind: 'mysql', url: text }
-    : undefined;
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function parseOrigin(text: string): string | undefined {
@@ -89,7 +71,7 @@ export const host = matching(
   (text) => isIP(text) > 0 || /^[\w.-]+$/.test(text),
 );
 export const directory = kind('a path', (text) => resolve(text));
-export const database = kind('sqlite:<path> or mysql://user:password@host:3306/name', parseDatabaseUrl);
+export const database = kind(DATABASE_URL_FORM, parseDatabaseUrl);
 export const httpUrl = matching('an http: or https: URL without credentials and fragment', (text) =>
   Boolean(parseHttpUrl(text)),
 );

@@ -70,7 +70,7 @@ const storage = {
     'DATABASE_URL',
     database,
     (textOf) => `sqlite:${textOf('DATA_DIR')}/pluto.db`,
-    'MySQL 8, MariaDB 10.6+ and what speaks their protocol, or an embedded database, in DATA_DIR unless set.',
+    'MySQL 8, MariaDB 10.6+ and what speaks their protocol (?pool=20&tls=true and more: docs/operations.md), or an embedded database, in DATA_DIR unless set.',
   ),
   databaseMigrate: variable('DATABASE_MIGRATE', boolean, 'true', 'Run pending migrations at start.'),
   redisUrl: optional(

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { allOrNone, contradictions } from './setting-contradictions.js';
+import type { Kind } from './setting-kinds.js';
 import { type SettingValues, settingTable } from './setting-table.js';
 import { Variable } from './setting-variable.js';
+import { UnfitValue } from './unfit-value.js';
 
 /** Reads variables one by one and remembers which were given and what was wrong. */
 export class SettingsReader {
@@ -35,13 +37,24 @@ export class SettingsReader {
     const { name, kind } = variable;
     const fallback = variable.defaultText((other) => this.texts.get(other) ?? '');
     const text = this.find(name) ?? fallback;
-    const value = text === undefined ? variable.absent?.() : kind.parse(text);
+    const value = text === undefined ? variable.absent?.() : this.parse(name, kind, text);
     const isRefused = text !== undefined && value === undefined;
-    if (isRefused) this.refuse(name, `takes ${kind.takes}`);
     // After a fault the default stands in, so that what follows from this variable is not blamed as well.
     const standing = isRefused ? fallback : text;
     if (standing !== undefined) this.texts.set(name, standing);
     return value;
+  }
+
+  private parse<T>(name: string, kind: Kind<T>, text: string): T | undefined {
+    try {
+      const value = kind.parse(text);
+      if (value === undefined) this.refuse(name, `takes ${kind.takes}`);
+      return value;
+    } catch (error) {
+      if (!(error instanceof UnfitValue)) throw error;
+      this.refuse(name, error.message);
+      return undefined;
+    }
   }
 
   private find(name: string): string | undefined {

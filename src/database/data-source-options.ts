@@ -1,5 +1,5 @@
 import { type DataSourceOptions, type MigrationInterface } from 'typeorm';
-import type { DatabaseSettings } from '../config/settings.js';
+import { parseMysqlUrl, SYSTEM_AUTHORITIES, type DatabaseSettings } from '../config/database-url.js';
 import { mysqlDriver } from './mysql-driver.js';
 import { SqliteConnection } from './sqlite-connection.js';
 
@@ -10,8 +10,8 @@ type MigrationClass = new () => MigrationInterface;
 
 /**
  * Options for a PlutoDataSource. The schema is only ever changed by `runMigrations`.
- * @param database where the data is; the url is `mysql://user:password@host:port/database` (or `mariadb://…`)
- * @throws Error on a url without a database name, of another scheme or with a query
+ * @param database where the data is; the url is as `DATABASE_URL` takes it
+ * @throws UnfitValue on a url that `DATABASE_URL` does not take
  */
 export function dataSourceOptions(
   database: DatabaseSettings,
@@ -49,36 +49,35 @@ function sqliteOptions(path: string) {
   } as const;
 }
 
-function mysqlOptions(url: string) {
-  const { protocol, hostname, port, username, password, pathname } = parseMysqlUrl(url);
+function mysqlOptions(text: string) {
+  const url = parseMysqlUrl(text);
   return {
     // TypeORM reads MariaDB's schema right only under that name; all else is the same.
-    type: protocol === 'mariadb:' ? 'mariadb' : 'mysql',
-    driver: mysqlDriver,
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: Number(port || 3306),
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: decodeURIComponent(pathname.slice(1)),
+    type: url.dialect,
+    driver: mysqlDriver(url),
+    host: url.host,
+    port: url.port,
+    username: url.username,
+    password: url.password,
+    database: url.database,
     charset: 'utf8mb4_bin',
     timezone: 'Z',
-    poolSize: 10,
-    connectTimeout: 10_000,
+    poolSize: url.pool,
+    connectTimeout: url.connectTimeoutMs,
     supportBigNumbers: true,
     // Numbers as on SQLite, strings only beyond 2^53.
     bigNumberStrings: false,
     extra: { enableKeepAlive: true, keepAliveInitialDelay: 10_000 },
+    ...(url.trust !== null && { ssl: tlsOptions(url.trust) }),
   } as const;
 }
 
-function parseMysqlUrl(text: string): URL {
-  // The url holds a password, so no message repeats it.
-  if (!URL.canParse(text)) throw new Error('The database url is not a url');
-  const url = new URL(text);
-  if (!['mysql:', 'mariadb:'].includes(url.protocol)) {
-    throw new Error('The database url must begin with mysql:// or mariadb://');
-  }
-  if (!/^\/[^/]+$/.test(url.pathname)) throw new Error('The database url must end in /name-of-the-database');
-  if (url.search || url.hash) throw new Error('The database url must not have a query or a fragment');
-  return url;
+function tlsOptions(trust: string) {
+  return {
+    ...(trust !== SYSTEM_AUTHORITIES && { ca: trust }),
+    rejectUnauthorized: true,
+    // mysql2 takes the certificate of any host otherwise.
+    verifyIdentity: true,
+    minVersion: 'TLSv1.2',
+  } as const;
 }

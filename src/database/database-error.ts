@@ -16,9 +16,44 @@ export function mysqlErrorNumber(error: unknown): number {
   return typeof errno === 'number' && errno > 0 ? errno : 0;
 }
 
+/** Pluto has stopped waiting for the database. */
+export class DatabaseUnavailable extends Error {
+  override name = 'DatabaseUnavailable';
+
+  constructor(
+    readonly code: 'DATABASE_AWAY' | 'CONNECTION_FAILED' | 'QUERY_TIMEOUT' | 'POOL_EXHAUSTED',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** Is the connection gone (or never made), so that it is unknown what became of the statement? */
 export function isConnectionLost(error: unknown): boolean {
   return asDriverError(error).fatal === true || lostConnectionCodes.has(errorCode(error));
+}
+
+/** Was there no connection to be had? Then another attempt at once would fare no better. */
+export function isOutOfReach(error: unknown): boolean {
+  return ['DATABASE_AWAY', 'CONNECTION_FAILED', 'POOL_EXHAUSTED'].includes(errorCode(error));
+}
+
+/** Is it the database that cannot do its work now, whatever it was asked? It will again, sooner or later. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  return (
+    isConnectionLost(error) ||
+    isOutOfReach(error) ||
+    isTransactionConflict(error) ||
+    isStorageFailure(error) ||
+    errorCode(error) === COMMIT_OUTCOME_UNKNOWN ||
+    unavailableNumbers.has(mysqlErrorNumber(error))
+  );
+}
+
+/** Can SQLite not read or write its file: the disk is full, broken, or not to be written? */
+export function isStorageFailure(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(errorCode(error));
 }
 
 /**
@@ -29,7 +64,12 @@ export function isTransactionConflict(error: unknown): boolean {
   return conflictNumbers.has(mysqlErrorNumber(error)) || errorCode(error).startsWith('SQLITE_BUSY');
 }
 
+export const COMMIT_OUTCOME_UNKNOWN = 'COMMIT_OUTCOME_UNKNOWN';
+
 const lostConnectionCodes = new Set([
+  'DATABASE_AWAY',
+  'CONNECTION_FAILED',
+  'QUERY_TIMEOUT',
   'PROTOCOL_CONNECTION_LOST',
   'ECONNRESET',
   'ECONNREFUSED',
@@ -49,6 +89,25 @@ const conflictNumbers = new Set([
   3101, // ER_TRANSACTION_ROLLBACK_DURING_COMMIT: MySQL group replication
   8022, // TiDB: the commit failed and was rolled back
   9007, // TiDB: write conflict
+]);
+
+const unavailableNumbers = new Set([
+  1021, // ER_DISK_FULL
+  1026, // ER_ERROR_ON_WRITE
+  1030, // ER_GET_ERRNO: of the storage engine, such as a full disk
+  1037, // ER_OUTOFMEMORY
+  1040, // ER_CON_COUNT_ERROR: too many connections
+  1041, // ER_OUT_OF_RESOURCES
+  1047, // ER_UNKNOWN_COM_ERROR: a Galera node that has left its cluster
+  1114, // ER_RECORD_FILE_FULL
+  1203, // ER_TOO_MANY_USER_CONNECTIONS
+  1226, // ER_USER_LIMIT_REACHED
+  1290, // ER_OPTION_PREVENTS_STATEMENT: read-only, in a failover
+  1317, // ER_QUERY_INTERRUPTED
+  1792, // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+  1836, // ER_READ_ONLY_MODE
+  1969, // ER_STATEMENT_TIMEOUT (MariaDB)
+  3024, // ER_QUERY_TIMEOUT (MySQL)
 ]);
 
 function asDriverError(error: unknown): DriverError {

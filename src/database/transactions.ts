@@ -2,11 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import { isConnectionLost, isTransactionConflict } from './database-error.js';
+import {
+  COMMIT_OUTCOME_UNKNOWN,
+  isConnectionLost,
+  isOutOfReach,
+  isTransactionConflict,
+} from './database-error.js';
 import { insideTransaction } from './transaction-context.js';
 
 const maxAttempts = 10;
 const maxRetryTimeMs = 15_000;
+/** After it, another attempt on a database that is away could not be refused within three seconds. */
+const maxLostTimeMs = 1000;
 
 /** Thrown by the work of a transaction to have it rolled back and run again from its start. */
 export class RetryTransaction extends Error {
@@ -16,6 +23,7 @@ export class RetryTransaction extends Error {
 /** The connection was lost while the transaction was being committed: it may or may not have happened. */
 export class CommitOutcomeUnknown extends Error {
   override name = 'CommitOutcomeUnknown';
+  readonly code = COMMIT_OUTCOME_UNKNOWN;
 }
 
 type AfterCommit = () => void | Promise<void>;
@@ -42,20 +50,22 @@ export class Transactions {
 
   /**
    * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Deadlocks, lock timeouts,
-   * conflicts, lost connections and RetryTransaction make it run again, up to ten times, so apart from what it does
-   * through `manager` it must have no effect (see `afterCommit`) and must not wait for hashes or other servers.
+   * conflicts and RetryTransaction make it run again, up to ten times, and so does a connection lost within the first
+   * second, so apart from what it does through `manager` it must have no effect (see `afterCommit`) and must not wait
+   * for hashes or other servers. A commit whose outcome is unknown is never repeated.
    * @param work uses the database through its `manager` only; transactions do not nest, hand the manager down
    * @returns what `work` returned, after the commit has succeeded
    * @throws whatever `work` threw; PlutoError serviceUnavailable when the attempts are used up; CommitOutcomeUnknown
    */
   async run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + maxRetryTimeMs;
+    const begun = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.attempt(work);
       } catch (error) {
-        if (!isRetryable(error)) throw error;
-        if (attempt === maxAttempts || performance.now() > deadline) {
+        const elapsedMs = performance.now() - begun;
+        if (!isRetryable(error, elapsedMs)) throw error;
+        if (attempt === maxAttempts || elapsedMs > maxRetryTimeMs) {
           throw new PlutoError('serviceUnavailable', { retryAfterSeconds: 1, cause: error });
         }
         await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt));
@@ -94,9 +104,10 @@ export class Transactions {
   }
 }
 
-function isRetryable(error: unknown): boolean {
-  if (error instanceof CommitOutcomeUnknown) return false;
-  return error instanceof RetryTransaction || isTransactionConflict(error) || isConnectionLost(error);
+function isRetryable(error: unknown, elapsedMs: number): boolean {
+  if (error instanceof CommitOutcomeUnknown || isOutOfReach(error)) return false;
+  if (error instanceof RetryTransaction || isTransactionConflict(error)) return true;
+  return isConnectionLost(error) && elapsedMs < maxLostTimeMs;
 }
 
 /**

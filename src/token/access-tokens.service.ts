@@ -5,6 +5,7 @@ import type { Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
+import { isConnectionLost } from '../database/database-error.js';
 import { readAccessClaims, type AccessClaims } from './access-claims.js';
 import { ClientGate } from './client-gate.js';
 import { SessionsService } from './sessions.service.js';
@@ -23,9 +24,14 @@ export interface TokenBearer {
   ttlSeconds?: number | undefined;
 }
 
+const ENDED_SESSIONS_MAX = 10_000;
+
 /** Signs and checks access tokens: JWTs of type `access`, RS256 only. */
 @Injectable()
 export class AccessTokensService {
+  /** Sessions that were looked for in vain, oldest first: what an outage must not bring back. */
+  private readonly endedSessions = new Set<string>();
+
   constructor(
     private readonly keys: SigningKeysService,
     private readonly sessions: SessionsService,
@@ -63,12 +69,19 @@ export class AccessTokensService {
 
   /**
    * Checks a token from anywhere: signature, type, expiry, and that its session has not ended and its client may act.
+   * While the database is away, the last is not known: then a token passes unless this process has refused its session
+   * before, so that other services outlive the outage. Pluto itself lets nobody in by it (see `principalOf`).
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
     const claims = readAccessClaims(await this.verifySignature(token));
-    if (isOfClientAlone(claims)) await this.checkClient(claims);
-    else await this.principalOf(claims);
+    try {
+      if (isOfClientAlone(claims)) await this.checkClient(claims);
+      else await this.principalOf(claims);
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error;
+      if (this.endedSessions.has(claims.sid)) throw new PlutoError('invalidAccessToken', { cause: error });
+    }
     return claims;
   }
 
@@ -80,7 +93,10 @@ export class AccessTokensService {
     if (isOfClientAlone(claims)) throw new PlutoError('userNotExist');
     const { sid, sub, iss, scopes } = claims;
     const session = await this.sessions.find(sid);
-    if (!session || session.userId !== sub) throw new PlutoError('invalidAccessToken');
+    if (!session || session.userId !== sub) {
+      this.noteEnded(sid);
+      throw new PlutoError('invalidAccessToken');
+    }
     return {
       userId: sub,
       applicationId: session.applicationId,
@@ -89,6 +105,12 @@ export class AccessTokensService {
       scopes,
       clientKey: session.clientKey,
     };
+  }
+
+  private noteEnded(sessionId: string): void {
+    this.endedSessions.add(sessionId);
+    const [oldest = ''] = this.endedSessions;
+    if (this.endedSessions.size > ENDED_SESSIONS_MAX) this.endedSessions.delete(oldest);
   }
 
   private async checkClient({ client_id: key = '', iat }: AccessClaims): Promise<void> {

@@ -1,11 +1,12 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { exportJWK, type JWK } from 'jose';
 import { DataSource, IsNull, LessThan, MoreThan } from 'typeorm';
 import { unseal } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
+import { isDatabaseUnavailable } from '../database/database-error.js';
 import { keyIdOf } from './key-id.js';
 import { SigningKey } from './signing-key.entity.js';
 
@@ -28,13 +29,23 @@ export const SIGNING_KEYS_PURPOSE = 'signing-keys';
 
 /** How old an instance's view of the keys may be. */
 export const RELOAD_SECONDS = 30;
-/** How often an unknown `kid` may make an instance look again. */
-const UNKNOWN_KID_RELOAD_SECONDS = 2;
+/** How often an unknown `kid`, or a database that is away, may make an instance look again. */
+const RELOAD_PAUSE_SECONDS = 2;
 
-/** The keys that sign and verify access tokens: read from the database now and then, parsed once. */
+interface FailedReload {
+  at: number;
+  error: unknown;
+}
+
+/**
+ * The keys that sign and verify access tokens: read from the database now and then, parsed once. While the database is
+ * away, those that were read last go on verifying and being published until they expire; none signs.
+ */
 @Injectable()
 export class SigningKeysService {
+  private readonly logger = new Logger('SigningKeys');
   private ring: KeyRing = { loadedAt: 0, keys: [] };
+  private failed: FailedReload | null = null;
   private loading: Promise<KeyRing> | null = null;
   private privateKeys = new Map<string, KeyObject>();
   private readonly sealingKey: Buffer;
@@ -47,9 +58,15 @@ export class SigningKeysService {
   }
 
   /** The key that signs now. */
-  async signingKey(): Promise<{ kid: string; privateKey: KeyObject; publicPem: string }> {
-    const current = this.currentOf((await this.load(RELOAD_SECONDS)).keys);
-    return { kid: current.kid, privateKey: this.privateKeyOf(current), publicPem: current.publicPem };
+  async signingKey(): Promise<{ kid: string; privateKey: KeyObject }> {
+    // Who has something signed has just written to the database, so it is not waited for another attempt.
+    const current = currentOf((await this.load(RELOAD_SECONDS, 0)).keys);
+    return { kid: current.kid, privateKey: this.privateKeyOf(current) };
+  }
+
+  /** The public half of the key that signs now, as PEM. */
+  async publicKey(): Promise<string> {
+    return currentOf(await this.knownKeys()).publicPem;
   }
 
   /** Has a key verify until the expiry of a token that lives longer than the settings say; written before it is signed. */
@@ -74,15 +91,18 @@ export class SigningKeysService {
    */
   async verificationKeyOf(token: string): Promise<KeyObject> {
     const kid = keyIdOf(token);
+    const isOfToken = (key: CachedKey) => key.kid === kid;
+    // It may be a new one, so only a database that answers can tell that there is none.
     const key =
-      find(kid, await this.load(RELOAD_SECONDS)) ?? find(kid, await this.load(UNKNOWN_KID_RELOAD_SECONDS));
+      (await this.knownKeys()).find(isOfToken) ??
+      (await this.load(RELOAD_PAUSE_SECONDS)).keys.find(isOfToken);
     if (!key) throw new PlutoError('invalidJwt');
     return key.publicKey;
   }
 
   /** All keys that verify or will sign, as a JWK set (RFC 7517 section 5). */
   async publicKeySet(): Promise<{ keys: JWK[] }> {
-    const { keys } = await this.load(RELOAD_SECONDS);
+    const keys = await this.knownKeys();
     return {
       keys: await Promise.all(
         keys.map(async ({ kid, publicKey }) => ({
@@ -103,11 +123,35 @@ export class SigningKeysService {
     await this.signingKey();
   }
 
-  private async load(maxAgeSeconds: number): Promise<KeyRing> {
-    const age = nowSeconds() - this.ring.loadedAt;
-    if (this.ring.keys.length > 0 && age >= 0 && age < maxAgeSeconds) return this.ring;
-    this.loading ??= this.read().finally(() => (this.loading = null));
+  /** The keys that have not expired; where they cannot be read again, those that were read last. */
+  private async knownKeys(): Promise<CachedKey[]> {
+    const { keys } = await this.load(RELOAD_SECONDS).catch((error: unknown) => {
+      if (!isDatabaseUnavailable(error)) throw error;
+      return this.ring;
+    });
+    const live = keys.filter(({ row }) => row.verifiesUntil === null || row.verifiesUntil > nowSeconds());
+    if (live.length === 0 && this.failed) throw this.failed.error;
+    return live;
+  }
+
+  /** @throws what the last attempt failed with, unless it is time for another */
+  private async load(maxAgeSeconds: number, pauseSeconds = RELOAD_PAUSE_SECONDS): Promise<KeyRing> {
+    if (this.ring.keys.length > 0 && isWithin(maxAgeSeconds, this.ring.loadedAt)) return this.ring;
+    if (this.failed && isWithin(pauseSeconds, this.failed.at)) throw this.failed.error;
+    this.loading ??= this.reload().finally(() => (this.loading = null));
     return this.loading;
+  }
+
+  private async reload(): Promise<KeyRing> {
+    try {
+      const ring = await this.read();
+      this.failed = null;
+      return ring;
+    } catch (error) {
+      if (!this.failed) this.logger.warn({ msg: 'the signing keys could not be read again', err: error });
+      this.failed = { at: nowSeconds(), error };
+      throw error;
+    }
   }
 
   private async read(): Promise<KeyRing> {
@@ -120,14 +164,6 @@ export class SigningKeysService {
     const keys = rows.map((row) => ({ ...(known.get(row.kid) ?? parsePublic(row)), row }));
     this.ring = { loadedAt, keys };
     return this.ring;
-  }
-
-  private currentOf(keys: CachedKey[]): CachedKey {
-    const now = nowSeconds();
-    // A clock that was set back must not leave the server without a key.
-    const current = keys.find(({ signsFrom }) => signsFrom <= now) ?? keys.at(-1);
-    if (!current) throw new Error('there is no signing key');
-    return current;
   }
 
   private privateKeyOf({ kid, row }: CachedKey): KeyObject {
@@ -147,8 +183,18 @@ export class SigningKeysService {
   }
 }
 
-function find(kid: string, ring: KeyRing): CachedKey | undefined {
-  return ring.keys.find((key) => key.kid === kid);
+function currentOf(keys: CachedKey[]): CachedKey {
+  const now = nowSeconds();
+  // A clock that was set back must not leave the server without a key.
+  const current = keys.find(({ signsFrom }) => signsFrom <= now) ?? keys.at(-1);
+  if (!current) throw new Error('there is no signing key');
+  return current;
+}
+
+/** A clock that was set back makes it false. */
+function isWithin(seconds: number, since: number): boolean {
+  const age = nowSeconds() - since;
+  return age >= 0 && age < seconds;
 }
 
 function parsePublic(row: SigningKey): Omit<CachedKey, 'row'> {

@@ -52,7 +52,7 @@ export class TokenController {
     answer: PublicKeyDto,
   })
   async getPublicKey(): Promise<PublicKeyDto> {
-    return { public_key: (await this.keys.signingKey()).publicPem };
+    return { public_key: await this.keys.publicKey() };
   }
 
   @Get('access/verify')

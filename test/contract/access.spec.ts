@@ -174,10 +174,9 @@ const strangersKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).private
 
 beforeAll(async () => {
   app = await startTestApp();
-  const key = await app.app.get(SigningKeysService).signingKey();
-  signingKey = key.privateKey;
-  keyId = key.kid;
-  publicPem = key.publicPem;
+  const keys = app.app.get(SigningKeysService);
+  ({ privateKey: signingKey, kid: keyId } = await keys.signingKey());
+  publicPem = await keys.publicKey();
   const { account, token } = await signedIn(app);
   annsToken = token;
   ann = decodeToken(token).claims;

@@ -2,11 +2,13 @@
 # A throw-away MariaDB for tests, reachable from this machine only.
 #   mariadb.sh start DIR   makes DIR if need be, starts a server on a free port and prints the value for TEST_DATABASE_URL
 #   mariadb.sh stop DIR    stops it; DIR may then be deleted
+#   mariadb.sh restart DIR starts one that was stopped or killed at the address that it had
+# MARIADB_ARGUMENTS may hold further arguments of the server.
 # Needs Debian's mariadb-server (the service itself need not run).
 set -eu
 
 usage() {
-  echo "usage: $0 start|stop DIR" >&2
+  echo "usage: $0 start|stop|restart DIR" >&2
   exit 2
 }
 
@@ -35,16 +37,22 @@ start() {
     mariadb-install-db --no-defaults --user="$user" --datadir="$dir/data" --skip-test-db \
       --auth-root-authentication-method=normal >"$dir/install.log" 2>&1
   fi
-  password=$(node -p 'require("crypto").randomBytes(12).toString("hex")')
+  if [ "$command" = restart ]; then
+    password=$(sed 's|.*root:\(.*\)@.*|\1|' "$dir/url")
+    port=$(sed 's|.*:\([0-9]*\)/$|\1|' "$dir/url")
+  else
+    password=$(node -p 'require("crypto").randomBytes(12).toString("hex")')
+    port=$(free_port)
+  fi
   echo "ALTER USER root@localhost IDENTIFIED BY '$password';" >"$dir/init.sql"
-  port=$(free_port)
   socket=$(mktemp -u /tmp/pluto-mariadb-XXXXXX.sock)
-  # Durability is what tests do not need, strictness what they do.
+  # What is committed outlives the process, though not the machine; strictness is what tests need.
   mariadbd --no-defaults --user="$user" --datadir="$dir/data" --init-file="$dir/init.sql" \
     --bind-address=127.0.0.1 --port="$port" --socket="$socket" --pid-file="$pid_file" \
-    --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 --sync-binlog=0 \
+    --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 \
     --skip-log-bin --performance-schema=OFF --max-connections=200 --table-open-cache=1000 \
     --sql-mode=STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY \
+    ${MARIADB_ARGUMENTS:-} \
     >"$dir/server.log" 2>&1 </dev/null &
   echo "mysql://root:$password@127.0.0.1:$port/" >"$dir/url"
   tries=0
@@ -68,7 +76,7 @@ stop() {
 }
 
 case $command in
-  start) start ;;
+  start | restart) start ;;
   stop) stop ;;
   *) usage ;;
 esac

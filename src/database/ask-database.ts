@@ -1,0 +1,23 @@
+import type { Socket } from 'node:net';
+import mysql, { type PoolOptions } from 'mysql2';
+import { whenOverdue } from './overdue.js';
+
+/**
+ * Asks the database for a sign of life, on a connection made for it.
+ * @throws Error when there is none within the time for making a connection
+ */
+export async function askDatabase({ connectionLimit: _, ...options }: PoolOptions): Promise<void> {
+  const connection = mysql.createConnection(options);
+  let callOff: () => void = () => undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      connection.on('error', reject);
+      callOff = whenOverdue(options.connectTimeout ?? 1000, () => reject(new Error('no answer in time')));
+      connection.query('SELECT 1', (error) => (error ? reject(error) : resolve()));
+    });
+  } finally {
+    callOff();
+    connection.destroy();
+    (connection as { stream?: Socket }).stream?.destroy();
+  }
+}

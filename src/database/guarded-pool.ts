@@ -1,0 +1,159 @@
+import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
+import { DatabaseUnavailable } from './database-error.js';
+import { DatabaseWatch } from './database-watch.js';
+import { GuardedConnection } from './guarded-connection.js';
+import { askDatabase } from './ask-database.js';
+import { whenOverdue } from './overdue.js';
+
+export interface PoolTimes {
+  acquireTimeoutMs: number;
+  queryTimeoutMs: number;
+}
+
+type Callback = (error: Error | null, connection?: PoolConnection) => void;
+
+/** Somebody who waits for a connection. */
+class Waiter {
+  isWaiting = true;
+  private readonly callOff: () => void;
+
+  constructor(
+    private readonly callback: Callback,
+    timeoutMs: number,
+    onTimeout: () => void,
+  ) {
+    this.callOff = whenOverdue(timeoutMs, onTimeout);
+  }
+
+  /** @returns whether somebody was still waiting */
+  settle(error: Error | null, connection?: PoolConnection): boolean {
+    if (!this.isWaiting) return false;
+    this.isWaiting = false;
+    this.callOff();
+    this.callback(error, connection);
+    return true;
+  }
+}
+
+/**
+ * mysql2's pool as TypeORM uses it, with an end to every wait: for a connection, for an answer, and for a database
+ * that is away, where everything fails at once and nothing is left hanging.
+ */
+export class GuardedPool {
+  private readonly pool: Pool;
+  private readonly watch: DatabaseWatch;
+  private readonly connections = new Map<PoolConnection, GuardedConnection>();
+  /** In the order in which they came; mysql2's own queue cannot be left. */
+  private readonly queue = new Set<Waiter>();
+  private readonly served = new Set<Waiter>();
+  private free: number;
+
+  constructor(
+    options: PoolOptions,
+    private readonly times: PoolTimes,
+    sessionSettings: readonly string[],
+  ) {
+    this.free = options.connectionLimit ?? 10;
+    this.watch = new DatabaseWatch(
+      () => askDatabase(options),
+      () => this.abandonAll(),
+    );
+    this.pool = mysql.createPool(options);
+    this.pool.on('connection', (connection) => this.adopt(connection, sessionSettings));
+  }
+
+  getConnection(callback: Callback): void {
+    if (this.watch.isAway) return process.nextTick(callback, away());
+    const { acquireTimeoutMs } = this.times;
+    const waiter = new Waiter(callback, acquireTimeoutMs, () => {
+      this.queue.delete(waiter);
+      this.served.delete(waiter);
+      waiter.settle(
+        new DatabaseUnavailable('POOL_EXHAUSTED', `no connection was free within ${acquireTimeoutMs} ms`),
+      );
+    });
+    this.queue.add(waiter);
+    this.serve();
+  }
+
+  /** Closes all connections, gently where they answer. */
+  end(callback: (error?: Error | null) => void): void {
+    this.watch.stop();
+    let isEnded = false;
+    const finish = (error?: Error | null) => {
+      if (isEnded) return;
+      isEnded = true;
+      callOff();
+      callback(error);
+    };
+    const callOff = whenOverdue(this.times.queryTimeoutMs, () => {
+      this.abandonAll();
+      finish();
+    });
+    this.pool.end(finish);
+  }
+
+  private serve(): void {
+    const [waiter] = this.queue;
+    if (!waiter || this.free === 0) return;
+    this.queue.delete(waiter);
+    this.served.add(waiter);
+    this.free -= 1;
+    this.pool.getConnection((error, connection) => {
+      this.served.delete(waiter);
+      const guarded = error ? undefined : this.connections.get(connection);
+      if (guarded) {
+        guarded.lend(() => this.giveBack());
+        if (!waiter.settle(null, connection)) connection.release();
+        return;
+      }
+      // One without a guard was given up between its being chosen and its being handed out.
+      const reason = error?.message ?? 'the connection was closed';
+      this.giveBack();
+      this.watch.suspect();
+      waiter.settle(
+        new DatabaseUnavailable('CONNECTION_FAILED', `the database cannot be reached: ${reason}`, {
+          cause: error,
+        }),
+      );
+    });
+  }
+
+  private giveBack(): void {
+    this.free += 1;
+    this.serve();
+  }
+
+  private adopt(connection: PoolConnection, sessionSettings: readonly string[]): void {
+    const guarded = new GuardedConnection(connection, {
+      queryTimeoutMs: this.times.queryTimeoutMs,
+      suspect: () => this.watch.suspect(),
+      forget: () => this.connections.delete(connection),
+    });
+    this.connections.set(connection, guarded);
+    const noteLoss = () => {
+      if (this.connections.delete(connection)) this.watch.suspect();
+    };
+    connection.on('error', noteLoss);
+    connection.on('end', noteLoss);
+    for (const setting of sessionSettings) {
+      // A connection without its settings must not serve: whoever has taken it sees it fail.
+      connection.query(setting, (error) => {
+        if (!error) return;
+        const message = 'a new connection did not take its settings';
+        guarded.abandon(new DatabaseUnavailable('CONNECTION_FAILED', message, { cause: error }));
+      });
+    }
+  }
+
+  private abandonAll(): void {
+    const waiters = [...this.queue, ...this.served];
+    this.queue.clear();
+    waiters.forEach((waiter) => waiter.settle(away()));
+    for (const guarded of [...this.connections.values()]) guarded.abandon(away());
+  }
+}
+
+function away(): DatabaseUnavailable {
+  return new DatabaseUnavailable('DATABASE_AWAY', 'the database is away');
+}
