@@ -46,14 +46,16 @@ class Supervisor {
   ) {}
 
   start(): void {
-    cluster.on('message', (_worker: Worker, message: unknown) => {
-      if (message === READY) this.addOthers();
+    cluster.on('message', ({ process: { pid } }: Worker, message: unknown) => {
+      if (message !== READY) return;
+      this.log.info({ worker: pid }, 'a worker process serves');
+      this.addOthers();
     });
     cluster.on('exit', (worker: Worker, code: number | null, signal: string | null) => {
       const livedMs = performance.now() - (this.workers.get(worker) ?? 0);
       this.workers.delete(worker);
       if (this.isStopping) this.settle(code, signal);
-      else if (this.isServing) this.replace(livedMs, { pid: worker.process.pid, code, signal });
+      else if (this.isServing) this.replace(livedMs, { worker: worker.process.pid, code, signal });
       else process.exit(code || 1);
     });
     this.fork();
@@ -70,7 +72,7 @@ class Supervisor {
 
   kill(): void {
     for (const { process: worker } of this.workers.keys()) {
-      this.log.warn({ pid: worker.pid }, 'a worker process is killed');
+      this.log.warn({ worker: worker.pid }, 'a worker process is killed');
       worker.kill('SIGKILL');
     }
   }
