@@ -99,12 +99,13 @@ describe.each([
     client: Client,
   ): Promise<void> {
     const people = "FROM users WHERE handle <> 'admin'";
-    const parts = (table: string, key: string) =>
-      dataSource.query<object[]>(`SELECT id ${people} AND (SELECT COUNT(*) FROM ${table} WHERE ${key}) <> 1`);
-    expect(await parts('identities', 'identities.user_id = users.id')).toEqual([]);
-    expect(await parts('user_roles', 'user_roles.user_id = users.id')).toEqual([]);
+    const withoutOne = async (table: string, key: string) => {
+      const sql = `SELECT COUNT(*) AS n ${people} AND (SELECT COUNT(*) FROM ${table} WHERE ${key}) <> 1`;
+      return Number((await dataSource.query<{ n: number }[]>(sql))[0]!.n);
+    };
+    expect(await withoutOne('identities', 'identities.user_id = users.id')).toBe(0);
     const tokens = 'one_time_tokens JOIN identities ON one_time_tokens.identity_id = identities.id';
-    expect(await parts(tokens, 'identities.user_id = users.id')).toEqual([]);
+    expect(await withoutOne(tokens, 'identities.user_id = users.id')).toBe(0);
 
     const rows = await dataSource.query<{ mail: string }[]>(
       "SELECT mail FROM identities WHERE mail <> 'admin@localhost'",
