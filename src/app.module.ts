@@ -5,6 +5,7 @@ import { AuditModule, type ActorOutsideRequests } from './audit/audit.module.js'
 import { AuthModule } from './auth/auth.module.js';
 import { EnvelopeInterceptor } from './common/envelope.interceptor.js';
 import { RouteIndex } from './common/http/route-index.js';
+import { Traffic } from './common/http/traffic.js';
 import { Views } from './common/views/views.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
@@ -18,7 +19,7 @@ import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
 
 /** What the whole application shares. */
-@Module({ providers: [RouteIndex, Views], exports: [RouteIndex, Views] })
+@Module({ providers: [RouteIndex, Traffic, Views], exports: [RouteIndex, Traffic, Views] })
 class SharedModule {
   static forRoot(): DynamicModule {
     return { module: SharedModule, global: true };

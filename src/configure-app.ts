@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FastifyCorsOptionsDelegate } from '@fastify/cors';
@@ -10,13 +8,15 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
-import { errorEnvelope, PlutoError } from './common/errors.js';
+import { PlutoError } from './common/errors.js';
 import { ErrorFilter } from './common/http/error.filter.js';
 import { addHooks, requestId, standInForHooks } from './common/http/hooks.js';
 import { createJsonParser } from './common/http/json-body.js';
 import { isForPage } from './common/http/requests.js';
 import { RouteIndex } from './common/http/route-index.js';
 import { toPlutoError } from './common/http/to-pluto-error.js';
+import { Traffic } from './common/http/traffic.js';
+import { refuseUnreadable } from './common/http/unreadable.js';
 import { NestLog } from './common/logging.js';
 import { createValidationPipe } from './common/validation.pipe.js';
 import { Views, viewsDirectory } from './common/views/views.js';
@@ -28,8 +28,11 @@ import { avatarsFolder, isAvatarFile } from './users/avatars.service.js';
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** Room for an avatar as base64. */
 const PROFILE_BODY_LIMIT_BYTES = 3 * 1024 * 1024;
-/** For a picture over a slow line; without it a client may take for ever to send a body. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** For a request to arrive whole; without it a client may take for ever to send one. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const TIMEOUT_CHECK_MS = 1000;
+/** Longer than proxies keep a connection (60 s mostly): who may send the next request is the one to close it. */
+const KEEP_ALIVE_MS = 75_000;
 const RETRY_AFTER_SECONDS = 5;
 const MAX_PARAM_LENGTH = 128;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
@@ -41,6 +44,10 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // All are answered until the last connection is closed, and in the envelope.
+    return503OnClosing: false,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     genReqId: requestId,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -57,7 +64,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   const routes = app.get(RouteIndex);
   watchRoutes(adapter.getInstance<FastifyInstance>(), routes);
   const errors = new ErrorFilter(app.get(Views), routes, classify);
-  addHooks(adapter.getInstance<FastifyInstance>(), hookOptions);
+  addHooks(adapter.getInstance<FastifyInstance>(), app.get(Traffic), hookOptions);
   app.useBodyParser(
     'application/json',
     { bodyLimit: BODY_LIMIT_BYTES },
@@ -125,15 +132,4 @@ function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
       maxAge: 600,
     });
   app.enableCors({ delegator: answerFor });
-}
-
-/** Answers what is not HTTP, or too large a head, before there is a request. */
-function refuseUnreadable(_error: Error, socket: Socket): void {
-  if (!socket.writable) return void socket.destroy();
-  const body = JSON.stringify(errorEnvelope(new PlutoError('badRequest')));
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${randomUUID()}\r\nCache-Control: no-store\r\n` +
-      `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

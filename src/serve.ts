@@ -8,11 +8,10 @@ import type { Settings } from './config/settings.js';
 import { createApp } from './configure-app.js';
 import { Housekeeping } from './housekeeping/housekeeping.service.js';
 import { MailWorker } from './mail/mail.worker.js';
+import { exitBySignal, whenToldToStop } from './stop-signals.js';
+import { stopServing } from './stop-serving.js';
 import { SigningKeysService } from './token/signing-keys.service.js';
 import { READY } from './workers.js';
-
-/** How long requests under way may take once the process is told to end. */
-const STOP_PATIENCE_MS = 10_000;
 
 /** Serves in this process until a signal comes. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
@@ -24,18 +23,18 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   await app.get(SigningKeysService).assertReadable();
   await app.listen(settings.port, settings.host);
 
-  const backgroundWork = [app.get(MailWorker), app.get(AppleRevocationWorker), app.get(Housekeeping)];
-  for (const work of backgroundWork) work.start();
+  const backgroundWork = {
+    mails: app.get(MailWorker),
+    revocations: app.get(AppleRevocationWorker),
+    housekeeping: app.get(Housekeeping),
+  };
+  for (const work of Object.values(backgroundWork)) work.start();
+  whenToldToStop({
+    stop: (signal) => void stopServing({ app, backgroundWork, settings, log }, signal),
+    // Of several processes it is their supervisor who decides.
+    stopAtOnce: (signal) => void (cluster.isWorker || exitBySignal(signal)),
+  });
   const isFirst = !cluster.isWorker || cluster.worker?.id === 1;
   if (isFirst) process.stdout.write(startBanner(settings, await app.getUrl()));
   process.send?.(READY);
-
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    log.info(`${signal}: finishing what is under way`);
-    setTimeout(() => process.exit(1), STOP_PATIENCE_MS).unref();
-    await Promise.all(backgroundWork.map((work) => work.stop()));
-    await app.close();
-    process.exit(0);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(signal));
 }

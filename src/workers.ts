@@ -1,36 +1,106 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import type { Settings } from './config/settings.js';
+import { STOP_PATIENCE_MS } from './stop-serving.js';
+import { exitBySignal, whenToldToStop, type StopSignal } from './stop-signals.js';
 
 /** What a worker process tells its supervisor once it serves. */
 export const READY = 'ready';
 
-const RESTART_PAUSE_MS = 1000;
+const LEAST_PAUSE_MS = 250;
+const GREATEST_PAUSE_MS = 30_000;
+/** A worker that has lived so long has not died of what the one before it died of. */
+const SOUND_MS = 60_000;
+/** On top of what workers allow themselves; one that takes longer does not hear any more. */
+const DEAF_MS = 400;
 
 /**
  * Runs several processes that share the port. The first one prepares the database and tells the administrator's
- * password; the others follow once it serves. One that dies is replaced; the first one's failure to start is final.
+ * password; the others follow once it serves. One that dies is replaced, after a pause that grows while they keep
+ * dying; the first one's failure to start is final. Workers whose supervisor dies end by themselves: Node sees to it.
  */
-export function superviseWorkers(count: number, log: Logger): void {
-  let isStopping = false;
-  let isServing = false;
+export function superviseWorkers(settings: Settings, log: Logger): void {
+  const supervisor = new Supervisor(settings, log);
+  whenToldToStop({
+    stop: (signal) => supervisor.stop(signal),
+    stopAtOnce: (signal) => {
+      supervisor.kill();
+      exitBySignal(signal);
+    },
+  });
+  supervisor.start();
+}
 
-  cluster.on('message', (_worker: Worker, message: unknown) => {
-    if (message !== READY || isServing) return;
-    isServing = true;
-    for (let started = 1; started < count; started++) cluster.fork();
-  });
-  cluster.on('exit', (worker, code) => {
-    if (isStopping) return;
-    if (!isServing) process.exit(code === 0 ? 1 : code);
-    log.error({ pid: worker.process.pid, code }, 'a worker process died and is replaced');
-    setTimeout(() => !isStopping && cluster.fork(), RESTART_PAUSE_MS);
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      isStopping = true;
-      // The workers end by themselves; without them nothing keeps this process.
-      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal);
+class Supervisor {
+  private isServing = false;
+  private isStopping = false;
+  /** Deaths in a row of workers that had not lived long. */
+  private deaths = 0;
+  private failures = 0;
+  /** Those alive, and when they were born. */
+  private readonly workers = new Map<Worker, number>();
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    cluster.on('message', ({ process: { pid } }: Worker, message: unknown) => {
+      if (message !== READY) return;
+      this.log.info({ worker: pid }, 'a worker process serves');
+      this.addOthers();
     });
+    cluster.on('exit', (worker: Worker, code: number | null, signal: string | null) => {
+      const livedMs = performance.now() - (this.workers.get(worker) ?? 0);
+      this.workers.delete(worker);
+      if (this.isStopping) this.settle(code, signal);
+      else if (this.isServing) this.replace(livedMs, { worker: worker.process.pid, code, signal });
+      else process.exit(code || 1);
+    });
+    this.fork();
   }
-  cluster.fork();
+
+  /** Has the workers finish what is under way, and ends when the last one has ended. */
+  stop(signal: StopSignal): void {
+    this.isStopping = true;
+    for (const { process: worker } of this.workers.keys()) worker.kill(signal);
+    const patienceMs = this.settings.stopDelaySeconds * 1000 + STOP_PATIENCE_MS + DEAF_MS;
+    setTimeout(() => this.kill(), patienceMs).unref();
+    this.endWithTheLast();
+  }
+
+  kill(): void {
+    for (const { process: worker } of this.workers.keys()) {
+      this.log.warn({ worker: worker.pid }, 'a worker process is killed');
+      worker.kill('SIGKILL');
+    }
+  }
+
+  private fork(): void {
+    this.workers.set(cluster.fork(), performance.now());
+  }
+
+  private addOthers(): void {
+    if (this.isServing) return;
+    this.isServing = true;
+    for (let started = 1; started < this.settings.workers; started++) this.fork();
+  }
+
+  private replace(livedMs: number, dead: object): void {
+    if (livedMs > SOUND_MS) this.deaths = 0;
+    const pauseMs = Math.min(GREATEST_PAUSE_MS, LEAST_PAUSE_MS * 2 ** this.deaths++);
+    this.log.error({ ...dead, pauseMs }, 'a worker process died and is replaced');
+    setTimeout(() => this.isStopping || this.fork(), pauseMs);
+  }
+
+  private settle(code: number | null, signal: string | null): void {
+    // A worker that is still loading is ended by the signal itself.
+    if (code !== 0 && signal !== 'SIGTERM' && signal !== 'SIGINT') this.failures++;
+    this.endWithTheLast();
+  }
+
+  private endWithTheLast(): void {
+    if (this.workers.size === 0) process.exit(this.failures === 0 ? 0 : 1);
+  }
 }

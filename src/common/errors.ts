@@ -12,6 +12,7 @@ export const errorCatalogue = {
   unsupportedContentType: { code: 1008, status: 415, message: 'Unsupported content type' },
   methodNotAllowed: { code: 1009, status: 405, message: 'Method not allowed' },
   serviceUnavailable: { code: 1010, status: 503, message: 'Service unavailable' },
+  requestTimeout: { code: 1011, status: 408, message: 'Request took too long to arrive' },
 
   mailAlreadyRegistered: { code: 2001, status: 403, message: 'Mail is already been registered' },
   mailNotExist: { code: 2002, status: 403, message: 'Mail does not exist' },

@@ -45,6 +45,12 @@ const server = {
     'Limits other than the defaults, each name=tries/seconds, separated by commas; docs/operations.md lists them.',
   ),
   workers: variable('WORKERS', workers, '1', 'Processes on this machine; auto is one a core.'),
+  stopDelaySeconds: variable(
+    'STOP_DELAY',
+    integer(0, 300),
+    '0',
+    'Seconds to go on serving after SIGTERM while /health/ready says 503: as long as a load balancer takes to notice.',
+  ),
   logLevel: variable(
     'LOG_LEVEL',
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),

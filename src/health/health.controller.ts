@@ -1,6 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
+import { PlutoError } from '../common/errors.js';
+import { Traffic } from '../common/http/traffic.js';
 import { Operation } from '../common/operation.js';
 import { packageVersion } from '../common/package-version.js';
 import { HealthDto } from './health.dto.js';
@@ -10,7 +12,10 @@ import { HealthService } from './health.service.js';
 @Public()
 @Controller()
 export class HealthController {
-  constructor(private readonly health: HealthService) {}
+  constructor(
+    private readonly health: HealthService,
+    private readonly traffic: Traffic,
+  ) {}
 
   @Get('v1/healthcheck')
   @Operation({
@@ -33,6 +38,7 @@ export class HealthController {
   @Get('health/ready')
   @ApiExcludeEndpoint()
   async ready(): Promise<void> {
+    if (this.traffic.isLeaving) throw new PlutoError('serviceUnavailable');
     await this.health.assertDatabaseAnswers();
   }
 }

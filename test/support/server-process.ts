@@ -86,9 +86,11 @@ export class ServerProcess {
   }
 }
 
+/** Whether there is such a process; a dead one that its parent has not collected yet does not count. */
 export function isRunning(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    const [state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!;
+    return state !== 'Z' && state !== 'X';
   } catch {
     return false;
   }

@@ -73,6 +73,7 @@ describe('Settings with nothing set', () => {
       adminMail: 'admin@localhost',
       adminPassword: undefined,
       skipRegisterVerifyMail: false,
+      stopDelaySeconds: 0,
       accessTokenTtlSeconds: 3600,
       refreshTokenTtlSeconds: 2_419_200,
       refreshTokenGraceSeconds: 30,

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { PlutoError } from '../errors.js';
 import { runInRequest } from './request-context.js';
 import { isForPage, pathOf } from './requests.js';
+import type { Traffic } from './traffic.js';
 
 const PAGE_CSP =
   "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -28,29 +29,16 @@ interface HookOptions {
 }
 
 /** What every request goes through besides its handler. */
-export function addHooks(fastify: FastifyInstance, { isHttps, log }: HookOptions): void {
+export function addHooks(fastify: FastifyInstance, traffic: Traffic, { isHttps, log }: HookOptions): void {
+  traffic.watch(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply, isHttps);
     runInRequest(request, done);
   });
   fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
-  endConnectionsOnClose(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
     logAccess(log, request, reply);
     done();
-  });
-}
-
-/** A connection that stays open for further requests would keep a server that is told to end from ending. */
-function endConnectionsOnClose(fastify: FastifyInstance): void {
-  let isClosing = false;
-  fastify.addHook('preClose', (done) => {
-    isClosing = true;
-    done();
-  });
-  fastify.addHook('onSend', (_request, reply, payload, done) => {
-    if (isClosing) void reply.header('connection', 'close');
-    done(null, payload);
   });
 }
 

@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { errorEnvelope, PlutoError } from '../errors.js';
+
+/** For the answer to arrive before the connection is taken away from a client that goes on sending. */
+const FAREWELL_MS = 1000;
+
+/** Answers what is not HTTP, too large a head, or what does not arrive in time, and ends the connection. */
+export function refuseUnreadable(fault: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || isAnswerBegun(socket)) return void socket.destroy();
+  const isLate = fault.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const error = new PlutoError(isLate ? 'requestTimeout' : 'badRequest');
+  const body = JSON.stringify(errorEnvelope(error));
+  socket.end(
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${randomUUID()}\r\nCache-Control: no-store\r\n` +
+      `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
+  );
+  setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+}
+
+/** Whether a part of a response is out already; Node's own handler looks at the same. */
+function isAnswerBegun(socket: Socket & { _httpMessage?: { headersSent?: boolean } | null }): boolean {
+  return socket._httpMessage?.headersSent ?? false;
+}

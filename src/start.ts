@@ -1,0 +1,29 @@
+import cluster from 'node:cluster';
+import { createLog } from './common/logging.js';
+import { InvalidSettings } from './config/invalid-settings.js';
+import { loadSettings } from './config/load-settings.js';
+import type { Settings } from './config/settings.js';
+import { serve } from './serve.js';
+import { superviseWorkers } from './workers.js';
+
+/** Reads the settings and serves, in this process or in several; ends the process when that cannot be. */
+export async function start(): Promise<void> {
+  try {
+    await run(loadSettings());
+  } catch (error) {
+    if (!(error instanceof InvalidSettings)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+async function run(settings: Settings): Promise<void> {
+  const log = createLog(settings.logLevel, settings.logFormat);
+  try {
+    if (settings.workers > 1 && cluster.isPrimary) superviseWorkers(settings, log);
+    else await serve(settings, log);
+  } catch (error) {
+    log.fatal({ err: error }, 'Pluto could not start');
+    process.exit(1);
+  }
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import { Traffic } from './common/http/traffic.js';
+import type { Settings } from './config/settings.js';
+import type { StopSignal } from './stop-signals.js';
+
+/** For what is under way; a little less than the ten seconds after which Docker kills. */
+export const STOP_PATIENCE_MS = 9500;
+
+interface Served {
+  app: NestFastifyApplication;
+  backgroundWork: Record<string, { stop(): Promise<void> }>;
+  settings: Settings;
+  log: Logger;
+}
+
+/**
+ * Ends the process: sends new requests elsewhere, answers those under way, lets the background work finish and closes
+ * the database. Who waits at a terminal is not kept waiting for a load balancer.
+ */
+export async function stopServing(served: Served, signal: StopSignal): Promise<never> {
+  const { app, settings, log } = served;
+  const { stopDelaySeconds } = settings;
+  log.info(`${signal}: finishing what is under way`);
+  app.get(Traffic).leave();
+  if (signal === 'SIGTERM' && stopDelaySeconds > 0) await sleep(stopDelaySeconds * 1000);
+  try {
+    await finish(served);
+  } catch (error) {
+    log.error({ err: error }, 'stopping failed');
+    process.exit(1);
+  }
+  process.exit(0);
+}
+
+/** Returns when all is done, or there is no more time for it. */
+async function finish({ app, backgroundWork, log }: Served): Promise<void> {
+  const unfinished = new Set(Object.keys(backgroundWork));
+  const working = Object.entries(backgroundWork).map(async ([name, work]) => {
+    await work.stop();
+    unfinished.delete(name);
+  });
+  const finishing = async () => {
+    await Promise.all([...working, app.getHttpAdapter().close()]);
+    await app.close();
+    return true;
+  };
+  const isDone = await Promise.race([finishing(), sleep(STOP_PATIENCE_MS, false)]);
+  if (!isDone) log.warn({ requests: app.get(Traffic).underWay, work: [...unfinished] }, 'cut off');
+}

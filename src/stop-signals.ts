@@ -1,0 +1,43 @@
+import { constants } from 'node:os';
+
+export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** What a process does when it is told to stop, and when it is told so again. */
+export interface Stopping {
+  stop: (signal: StopSignal) => void;
+  stopAtOnce: (signal: StopSignal) => void;
+}
+
+/** Ctrl-C comes twice to what `npm start` runs: from the terminal, and handed on by npm. */
+const SAME_SIGNAL_MS = 500;
+
+/** Before there is anything to finish. */
+const whileStarting: Stopping = { stop: () => process.exit(0), stopAtOnce: exitBySignal };
+
+let stopping = whileStarting;
+let toldAt: number | null = null;
+
+/** To be called first: a container's process number 1 does not hear a signal that it has no handler for. */
+export function listenForSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => hear(signal));
+}
+
+/** From now on a first and a second signal do that. */
+export function whenToldToStop(handlers: Stopping): void {
+  stopping = handlers;
+}
+
+/** Ends the process with the exit code that shells give to a process killed by the signal. */
+export function exitBySignal(signal: StopSignal): never {
+  process.exit(128 + constants.signals[signal]);
+}
+
+function hear(signal: StopSignal): void {
+  const now = performance.now();
+  if (toldAt === null) {
+    toldAt = now;
+    stopping.stop(signal);
+  } else if (now - toldAt > SAME_SIGNAL_MS) {
+    stopping.stopAtOnce(signal);
+  }
+}
