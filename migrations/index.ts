@@ -1,10 +1,12 @@
 import { CreateAccounts1795305600000 } from './1795305600000-create-accounts.js';
 import { CreateProviderSignIn1795392000000 } from './1795392000000-create-provider-sign-in.js';
 import { CreateOAuth1795478400000 } from './1795478400000-create-oauth.js';
+import { CreateUpkeepIndexes1795737600000 } from './1795737600000-create-upkeep-indexes.js';
 
 /** All migrations, oldest first. */
 export const migrations = [
   CreateAccounts1795305600000,
   CreateProviderSignIn1795392000000,
   CreateOAuth1795478400000,
+  CreateUpkeepIndexes1795737600000,
 ];

@@ -8,6 +8,7 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { Purge } from '../database/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { SigningKey } from './signing-key.entity.js';
 import { RELOAD_SECONDS, SIGNING_KEYS_PURPOSE } from './signing-keys.service.js';
@@ -36,6 +37,7 @@ export class KeyRotationService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly settings: Settings,
+    private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
     this.sealingKey = secretKey.derive(SIGNING_KEYS_PURPOSE);
@@ -100,8 +102,9 @@ export class KeyRotationService {
   }
 
   /** Deletes keys whose last token has expired. */
-  async purgeRetired(): Promise<void> {
-    await this.dataSource.manager.delete(SigningKey, { verifiesUntil: LessThanOrEqual(nowSeconds()) });
+  async purgeRetired(signal: AbortSignal): Promise<void> {
+    const where = { verifiesUntil: LessThanOrEqual(nowSeconds()) };
+    await this.purge.where(SigningKey, { where, order: { sequence: 'ASC' } }, signal);
   }
 
   private async add(manager: EntityManager, draft: KeyDraft, leadSeconds: number): Promise<void> {

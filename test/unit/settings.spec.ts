@@ -70,6 +70,7 @@ describe('Settings with nothing set', () => {
       adminMail: 'admin@localhost',
       adminPassword: undefined,
       skipRegisterVerifyMail: false,
+      upkeepIntervalSeconds: 3600,
       accessTokenTtlSeconds: 3600,
       refreshTokenTtlSeconds: 2_419_200,
       refreshTokenGraceSeconds: 30,
