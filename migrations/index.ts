@@ -3,6 +3,7 @@ import { CreateProviderSignIn1795392000000 } from './1795392000000-create-provid
 import { CreateOAuth1795478400000 } from './1795478400000-create-oauth.js';
 import { CreateKnownDevices1795564800000 } from './1795564800000-create-known-devices.js';
 import { CreateAudit1795651200000 } from './1795651200000-create-audit.js';
+import { CreateUpkeepIndexes1795737600000 } from './1795737600000-create-upkeep-indexes.js';
 
 /** All migrations, oldest first. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   CreateOAuth1795478400000,
   CreateKnownDevices1795564800000,
   CreateAudit1795651200000,
+  CreateUpkeepIndexes1795737600000,
 ];

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { createLog } from './common/logging.js';
+import { storageFault } from './common/storage-fault.js';
 import { InvalidSettings } from './config/invalid-settings.js';
 import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
@@ -23,6 +24,9 @@ async function run(settings: Settings): Promise<void> {
     if (settings.workers > 1 && cluster.isPrimary) superviseWorkers(settings, log);
     else await serve(settings, log);
   } catch (error) {
+    if (error instanceof InvalidSettings) throw error;
+    const fault = storageFault(error);
+    if (fault !== null) throw new InvalidSettings([`DATA_DIR ${settings.dataDir} cannot be used: ${fault}`]);
     log.fatal({ err: error }, 'Pluto could not start');
     process.exit(1);
   }

@@ -3,6 +3,7 @@ import { DataSource, In, LessThan, MoreThanOrEqual, type SelectQueryBuilder } fr
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { Settings } from '../config/settings.js';
+import { Purge, PURGE_BATCH } from '../database/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { decodeCursor, encodeCursor } from './audit-cursor.js';
 import { AuditEvent } from './audit-event.entity.js';
@@ -17,7 +18,6 @@ export interface AuditFilter {
   until: number | undefined;
 }
 
-const PURGE_BATCH = 500;
 const DAY_SECONDS = 24 * 60 * 60;
 
 /** Reads the audit trail, and ends what is too old of it. */
@@ -26,6 +26,7 @@ export class AuditTrailService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
+    private readonly purge: Purge,
     private readonly recorder: AuditRecorder,
     private readonly settings: Settings,
   ) {}
@@ -53,10 +54,11 @@ export class AuditTrailService {
   }
 
   /** Deletes what is older than the settings keep, and completes what deletions of accounts have blanked. */
-  async purgeExpired(): Promise<void> {
-    await this.forgetLatecomers();
+  async purgeExpired(signal: AbortSignal): Promise<void> {
+    await this.forgetLatecomers(signal);
     const before = nowSeconds() - this.settings.auditRetentionDays * DAY_SECONDS;
-    while ((await this.purgeBatch(before)) === PURGE_BATCH);
+    const due = { where: { createdAt: LessThan(before) }, order: { createdAt: 'ASC', id: 'ASC' } } as const;
+    await this.purge.where(AuditEvent, due, signal);
   }
 
   private matching({ equal, since, until }: AuditFilter): SelectQueryBuilder<AuditEvent> {
@@ -68,28 +70,15 @@ export class AuditTrailService {
     return query;
   }
 
-  /** In one transaction each, so that a server that is busy is not held up. */
-  private purgeBatch(before: number): Promise<number> {
-    return this.transactions.run(async (manager) => {
-      const rows = await manager.find(AuditEvent, {
-        select: { id: true },
-        where: { createdAt: LessThan(before) },
-        order: { createdAt: 'ASC', id: 'ASC' },
-        take: PURGE_BATCH,
-      });
-      if (rows.length > 0) await manager.delete(AuditEvent, { id: In(rows.map(({ id }) => id)) });
-      return rows.length;
-    });
-  }
-
   /** What an account did while it was being deleted may have been written after the deletion's own look. */
-  private async forgetLatecomers(): Promise<void> {
+  private async forgetLatecomers(signal: AbortSignal): Promise<void> {
     const deletions = await this.dataSource.manager.find(AuditEvent, {
       select: { id: true, userId: true },
       where: { type: 'account.deleted', createdAt: MoreThanOrEqual(nowSeconds() - DAY_SECONDS) },
     });
     const userIds = deletions.flatMap(({ userId }) => userId ?? []);
     for (let start = 0; start < userIds.length; start += PURGE_BATCH) {
+      signal.throwIfAborted();
       const batch = userIds.slice(start, start + PURGE_BATCH);
       await this.transactions.run((manager) => this.recorder.forget(manager, batch));
     }

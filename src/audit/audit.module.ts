@@ -7,12 +7,13 @@ import { AuditController } from './audit.controller.js';
 
 export type { ActorOutsideRequests } from './audit-actor.js';
 
-/** The audit trail: it listens to security events, and nothing depends on it. */
+/** The audit trail: it listens to security events, and nothing but its upkeep depends on it. */
 @Module({})
 export class AuditModule {
   static forRoot(actorOutsideRequests: ActorOutsideRequests): DynamicModule {
     return {
       module: AuditModule,
+      global: true,
       imports: [RbacModule],
       controllers: [AuditController],
       providers: [

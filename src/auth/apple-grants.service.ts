@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, MoreThan, Not, Or, type EntityManager } from 'typeorm';
 import { hmac, seal, unseal } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
@@ -72,7 +72,11 @@ export class AppleGrantsService {
   async takeDue(): Promise<DueGrant | null> {
     const now = nowSeconds();
     const due = await this.dataSource.manager.find(AppleGrant, {
-      where: { identityId: IsNull(), nextAttemptAt: LessThanOrEqual(now) },
+      where: {
+        identityId: IsNull(),
+        // A later one than there can be was set before the clock was set back.
+        nextAttemptAt: Or(LessThanOrEqual(now), MoreThan(now + LAST_PAUSE_SECONDS)),
+      },
       order: { nextAttemptAt: 'ASC', id: 'ASC' },
       take: BATCH,
     });

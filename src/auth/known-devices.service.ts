@@ -3,6 +3,7 @@ import { DataSource, In, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { hmac } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
+import { Purge } from '../database/purge.js';
 import { KnownDevice } from './known-device.entity.js';
 
 /** The devices of an account beyond which the one used longest ago is forgotten. */
@@ -17,6 +18,7 @@ export class KnownDevicesService {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
     this.hashKey = secretKey.derive('known-devices');
@@ -51,10 +53,10 @@ export class KnownDevicesService {
     return known.length > 0;
   }
 
-  async purgeExpired(): Promise<void> {
-    await this.dataSource.manager.delete(KnownDevice, {
-      lastUsedAt: LessThanOrEqual(nowSeconds() - RETENTION_SECONDS),
-    });
+  async purgeExpired(signal: AbortSignal): Promise<void> {
+    const before = nowSeconds() - RETENTION_SECONDS;
+    const due = { where: { lastUsedAt: LessThanOrEqual(before) }, order: { lastUsedAt: 'ASC' } } as const;
+    await this.purge.where(KnownDevice, due, signal);
   }
 
   private async forgetOldest(manager: EntityManager, userId: number): Promise<void> {

@@ -2,12 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, LessThanOrEqual, MoreThan, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
+import { Purge } from '../database/purge.js';
 import { OneTimeToken, type OneTimeTokenKind } from './one-time-token.entity.js';
 
 /** Links that were mailed; stored as hashes and consumed by one conditional update. */
 @Injectable()
 export class OneTimeTokensService {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly purge: Purge,
+  ) {}
 
   /** @returns the token for the link; it is not stored itself */
   async issue(
@@ -62,7 +66,8 @@ export class OneTimeTokensService {
     });
   }
 
-  async purgeExpired(): Promise<void> {
-    await this.dataSource.manager.delete(OneTimeToken, { expiresAt: LessThanOrEqual(nowSeconds()) });
+  async purgeExpired(signal: AbortSignal): Promise<void> {
+    const where = { expiresAt: LessThanOrEqual(nowSeconds()) };
+    await this.purge.where(OneTimeToken, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 }

@@ -78,9 +78,10 @@ export class RegistrationService {
   }
 
   /** Deletes mails that nobody confirmed within a month, and accounts that have nothing else: they hold their handles. */
-  async purgeAbandoned(): Promise<void> {
+  async purgeAbandoned(signal: AbortSignal): Promise<void> {
     const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
-    for (const identity of await this.mails.findPendingBefore(longAgo)) {
+    for await (const identity of this.mails.findPendingBefore(longAgo)) {
+      signal.throwIfAborted();
       const isDeleted = await this.transactions.run((manager) => this.deleteIfAbandoned(manager, identity));
       if (isDeleted)
         this.logger.log({ msg: 'mail that was never confirmed deleted', userId: identity.userId });

@@ -6,6 +6,7 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { Purge } from '../database/purge.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
@@ -41,6 +42,7 @@ export class WechatWebLoginService {
     private readonly wechat: WechatProvider,
     private readonly logins: ProviderLoginService,
     private readonly settings: Settings,
+    private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
     this.stateKey = secretKey.derive('wechat-state');
@@ -116,8 +118,9 @@ export class WechatWebLoginService {
     return { pageToken, application };
   }
 
-  async purgeExpired(): Promise<void> {
-    await this.dataSource.manager.delete(SpentState, { expiresAt: LessThanOrEqual(nowSeconds()) });
+  async purgeExpired(signal: AbortSignal): Promise<void> {
+    const where = { expiresAt: LessThanOrEqual(nowSeconds()) };
+    await this.purge.where(SpentState, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 
   /** @param returnTo what the state is good for returning to */

@@ -31,11 +31,16 @@ function printMails(mails: Mail[]): void {
       template,
       recipient,
       String(attempts),
-      state === 'queued' ? formatTime(nextAttemptAt) : '-',
+      state === 'queued' ? timeOf(nextAttemptAt) : '-',
       lastError,
     ]),
     'There is no such mail.',
   );
+}
+
+/** A mail that was not tried yet is due at once. */
+function timeOf(nextAttemptAt: number): string {
+  return nextAttemptAt === 0 ? 'now' : formatTime(nextAttemptAt);
 }
 
 async function retry(outbox: OutboxService, id: number | undefined): Promise<void> {

@@ -53,6 +53,9 @@ const CHATTY_CONTEXTS = new Set([
   'RoutesResolver',
 ]);
 
+/** Nest tells what keeps it from starting before it throws it, and the start tells it, too. */
+const REPORTED_BY_THE_START = 'ExceptionHandler';
+
 /** Sends what Nest and the services log to the structured log. */
 export class NestLog implements LoggerService {
   constructor(private readonly sink: PinoLogger) {}
@@ -70,7 +73,7 @@ export class NestLog implements LoggerService {
     this.write('warn', message, rest);
   }
   error(message: unknown, ...rest: unknown[]): void {
-    this.write('error', message, rest);
+    this.write(contextOf(rest) === REPORTED_BY_THE_START ? 'debug' : 'error', message, rest);
   }
   fatal(message: unknown, ...rest: unknown[]): void {
     this.write('fatal', message, rest);

@@ -78,6 +78,12 @@ const storage = {
     (textOf) => `sqlite:${textOf('DATA_DIR')}/pluto.db`,
     'MySQL 8, MariaDB 10.6+ and what speaks their protocol (?pool=20&tls=true and more: docs/operations.md), or an embedded database, in DATA_DIR unless set.',
   ),
+  upkeepIntervalSeconds: variable(
+    'UPKEEP_INTERVAL',
+    integer(1, day),
+    '3600',
+    'Seconds between two removals of what has expired.',
+  ),
   databaseMigrate: variable('DATABASE_MIGRATE', boolean, 'true', 'Run pending migrations at start.'),
   redisUrl: optional(
     'REDIS_URL',

@@ -1,3 +1,5 @@
+import { storageFault } from '../common/storage-fault.js';
+
 interface DriverError {
   code?: unknown;
   errno?: unknown;
@@ -53,7 +55,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 /** Can SQLite not read or write its file: the disk is full, broken, or not to be written? */
 export function isStorageFailure(error: unknown): boolean {
-  return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(errorCode(error));
+  return errorCode(error).startsWith('SQLITE_') && storageFault(error) !== null;
 }
 
 /**

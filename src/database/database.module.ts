@@ -5,6 +5,7 @@ import { Settings } from '../config/settings.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
+import { Purge } from './purge.js';
 import { SecurityEvents } from './security-events.js';
 import { Transactions } from './transactions.js';
 
@@ -29,8 +30,8 @@ export class DatabaseModule {
       module: DatabaseModule,
       global: true,
       imports: [connection],
-      providers: [SecurityEvents, Transactions],
-      exports: [SecurityEvents, Transactions],
+      providers: [Purge, SecurityEvents, Transactions],
+      exports: [Purge, SecurityEvents, Transactions],
     };
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DataSource } from 'typeorm';
+import { type DataSource, type QueryRunner } from 'typeorm';
 import { isUniqueViolation } from './constraints.js';
 import { isConnectionLost, isTransactionConflict } from './database-error.js';
 
@@ -22,6 +22,8 @@ export class LeaseLost extends Error {
 }
 
 const pollMs = 200;
+/** No lease is taken for longer: one that ends later was taken before the database's clock was set back. */
+const longestLeaseSeconds = 3600;
 
 /**
  * Does work that only one instance may do at a time, holding a row of the table `leases` (rather than GET_LOCK, which
@@ -40,6 +42,28 @@ export async function withLease<T>(
   const lease = new Lease(dataSource, name, times.leaseSeconds);
   await lease.createTable();
   await lease.acquire(times.waitSeconds);
+  return hold(lease, name, work);
+}
+
+/**
+ * As `withLease`, for work that is left to whoever has the lease.
+ * @returns whether the lease was free, and the work was done
+ * @throws LeaseLost | whatever `work` threw
+ */
+export async function withFreeLease(
+  dataSource: DataSource,
+  name: string,
+  work: (signal: AbortSignal) => Promise<void>,
+  leaseSeconds: number,
+): Promise<boolean> {
+  const lease = new Lease(dataSource, name, leaseSeconds);
+  await lease.createTable();
+  if (!(await lease.tryAcquire())) return false;
+  await hold(lease, name, work);
+  return true;
+}
+
+async function hold<T>(lease: Lease, name: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stopRenewing = lease.keepRenewing();
   let result: T;
   try {
@@ -74,6 +98,8 @@ class Lease {
 
   /** Not a migration, since migrations run under a lease. */
   async createTable(): Promise<void> {
+    // Looked for first, because a server may run without the right to make tables.
+    if (await this.inRunner((runner) => runner.hasTable('leases'))) return;
     const collation = this.isSqlite ? '' : ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
     await this.change(
       'CREATE TABLE IF NOT EXISTS leases (name varchar(64) NOT NULL PRIMARY KEY, ' +
@@ -116,7 +142,8 @@ class Lease {
     ]);
   }
 
-  private async tryAcquire(): Promise<boolean> {
+  /** @returns whether it was free and is ours now */
+  async tryAcquire(): Promise<boolean> {
     try {
       return (await this.takeOver()) || (await this.insert());
     } catch (error) {
@@ -127,8 +154,9 @@ class Lease {
 
   private takeOver(): Promise<boolean> {
     return this.changesRow(
-      `UPDATE leases SET owner = ?, expires_at = ${this.now} + ? WHERE name = ? AND expires_at < ${this.now}`,
-      [this.owner, this.leaseSeconds, this.name],
+      `UPDATE leases SET owner = ?, expires_at = ${this.now} + ? WHERE name = ? ` +
+        `AND (expires_at < ${this.now} OR expires_at > ${this.now} + ?)`,
+      [this.owner, this.leaseSeconds, this.name, longestLeaseSeconds],
     );
   }
 
@@ -157,9 +185,14 @@ class Lease {
   }
 
   private async change(sql: string, parameters: unknown[] = []): Promise<number> {
+    const { affected } = await this.inRunner((runner) => runner.query(sql, parameters, true));
+    return affected ?? 0;
+  }
+
+  private async inRunner<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     try {
-      return (await runner.query(sql, parameters, true)).affected ?? 0;
+      return await work(runner);
     } finally {
       await runner.release();
     }

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
@@ -19,14 +19,15 @@ export class MailFilesService {
   async keep({ id, userId }: { id: number; userId: number }, message: Buffer): Promise<string> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const path = join(this.folder, `${String(id).padStart(8, '0')}-${userId}.eml`);
-    const file = await open(`${path}.part`, 'w', 0o600);
+    const temporary = `${path}.part`;
     try {
-      await file.writeFile(message);
-      await file.sync();
-    } finally {
-      await file.close();
+      await writeFile(temporary, message, { mode: 0o600, flush: true });
+      await rename(temporary, path);
+    } catch (error) {
+      // It would take what room is left on a full disk.
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
     }
-    await rename(`${path}.part`, path);
     return path;
   }
 

@@ -9,6 +9,7 @@ export type MailState = 'queued' | 'failed';
 /** A mail on its way. A sent one is deleted; one that was given up stays, to be seen and sent again. */
 @Entity('mails')
 @Index('ix_mails_due', ['state', 'nextAttemptAt'])
+@Index('ix_mails_given_up', ['state', 'expiresAt'])
 @Index('ix_mails_user', ['userId'])
 export class Mail {
   @PrimaryGeneratedColumn()

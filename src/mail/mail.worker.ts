@@ -1,15 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { Poller } from '../common/poller.js';
 import { nowSeconds } from '../common/time.js';
 import { Views } from '../common/views/views.js';
 import { deliveryFault, MailTransport } from './mail-transport.js';
-import { OutboxService, type ClaimedMail } from './outbox.service.js';
+import { LONGEST_PAUSE_SECONDS, OutboxService, type ClaimedMail } from './outbox.service.js';
 
 /** Pauses between attempts, in seconds; after the last one a mail is given up. */
-const PAUSES_SECONDS = [10, 30, 120, 600, 1800, 3600, 10_800, 21_600];
+const PAUSES_SECONDS = [10, 30, 120, 600, 1800, 3600, 10_800, LONGEST_PAUSE_SECONDS];
 /** How often a worker looks for mails that other instances queued, or that are due again. */
 const POLL_MS = 2000;
 const PARALLEL_DELIVERIES = 3;
+const PROLONG_MS = 60_000;
+/** How long the end of the server waits for deliveries; another sends the mail once this one's claim has run out. */
+const STOP_PATIENCE_MS = 7000;
 
 /** Sends queued mails until it is stopped. Started by the server only, not by commands. */
 @Injectable()
@@ -32,9 +36,12 @@ export class MailWorker {
     this.poller.start();
   }
 
-  /** Returns when the mails being sent are settled. */
-  stop(): Promise<void> {
-    return this.poller.stop();
+  /** Returns when the mails being sent are settled, or left to another because their server does not answer. */
+  async stop(): Promise<void> {
+    const patience = new AbortController();
+    const isOver = sleep(STOP_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.poller.stop(), isOver]);
+    patience.abort();
   }
 
   private async sendNext(): Promise<boolean> {
@@ -50,6 +57,7 @@ export class MailWorker {
       this.logger.warn({ msg: 'mail given up: its link has expired', ...about });
       return;
     }
+    const prolonging = setInterval(() => void this.prolong(mail), PROLONG_MS);
     try {
       const rendered = this.views.renderMail(mail.template, mail.language, mail.context);
       await this.transport.deliver({
@@ -62,9 +70,19 @@ export class MailWorker {
     } catch (error) {
       await this.settleFault(mail, error, about);
       return;
+    } finally {
+      clearInterval(prolonging);
     }
     await this.outbox.markSent(mail);
     this.logger.log({ msg: 'mail sent', ...about });
+  }
+
+  private async prolong(mail: ClaimedMail): Promise<void> {
+    try {
+      await this.outbox.prolong(mail);
+    } catch (error) {
+      this.logger.error(error);
+    }
   }
 
   private async settleFault(mail: ClaimedMail, error: unknown, about: object): Promise<void> {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, In, IsNull, LessThanOrEqual, MoreThan, Or, type EntityManager } from 'typeorm';
 import { seal, unseal } from '../common/crypto.js';
 import type { Language } from '../common/languages.js';
 import { nowSeconds } from '../common/time.js';
 import type { MailContexts, MailName } from '../common/views/contexts.js';
 import { SecretKey } from '../config/secret-key.js';
+import { Purge } from '../database/purge.js';
 import { afterCommit } from '../database/transactions.js';
 import { Mail } from './mail.entity.js';
 
@@ -33,8 +34,14 @@ export interface ClaimedMail {
   expiresAt: number;
 }
 
-/** How long a worker may take to send a mail before another tries: longer than all SMTP timeouts together. */
+/** How long after its worker's death another takes a mail; a worker that lives prolongs its claim meanwhile. */
 const CLAIM_SECONDS = 180;
+/** From one attempt to the next. A later one was set before the clock was set back, and is due. */
+export const LONGEST_PAUSE_SECONDS = 21_600;
+/** Of a mail that is due at once, whatever becomes of the clock. */
+const AT_ONCE = 0;
+/** How long a mail that was given up stays visible after its link has expired. */
+const GIVEN_UP_RETENTION_SECONDS = 30 * 24 * 60 * 60;
 
 /**
  * The mails on their way. A mail is written in the transaction of what caused it, so that neither is there without
@@ -47,6 +54,7 @@ export class OutboxService {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
     this.sealingKey = secretKey.derive('mail-outbox');
@@ -61,7 +69,7 @@ export class OutboxService {
       sealedContext: seal(this.sealingKey, sealContext(mail), JSON.stringify(context)),
       state: 'queued',
       attempts: 0,
-      nextAttemptAt: now,
+      nextAttemptAt: AT_ONCE,
       claim: null,
       claimedUntil: null,
       lastError: '',
@@ -84,10 +92,11 @@ export class OutboxService {
   async claimNext(): Promise<ClaimedMail | null> {
     const now = nowSeconds();
     const due = await this.dataSource.manager.find(Mail, {
-      where: [
-        { state: 'queued', nextAttemptAt: LessThanOrEqual(now), claimedUntil: IsNull() },
-        { state: 'queued', nextAttemptAt: LessThanOrEqual(now), claimedUntil: LessThanOrEqual(now) },
-      ],
+      where: {
+        state: 'queued',
+        nextAttemptAt: Or(LessThanOrEqual(now), MoreThan(now + LONGEST_PAUSE_SECONDS)),
+        claimedUntil: Or(IsNull(), LessThanOrEqual(now), MoreThan(now + CLAIM_SECONDS)),
+      },
       order: { nextAttemptAt: 'ASC', id: 'ASC' },
       take: 10,
     });
@@ -96,6 +105,11 @@ export class OutboxService {
       if (claimed) return claimed;
     }
     return null;
+  }
+
+  /** Keeps the claim while the mail is being sent. */
+  async prolong({ id, claim }: Pick<ClaimedMail, 'id' | 'claim'>): Promise<void> {
+    await this.dataSource.manager.update(Mail, { id, claim }, { claimedUntil: nowSeconds() + CLAIM_SECONDS });
   }
 
   async markSent({ id, claim }: ClaimedMail): Promise<void> {
@@ -131,7 +145,7 @@ export class OutboxService {
       .set({
         state: 'queued',
         attempts: 0,
-        nextAttemptAt: now,
+        nextAttemptAt: AT_ONCE,
         claim: null,
         claimedUntil: null,
         lastError: '',
@@ -141,9 +155,11 @@ export class OutboxService {
     return affected === 1;
   }
 
-  /** Deletes given-up mails whose links expired before that time. */
-  async purgeFailedBefore(time: number): Promise<void> {
-    await this.dataSource.manager.delete(Mail, { state: 'failed', expiresAt: LessThanOrEqual(time) });
+  /** Deletes given-up mails whose links expired a month ago. */
+  async purgeGivenUp(signal: AbortSignal): Promise<void> {
+    const expiresAt = LessThanOrEqual(nowSeconds() - GIVEN_UP_RETENTION_SECONDS);
+    const due = { where: { state: 'failed' as const, expiresAt }, order: { expiresAt: 'ASC' as const } };
+    await this.purge.where(Mail, due, signal);
   }
 
   private async claim(mail: Mail, now: number): Promise<ClaimedMail | null> {

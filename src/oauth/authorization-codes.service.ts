@@ -3,6 +3,7 @@ import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'ty
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
+import { Purge } from '../database/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
@@ -32,6 +33,7 @@ export class AuthorizationCodesService {
     private readonly transactions: Transactions,
     private readonly sessions: SessionsService,
     private readonly settings: Settings,
+    private readonly purge: Purge,
   ) {}
 
   /** @returns the code for the client; it is not stored itself */
@@ -80,8 +82,8 @@ export class AuthorizationCodesService {
       this.logger.warn({ msg: 'a used authorization code was shown again: session ended', codeId: id });
   }
 
-  async purgeExpired(): Promise<void> {
-    const expiresAt = LessThanOrEqual(nowSeconds() - RETENTION_SECONDS);
-    await this.dataSource.manager.delete(AuthorizationCode, { expiresAt });
+  async purgeExpired(signal: AbortSignal): Promise<void> {
+    const where = { expiresAt: LessThanOrEqual(nowSeconds() - RETENTION_SECONDS) };
+    await this.purge.where(AuthorizationCode, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 }

@@ -9,6 +9,7 @@ import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
+import { Purge } from '../database/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { SigningKey } from './signing-key.entity.js';
 import { RELOAD_SECONDS, SIGNING_KEYS_PURPOSE } from './signing-keys.service.js';
@@ -38,6 +39,7 @@ export class KeyRotationService {
     private readonly transactions: Transactions,
     private readonly settings: Settings,
     private readonly events: SecurityEvents,
+    private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
     this.sealingKey = secretKey.derive(SIGNING_KEYS_PURPOSE);
@@ -111,8 +113,9 @@ export class KeyRotationService {
   }
 
   /** Deletes keys whose last token has expired. */
-  async purgeRetired(): Promise<void> {
-    await this.dataSource.manager.delete(SigningKey, { verifiesUntil: LessThanOrEqual(nowSeconds()) });
+  async purgeRetired(signal: AbortSignal): Promise<void> {
+    const where = { verifiesUntil: LessThanOrEqual(nowSeconds()) };
+    await this.purge.where(SigningKey, { where, order: { sequence: 'ASC' } }, signal);
   }
 
   private async add(manager: EntityManager, draft: KeyDraft, leadSeconds: number): Promise<void> {

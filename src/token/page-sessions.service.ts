@@ -3,6 +3,7 @@ import { DataSource, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
+import { Purge } from '../database/purge.js';
 import { PageSession } from './page-session.entity.js';
 
 /** Keeps the browsers that are signed in to the hosted pages. */
@@ -11,6 +12,7 @@ export class PageSessionsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly settings: Settings,
+    private readonly purge: Purge,
   ) {}
 
   /**
@@ -51,7 +53,8 @@ export class PageSessionsService {
     await this.dataSource.manager.delete(PageSession, { tokenHash: sha256(token) });
   }
 
-  async purgeExpired(): Promise<void> {
-    await this.dataSource.manager.delete(PageSession, { expiresAt: LessThanOrEqual(nowSeconds()) });
+  async purgeExpired(signal: AbortSignal): Promise<void> {
+    const where = { expiresAt: LessThanOrEqual(nowSeconds()) };
+    await this.purge.where(PageSession, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 }

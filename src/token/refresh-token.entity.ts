@@ -2,11 +2,12 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
 
-/** One generation of a session's refresh token. Used ones are kept until they expire, to recognise theft. */
+/** One generation of a session's refresh token. Used ones are kept for a while, to recognise theft; the newest alone is not used. */
 @Entity('refresh_tokens')
 @Index('uq_refresh_tokens_hash', ['tokenHash'], { unique: true })
 @Index('uq_refresh_tokens_generation', ['sessionId', 'generation'], { unique: true })
 @Index('ix_refresh_tokens_expires', ['expiresAt'])
+@Index('ix_refresh_tokens_newest', ['usedAt', 'generation'])
 export class RefreshToken {
   @PrimaryGeneratedColumn()
   id: number;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
+import { Purge } from '../database/purge.js';
 import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
@@ -11,12 +12,23 @@ export type NewSession = Pick<
   'userId' | 'applicationId' | 'clientKey' | 'deviceId' | 'address' | 'userAgent' | 'scopes' | 'grantedScopes'
 >;
 
-const PURGE_BATCH = 500;
+/** A refresh that came in time may be about to store a successor. */
+const REFRESH_UNDER_WAY_SECONDS = 60;
+/**
+ * A used token shown again betrays a thief only while it is known. It is forgotten when it is both old and far behind:
+ * by the count alone a thief could push it out with quick refreshes before its owner comes back, and by the age alone
+ * a session that is seldom refreshed would lose what it costs nothing to keep.
+ */
+const USED_RETENTION_SECONDS = 7 * 24 * 60 * 60;
+const KEPT_GENERATIONS = 1000;
 
 /** Keeps the logins that are good. A session that has ended is gone, with its refresh tokens. */
 @Injectable()
 export class SessionsService {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly purge: Purge,
+  ) {}
 
   async add(manager: EntityManager, session: NewSession): Promise<Session> {
     const now = nowSeconds();
@@ -52,23 +64,43 @@ export class SessionsService {
   }
 
   /**
-   * Deletes sessions whose refresh tokens have all expired, and the expired tokens of the others. They are looked for
-   * without locks, which would stand in the way of refreshes; a session that has expired does not come back.
+   * Deletes sessions whose newest refresh token has expired, the used tokens of the others that have, and those that
+   * a session which is refreshed all the time has left behind.
    */
-  async purgeExpired(): Promise<void> {
+  async purgeExpired(signal: AbortSignal): Promise<void> {
     const now = nowSeconds();
-    for (;;) {
-      const expired = await this.dataSource
-        .createQueryBuilder(Session, 'session')
-        .select('session.id')
-        .leftJoin(RefreshToken, 'live', 'live.sessionId = session.id AND live.expiresAt > :now', { now })
-        .where('live.id IS NULL')
-        .limit(PURGE_BATCH)
-        .getMany();
-      if (expired.length > 0)
-        await this.dataSource.manager.delete(Session, { id: In(expired.map(({ id }) => id)) });
-      if (expired.length < PURGE_BATCH) break;
-    }
-    await this.dataSource.manager.delete(RefreshToken, { expiresAt: LessThanOrEqual(now) });
+    const expired = LessThanOrEqual(now);
+    const order = { expiresAt: 'ASC' } as const;
+    const used = { where: { usedAt: Not(IsNull()), expiresAt: expired }, order };
+    await this.purge.where(RefreshToken, used, signal);
+    await this.purge.batches(Session, (limit) => this.findExpired(now, limit), signal);
+    await this.purge.batches(RefreshToken, (limit) => this.findLeftBehind(now, limit), signal);
+  }
+
+  /** The newest token of a session is the one that is not used. The used ones that have expired are gone already. */
+  private async findExpired(now: number, limit: number): Promise<string[]> {
+    const tokens = await this.dataSource.manager.find(RefreshToken, {
+      select: { id: true, sessionId: true, usedAt: true },
+      where: { expiresAt: LessThanOrEqual(now - REFRESH_UNDER_WAY_SECONDS) },
+      order: { expiresAt: 'ASC' },
+      take: limit,
+    });
+    return tokens.filter(({ usedAt }) => usedAt === null).map(({ sessionId }) => sessionId);
+  }
+
+  private async findLeftBehind(now: number, limit: number): Promise<number[]> {
+    const tokens = await this.dataSource
+      .createQueryBuilder(RefreshToken, 'newest')
+      .innerJoin(
+        RefreshToken,
+        'old',
+        'old.sessionId = newest.sessionId AND old.generation <= newest.generation - :kept AND old.usedAt <= :longAgo',
+      )
+      .select('old.id', 'id')
+      .where('newest.usedAt IS NULL AND newest.generation > :kept')
+      .setParameters({ kept: KEPT_GENERATIONS, longAgo: now - USED_RETENTION_SECONDS })
+      .limit(limit)
+      .getRawMany<{ id: number }>();
+    return tokens.map(({ id }) => Number(id));
   }
 }

@@ -13,6 +13,7 @@ export type LoginType = (typeof loginTypes)[number];
 @Index('uq_identities_subject', ['applicationId', 'loginType', 'subjectKey'], { unique: true })
 @Index('ix_identities_mail', ['mailKey', 'userId'])
 @Index('ix_identities_verified', ['isVerified', 'userId'])
+@Index('ix_identities_pending', ['isVerified', 'createdAt'])
 @Index('uq_identities_user', ['userId', 'loginType'], { unique: true })
 export class Identity {
   @PrimaryGeneratedColumn()

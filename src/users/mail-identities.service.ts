@@ -16,7 +16,7 @@ export interface NewMailAccount extends NewAccount {
   isVerified: boolean;
 }
 
-const PENDING_BATCH = 1000;
+const PENDING_BATCH = 500;
 
 /**
  * Knows which account a mail signs in to. A mail that nobody has confirmed belongs to whoever gave it last: it must
@@ -80,14 +80,13 @@ export class MailIdentitiesService {
     await manager.update(Identity, { id: identityId }, { isVerified: true, mailKey: () => 'subject_key' });
   }
 
-  /** Mails that were given before that time and never confirmed; some of them. */
-  findPendingBefore(time: number): Promise<Identity[]> {
-    return this.dataSource.manager
-      .createQueryBuilder(Identity, 'identity')
-      .where('identity.isVerified = :isPending AND identity.createdAt < :time', { isPending: false, time })
-      .orderBy('identity.id')
-      .limit(PENDING_BATCH)
-      .getMany();
+  /** Mails that were given before that time and never confirmed, oldest first; batch by batch. */
+  async *findPendingBefore(time: number): AsyncGenerator<Identity> {
+    for (let last: Pick<Identity, 'createdAt' | 'id'> | undefined = { createdAt: 0, id: 0 }; last;) {
+      const batch: Identity[] = await this.findPendingAfter(last, time);
+      yield* batch;
+      last = batch.at(-1);
+    }
   }
 
   /** Keeps others from an unconfirmed mail until the end of the transaction. @returns false when there is none */
@@ -137,6 +136,21 @@ export class MailIdentitiesService {
   /** The links in them are dead. */
   private async withdrawMails(manager: EntityManager, { userId }: Identity): Promise<void> {
     await this.outbox.withdraw(manager, userId, ['verify-mail', 'password-reset']);
+  }
+
+  private findPendingAfter(
+    { createdAt, id }: Pick<Identity, 'createdAt' | 'id'>,
+    time: number,
+  ): Promise<Identity[]> {
+    return this.dataSource.manager
+      .createQueryBuilder(Identity, 'identity')
+      .where('identity.isVerified = :isPending', { isPending: false })
+      .andWhere('identity.createdAt BETWEEN :createdAt AND :time', { createdAt, time: time - 1 })
+      .andWhere('(identity.createdAt > :createdAt OR identity.id > :id)', { id })
+      .orderBy('identity.createdAt')
+      .addOrderBy('identity.id')
+      .limit(PENDING_BATCH)
+      .getMany();
   }
 
   private async makeFree(manager: EntityManager, applicationId: number, mail: string): Promise<void> {

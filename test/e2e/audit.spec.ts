@@ -337,7 +337,7 @@ describe('the audit trail records without a request', () => {
     const { manager } = app.dataSource;
     await manager.update(Identity, { userId: id }, { createdAt: 0 });
     await manager.query('UPDATE one_time_tokens SET expires_at = 0');
-    await app.app.get(RegistrationService).purgeAbandoned();
+    await app.app.get(RegistrationService).purgeAbandoned(new AbortController().signal);
     expect((await ofAccount(id))[0]).toMatchObject({
       type: 'account.deleted',
       actor: { kind: 'system', user_id: 0, client: '' },
@@ -627,7 +627,7 @@ describe('the deletion of an account', () => {
       address: ADDRESS,
       detail: { method: 'password' },
     });
-    await app.app.get(AuditTrailService).purgeExpired();
+    await app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
     expect((await list({ actor_id: id, type: 'scope.created' })).events).toMatchObject([
       { address: '', detail: { scope: 'late' } },
     ]);
@@ -646,8 +646,8 @@ describe('the retention', () => {
     await addEvents(app, 1203, (index) => ({ userId, createdAt: limit - 1 - index }));
     const others = await manager.count(AuditEvent);
     await Promise.all([
-      app.app.get(AuditTrailService).purgeExpired(),
-      app.app.get(AuditTrailService).purgeExpired(),
+      app.app.get(AuditTrailService).purgeExpired(new AbortController().signal),
+      app.app.get(AuditTrailService).purgeExpired(new AbortController().signal),
     ]);
     const left = await manager.find(AuditEvent, { where: { userId }, order: { id: 'ASC' } });
     expect(left.map(({ id }) => id)).toEqual(young);

@@ -687,7 +687,7 @@ describe('a token of thirty days', () => {
     expect(await published()).toHaveLength(2);
     const verify = () => place.client.get(`/v1/token/access/verify?token=${access_token}`);
     setClock(claims.exp - 1);
-    await place.app.get(KeyRotationService).purgeRetired();
+    await place.app.get(KeyRotationService).purgeRetired(new AbortController().signal);
     expectOk(await verify(), claims);
     setClock(claims.exp);
     expect((await verify()).status).toBe(403);

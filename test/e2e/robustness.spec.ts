@@ -240,7 +240,7 @@ describe('a registration that nobody confirms', () => {
     const { id } = await userOf(confirmed.user_id);
     await app.dataSource.manager.update(Identity, { userId: id }, { createdAt: 0 });
 
-    await app.app.get(RegistrationService).purgeAbandoned();
+    await app.app.get(RegistrationService).purgeAbandoned(new AbortController().signal);
 
     expect(await app.dataSource.manager.existsBy(User, { handle: abandoned.user_id })).toBe(false);
     for (const { user_id: handle } of [young, asked, confirmed]) {

@@ -614,7 +614,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
     expect(await publishedKids()).toEqual([next!.kid]);
     expectFailure(await ownInfo(last.access_token), 403, 3003);
 
-    await keys().purgeRetired();
+    await keys().purgeRetired(new AbortController().signal);
     expect(await own.dataSource.manager.count(SigningKey)).toBe(1);
     const refreshed = await own.client.post('/v1/token/refresh', {
       refresh_token: last.refresh_token,

@@ -17,3 +17,17 @@ export async function countQueries({ dataSource }: TestApp, work: () => Promise<
   }
   return Math.min(...counts);
 }
+
+/** The statements that the server sends to its database while something is done. */
+export async function collectQueries(
+  { dataSource }: TestApp,
+  work: () => Promise<unknown>,
+): Promise<{ sql: string; parameters: unknown }[]> {
+  const spy = jest.spyOn(dataSource.logger, 'logQuery');
+  try {
+    await work();
+    return spy.mock.calls.map(([sql, parameters]) => ({ sql, parameters }));
+  } finally {
+    spy.mockRestore();
+  }
+}

@@ -24,7 +24,7 @@ import {
   violatedUniqueKey,
 } from '../../src/database/constraints.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
-import { LeaseLost, LeaseUnavailable, withLease } from '../../src/database/lease.js';
+import { LeaseLost, LeaseUnavailable, withFreeLease, withLease } from '../../src/database/lease.js';
 import { pendingMigrations, runMigrations } from '../../src/database/migrate.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
 import {
@@ -636,6 +636,14 @@ describe('withLease', () => {
     expect(Date.now() - started).toBeGreaterThan(500);
   });
 
+  it('passes on from an owner that died before the clock was set back', async () => {
+    await withLease(dataSource, 'other', () => Promise.resolve(), times);
+    await dataSource.query("INSERT INTO leases (name, owner, expires_at) VALUES ('ahead', 'nobody', ?)", [
+      Math.floor(Date.now() / 1000) + 86_400,
+    ]);
+    await withLease(dataSource, 'ahead', () => Promise.resolve(), { leaseSeconds: 2, waitSeconds: 0 });
+  });
+
   it('tells the work that it was lost', async () => {
     const work = withLease(
       dataSource,
@@ -702,5 +710,21 @@ describe('migrations', () => {
     await dataSource.query('CREATE TABLE wordpress (id int PRIMARY KEY)');
     await expect(runMigrations(dataSource)).rejects.toThrow(/needs utf8mb4_bin.*wordpress/);
     expect(await pendingMigrations(dataSource)).toBe(true);
+  });
+});
+
+describe('withFreeLease', () => {
+  it('leaves the work to whoever has the lease', async () => {
+    const works: string[] = [];
+    const work = async (name: string) => {
+      works.push(name);
+      await sleep(300);
+    };
+    const first = withFreeLease(dataSource, 'upkeep', () => work('first'), 60);
+    await sleep(100);
+    expect(await withFreeLease(await connect(), 'upkeep', () => work('second'), 60)).toBe(false);
+    expect(await first).toBe(true);
+    expect(await withFreeLease(dataSource, 'upkeep', () => work('third'), 60)).toBe(true);
+    expect(works).toEqual(['first', 'third']);
   });
 });

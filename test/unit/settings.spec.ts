@@ -74,6 +74,7 @@ describe('Settings with nothing set', () => {
       adminPassword: undefined,
       skipRegisterVerifyMail: false,
       stopDelaySeconds: 0,
+      upkeepIntervalSeconds: 3600,
       accessTokenTtlSeconds: 3600,
       refreshTokenTtlSeconds: 2_419_200,
       refreshTokenGraceSeconds: 30,

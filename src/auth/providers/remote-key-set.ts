@@ -19,7 +19,7 @@ export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey 
     cooldownDuration: REFETCH_PAUSE_MS,
     [customFetch]: async () => {
       // Fresh keys are fetched again for an unknown `kid` only; jose pauses after a success, not after a failure.
-      if (keys.fresh && Date.now() < fetchedAt + REFETCH_PAUSE_MS) throw new errors.JWKSNoMatchingKey();
+      if (keys.fresh && isRecent(fetchedAt)) throw new errors.JWKSNoMatchingKey();
       fetchedAt = Date.now();
       const { body } = await requestJson(provider, url);
       return Response.json(body);
@@ -43,4 +43,10 @@ function isFaultOfToken(error: unknown): boolean {
 
 function modulusBitsOf({ algorithm }: CryptoKey): number {
   return 'modulusLength' in algorithm ? Number(algorithm.modulusLength) : 0;
+}
+
+/** A time ahead of us was taken before the clock was set back. */
+function isRecent(fetchedAt: number): boolean {
+  const age = Date.now() - fetchedAt;
+  return age >= 0 && age < REFETCH_PAUSE_MS;
 }

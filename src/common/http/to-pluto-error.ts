@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { storageFault } from '../storage-fault.js';
 import { PlutoError, type ErrorKey } from '../errors.js';
 
 const UNREADABLE_BODY = 'Bad Request: the body is not valid JSON';
@@ -29,6 +30,8 @@ export function toPlutoError(thrown: unknown): PlutoError {
   const known = code === undefined ? undefined : fastifyErrors[code];
   if (known)
     return new PlutoError(known.key, { ...(known.message && { message: known.message }), cause: thrown });
+  if (storageFault(originOf(thrown)) !== null)
+    return new PlutoError('serviceUnavailable', { retryAfterSeconds: 10, cause: thrown });
   if (originOf(thrown) instanceof SyntaxError && status === 400) {
     return new PlutoError('badRequest', { message: UNREADABLE_BODY, cause: thrown });
   }
