@@ -11,6 +11,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { entities } from './entities.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
@@ -35,6 +36,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         HousekeepingModule,
+        MetricsModule.forRoot(settings),
         OAuthModule,
         UsersModule,
         WebModule,

@@ -8,6 +8,7 @@ import type { Settings } from './config/settings.js';
 import { createApp } from './configure-app.js';
 import { Housekeeping } from './housekeeping/housekeeping.service.js';
 import { MailWorker } from './mail/mail.worker.js';
+import { startMetrics } from './metrics/metrics.module.js';
 import { SigningKeysService } from './token/signing-keys.service.js';
 import { READY } from './workers.js';
 
@@ -22,6 +23,7 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   // At once: whatever fails from here on, the password is not made again.
   if (administrator) process.stdout.write(administratorNotice(administrator));
   await app.get(SigningKeysService).assertReadable();
+  await startMetrics(app, settings);
   await app.listen(settings.port, settings.host);
 
   const backgroundWork = [app.get(MailWorker), app.get(AppleRevocationWorker), app.get(Housekeeping)];

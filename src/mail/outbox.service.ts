@@ -33,6 +33,14 @@ export interface ClaimedMail {
   expiresAt: number;
 }
 
+/** How many mails are on their way. */
+export interface OutboxDepth {
+  queued: number;
+  failed: number;
+  /** Seconds since the epoch; null when none is queued. */
+  oldestQueuedAt: number | null;
+}
+
 /** How long a worker may take to send a mail before another tries: longer than all SMTP timeouts together. */
 const CLAIM_SECONDS = 180;
 
@@ -117,6 +125,16 @@ export class OutboxService {
       where: onlyFailed ? { state: 'failed' } : {},
       order: { id: 'ASC' },
     });
+  }
+
+  async depth(): Promise<OutboxDepth> {
+    const { manager } = this.dataSource;
+    const oldestQueuedAt = await manager.minimum(Mail, 'createdAt', { state: 'queued' });
+    return {
+      queued: await manager.countBy(Mail, { state: 'queued' }),
+      failed: await manager.countBy(Mail, { state: 'failed' }),
+      oldestQueuedAt: oldestQueuedAt === null ? null : Number(oldestQueuedAt),
+    };
   }
 
   /**
