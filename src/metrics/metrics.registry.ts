@@ -37,7 +37,7 @@ export class MetricsRegistry {
   }
 
   private async refreshed(): Promise<Registry> {
-    await Promise.all(this.refreshers.map((refresh) => refresh()));
+    await Promise.all(this.refreshers.map(async (refresh) => refresh()));
     return Registry.merge([this.registry, processMetrics()]);
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { eventually } from '../support/eventually.js';
 import { Exposition } from '../support/exposition.js';
 import { freePort, isRunning, ServerProcess } from '../support/server-process.js';
 
+const START_MS = 30_000;
 const TOKEN = 'a-token-of-the-scraper-0123456789';
 const itOnMariadb = process.env.TEST_DATABASE_URL ? it : (): void => undefined;
 
@@ -346,6 +347,33 @@ describe('what is told', () => {
   });
 });
 
+describe('deploy/prometheus-alerts.yml and docs/operations.md', () => {
+  it('name metrics and labels that there are', async () => {
+    const { app, metrics } = await startWithPort();
+    await app.client.get('/health/live');
+    const isCounted = (one: Exposition) => one.sum('pluto_http_requests_total') > 0;
+    const { families, samples } = await scrapeAnew(metrics, isCounted);
+    // Told by the primary of several workers, and tried with them below.
+    const known = new Set([...families.keys(), 'pluto_worker_up']);
+    const exprs = readFileSync('deploy/prometheus-alerts.yml', 'utf8');
+    const named = [...exprs.matchAll(/\b((?:pluto|process|nodejs)_\w+)(?:\{(.*?)\})?/g)];
+    expect(named.length).toBeGreaterThan(15);
+    for (const [, name = '', matchers = ''] of named) {
+      expect(known).toContain(name.replace(/_(bucket|sum|count)$/, ''));
+      const labels = [...matchers.matchAll(/(\w+)(=~?)"(.*?)"/g)].filter(([, label]) => label !== 'job');
+      for (const [, label = '', operator, value] of labels) {
+        const values = samples.filter((one) => one.name === name).map((one) => one.labels[label]);
+        expect(values.filter((one) => one === undefined)).toEqual([]);
+        // A status or a route comes with its first request.
+        if (operator === '=' && label !== 'status') expect(values).toContain(value);
+      }
+    }
+    const page = readFileSync('docs/operations.md', 'utf8');
+    const documented = [...page.matchAll(/^\| `(pluto_\w+)`/gm)].map(([, name]) => name);
+    expect(documented.sort()).toEqual([...known].filter((name) => name.startsWith('pluto_')).sort());
+  });
+});
+
 describe('a server process with METRICS_PORT', () => {
   let folder: string;
   beforeAll(() => builtServer(), 180_000);
@@ -390,12 +418,16 @@ describe('a server process with METRICS_PORT', () => {
       const metrics = new Client(`http://127.0.0.1:${METRICS_PORT}`);
       expect((await metrics.get('/metrics')).status).toBe(401);
       const bothUp = () =>
-        eventually(async () => {
-          const exposition = await scrape(metrics, TOKEN);
-          const ups = ['0', '1'].map((worker) => exposition.find('pluto_worker_up', { worker }));
-          const databases = ['0', '1'].map((worker) => exposition.find('pluto_database_up', { worker }));
-          return [...ups, ...databases].every((value) => value === 1) && exposition;
-        }, 'two workers that tell of themselves');
+        eventually(
+          async () => {
+            const exposition = await scrape(metrics, TOKEN);
+            const ups = ['0', '1'].map((worker) => exposition.find('pluto_worker_up', { worker }));
+            const databases = ['0', '1'].map((worker) => exposition.find('pluto_database_up', { worker }));
+            return [...ups, ...databases].every((value) => value === 1) && exposition;
+          },
+          'two workers that tell of themselves',
+          START_MS,
+        );
       await bothUp();
 
       const REQUESTS = 40;
