@@ -67,6 +67,12 @@ module.exports = {
       from: { path: '^src/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
+    {
+      name: 'what-only-listens-is-imported-by-nobody',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(metrics/|(app\\.module|serve|start)\\.ts$)' },
+      to: { path: '^src/metrics/' },
+    },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     ...layerRules,
   ],

@@ -14,6 +14,7 @@ import { entities } from './entities.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { LimitsModule } from './limits/limits.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
@@ -41,6 +42,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         HousekeepingModule,
+        MetricsModule.forRoot(settings),
         OAuthModule,
         UsersModule,
         WebModule,

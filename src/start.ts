@@ -4,6 +4,7 @@ import { storageFault } from './common/storage-fault.js';
 import { InvalidSettings } from './config/invalid-settings.js';
 import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
+import { servePrimaryMetrics } from './metrics/primary-metrics.js';
 import { serve } from './serve.js';
 import { superviseWorkers } from './workers.js';
 
@@ -21,8 +22,12 @@ export async function start(): Promise<void> {
 async function run(settings: Settings): Promise<void> {
   const log = createLog(settings.logLevel, settings.logFormat);
   try {
-    if (settings.workers > 1 && cluster.isPrimary) superviseWorkers(settings, log);
-    else await serve(settings, log);
+    if (settings.workers > 1 && cluster.isPrimary) {
+      await servePrimaryMetrics(settings);
+      superviseWorkers(settings, log);
+    } else {
+      await serve(settings, log);
+    }
   } catch (error) {
     if (error instanceof InvalidSettings) throw error;
     const fault = storageFault(error);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, LessThan, MoreThanOrEqual, type SelectQueryBuilder } from 'typeorm';
+import { DataSource, LessThan, MoreThanOrEqual, type SelectQueryBuilder } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { Settings } from '../config/settings.js';

@@ -119,6 +119,10 @@ export class AppleGrantsService {
     });
   }
 
+  countUnrevoked(): Promise<number> {
+    return this.dataSource.manager.countBy(AppleGrant, { identityId: IsNull() });
+  }
+
   /** Gives up revoking. @returns whether there was such a grant */
   async drop(id: number): Promise<boolean> {
     const { affected } = await this.dataSource.manager.delete(AppleGrant, { id, identityId: IsNull() });

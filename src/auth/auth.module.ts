@@ -63,6 +63,7 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,
+    PasswordHasher,
     PasswordLoginService,
     PasswordResetService,
     RegistrationService,

@@ -23,12 +23,21 @@ const scryptAsync = promisify(scrypt) as (
   options: ScryptOptions,
 ) => Promise<Buffer>;
 
+/** How much there is to do, and how much is let wait. */
+export interface HashLoad {
+  running: number;
+  waiting: number;
+  runningMax: number;
+  waitingMax: number;
+}
+
 /** Hashes passwords on the thread pool, a bounded number at once. */
 @Injectable()
 export class PasswordHasher {
   private readonly queue = new PQueue({ concurrency: PARALLEL_HASHES });
   /** Checked where there is no account, so that the answer takes as long as for a wrong password. */
   private readonly decoy = hash(randomToken(), ARGON2);
+  private readonly listeners: ((seconds: number) => void)[] = [];
 
   /**
    * @returns PHC string (argon2id)
@@ -55,11 +64,31 @@ export class PasswordHasher {
     return !phc.startsWith(ARGON2_PREFIX);
   }
 
+  load(): HashLoad {
+    const { pending: running, size: waiting } = this.queue;
+    return { running, waiting, runningMax: PARALLEL_HASHES, waitingMax: WAITING_MAX };
+  }
+
+  /** Calls back with the seconds that each hash has taken, its wait not counted. */
+  onHashed(listener: (seconds: number) => void): void {
+    this.listeners.push(listener);
+  }
+
   private enqueue<T>(work: () => Promise<T>): Promise<T> {
     if (this.queue.size >= WAITING_MAX) {
       throw new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS });
     }
-    return this.queue.add(work);
+    return this.queue.add(() => this.timed(work));
+  }
+
+  private async timed<T>(work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    try {
+      return await work();
+    } finally {
+      const seconds = (performance.now() - began) / 1000;
+      this.listeners.forEach((listener) => listener(seconds));
+    }
   }
 }
 

@@ -89,6 +89,10 @@ export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/
 export const mail = matching('a mail address', isMail);
 export const mailbox = kind('a mail address or Name <mail address>', parseMailbox);
 export const secretKey = matching('32 characters or more', (text) => [...text].length >= 32);
+export const bearerToken = matching(
+  '16 or more of A-Z a-z 0-9 - . _ ~ + / and = at the end',
+  (text) => text.length >= 16 && /^[\w.~+/-]+=*$/.test(text),
+);
 export const password = matching(
   '8 characters or more, 1024 bytes at most',
   (text) => [...text].length >= 8 && Buffer.byteLength(text) <= 1024,

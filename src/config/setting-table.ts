@@ -3,6 +3,7 @@ import {
   addressOrCidr,
   applePrivateKey,
   baseUrl,
+  bearerToken,
   boolean,
   database,
   directory,
@@ -62,6 +63,20 @@ const server = {
     oneOf('pretty', 'json'),
     () => (process.stdout.isTTY ? 'pretty' : 'json'),
     'Shape of a log line; pretty on a terminal and json elsewhere unless set.',
+  ),
+};
+
+const metrics = {
+  metricsPort: optional(
+    'METRICS_PORT',
+    integer(0, 65_535),
+    'Port of its own for Prometheus, at /metrics; metrics are off unless this or METRICS_TOKEN is set.',
+  ),
+  metricsHost: variable('METRICS_HOST', host, '127.0.0.1', 'Address that METRICS_PORT listens on.'),
+  metricsToken: optional(
+    'METRICS_TOKEN',
+    bearerToken,
+    'Bearer token that /metrics asks for; without METRICS_PORT it is on PORT, which takes WORKERS=1.',
   ),
 };
 
@@ -219,6 +234,7 @@ const wechat = {
 /** Every variable by group, in the order of `.env.example`. */
 export const variableGroups: Record<string, Record<string, Variable<unknown>>> = {
   Server: server,
+  Metrics: metrics,
   'Database and secrets': storage,
   'Accounts and mail': accounts,
   Lifetimes: lifetimes,
@@ -231,6 +247,7 @@ export const variableGroups: Record<string, Record<string, Variable<unknown>>> =
 /** Every variable where it stands in `Settings`. */
 export const settingTable = {
   ...server,
+  ...metrics,
   ...storage,
   ...accounts,
   ...lifetimes,

@@ -27,7 +27,20 @@ interface SharedConnection {
  */
 export function serializeSqlite(driver: BetterSqlite3Driver): void {
   const shared: SharedConnection = { lock: new FifoLock(), statements: new WeakMap() };
+  locks.set(driver, shared.lock);
   driver.createQueryRunner = (): QueryRunner => new SerializedQueryRunner(driver, shared);
+}
+
+const locks = new WeakMap<object, FifoLock>();
+
+/** How the one connection is used; null when the driver is not SQLite's. */
+export function sqliteUse(
+  driver: object,
+): { limit: number; inUse: number; idle: number; waiting: number } | null {
+  const lock = locks.get(driver);
+  if (!lock) return null;
+  const inUse = lock.isHeld ? 1 : 0;
+  return { limit: 1, inUse, idle: 1 - inUse, waiting: lock.waiting };
 }
 
 class SerializedQueryRunner extends BetterSqlite3QueryRunner {

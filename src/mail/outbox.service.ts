@@ -34,6 +34,14 @@ export interface ClaimedMail {
   expiresAt: number;
 }
 
+/** How many mails are on their way. */
+export interface OutboxDepth {
+  queued: number;
+  failed: number;
+  /** Seconds since the epoch; null when none is queued. */
+  oldestQueuedAt: number | null;
+}
+
 /** How long after its worker's death another takes a mail; a worker that lives prolongs its claim meanwhile. */
 const CLAIM_SECONDS = 180;
 /** From one attempt to the next. A later one was set before the clock was set back, and is due. */
@@ -131,6 +139,16 @@ export class OutboxService {
       where: onlyFailed ? { state: 'failed' } : {},
       order: { id: 'ASC' },
     });
+  }
+
+  async depth(): Promise<OutboxDepth> {
+    const { manager } = this.dataSource;
+    const oldestQueuedAt = await manager.minimum(Mail, 'createdAt', { state: 'queued' });
+    return {
+      queued: await manager.countBy(Mail, { state: 'queued' }),
+      failed: await manager.countBy(Mail, { state: 'failed' }),
+      oldestQueuedAt: oldestQueuedAt === null ? null : Number(oldestQueuedAt),
+    };
   }
 
   /**

@@ -61,6 +61,9 @@ describe('Settings with nothing set', () => {
       rateLimit: true,
       requestLimits: defaultLimits,
       workers: 1,
+      metricsPort: undefined,
+      metricsHost: '127.0.0.1',
+      metricsToken: undefined,
       logLevel: 'info',
       logFormat: process.stdout.isTTY ? 'pretty' : 'json',
       dataDir: resolve('data'),
@@ -232,6 +235,10 @@ describe('A refused value', () => {
     ['RATE_LIMIT', 'constructor'],
     ['REDIS_URL', 'http://redis'],
     ['SECRET_KEY', 'k'.repeat(31)],
+    ['METRICS_PORT', '65536'],
+    ['METRICS_HOST', 'not a host'],
+    ['METRICS_TOKEN', 't'.repeat(15)],
+    ['METRICS_TOKEN', 'a token with spaces in it'],
     ['SMTP_URL', 'https://mail.example.com'],
     ['MAIL_FROM', 'Pluto'],
     ['MAIL_FROM', 'Pluto <a@b>\r\nBcc: <c@d>'],
@@ -323,6 +330,17 @@ describe('Settings that contradict each other', () => {
   it('take one worker with sqlite:', () => {
     expect(faultsOf({ WORKERS: '2' })).toEqual([expect.stringMatching(/^WORKERS takes 1 with/)]);
     expect(faultsOf({ WORKERS: 'auto' })).toHaveLength(availableParallelism() > 1 ? 1 : 0);
+  });
+
+  it('give metrics another port than the API', () => {
+    expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT takes another port than PORT']);
+    expect(faultsOf({ METRICS_PORT: '0', PORT: '0' })).toEqual([]);
+  });
+
+  it('do not ask one of several processes for the metrics of all', () => {
+    const env = { WORKERS: '2', DATABASE_URL: mysqlUrl, SECRET_KEY: key, METRICS_TOKEN: 't'.repeat(16) };
+    expect(faultsOf(env)).toEqual(['METRICS_TOKEN takes a METRICS_PORT beside it with several WORKERS']);
+    expect(faultsOf({ ...env, METRICS_PORT: '9464' })).toEqual([]);
   });
 
   it('let a refresh token outlive its grace', () => {

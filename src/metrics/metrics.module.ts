@@ -1,0 +1,47 @@
+import cluster from 'node:cluster';
+import { type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import type { Settings } from '../config/settings.js';
+import { MailModule } from '../mail/mail.module.js';
+import { TokenModule } from '../token/token.module.js';
+import { DatabaseMetrics } from './database-metrics.js';
+import { HashMetrics } from './hash-metrics.js';
+import { HttpMetrics } from './http-metrics.js';
+import { MetricsController } from './metrics.controller.js';
+import { MetricsRegistry } from './metrics.registry.js';
+import { MetricsServer } from './metrics.server.js';
+import { PoolMetrics } from './pool-metrics.js';
+import { SecurityMetrics } from './security-metrics.js';
+import { answerPrimary } from './worker-metrics.js';
+
+/**
+ * Counts what happens, for Prometheus. Off unless METRICS_PORT or METRICS_TOKEN is set: the port has `/metrics` to itself, and
+ * without one it is beside the API. The token is asked for wherever it is set.
+ */
+@Module({})
+export class MetricsModule {
+  static forRoot({ metricsPort, metricsToken }: Settings): DynamicModule {
+    if (metricsPort === undefined && metricsToken === undefined) return { module: MetricsModule };
+    return {
+      module: MetricsModule,
+      imports: [AuthModule, MailModule, TokenModule],
+      controllers: metricsPort === undefined ? [MetricsController] : [],
+      providers: [
+        DatabaseMetrics,
+        HashMetrics,
+        HttpMetrics,
+        MetricsRegistry,
+        MetricsServer,
+        PoolMetrics,
+        SecurityMetrics,
+      ],
+    };
+  }
+}
+
+/** Opens METRICS_PORT where it is set; one of several workers answers the primary instead, which has the port. */
+export async function startMetrics(app: INestApplicationContext, { metricsPort }: Settings): Promise<void> {
+  if (metricsPort === undefined) return;
+  if (cluster.isWorker) answerPrimary(app.get(MetricsRegistry));
+  else await app.get(MetricsServer).listen();
+}

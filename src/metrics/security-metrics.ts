@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Counter } from 'prom-client';
+import { type SecurityEvent, SecurityEvents, type SecurityEventType } from '../database/security-events.js';
+import { afterCommit } from '../database/transactions.js';
+import { MetricsRegistry } from './metrics.registry.js';
+
+/** There from the start with 0, because an alert does not see a series that begins with 1 rise. */
+const seriesFromStart: SecurityEventType[] = [
+  'account.registered',
+  'account.deleted',
+  'login.succeeded',
+  'login.failed',
+  'refresh.reused',
+  'password.reset',
+  'role.assigned',
+  'client.created',
+  'key.rotated',
+];
+
+/** Counts logins and what else matters to the safety of accounts, once it is committed. */
+@Injectable()
+export class SecurityMetrics {
+  private readonly events: Counter<'type'>;
+  private readonly logins: Counter<'method' | 'result'>;
+
+  constructor({ registry }: MetricsRegistry, securityEvents: SecurityEvents) {
+    const registers = [registry];
+    this.events = new Counter({
+      name: 'pluto_security_events_total',
+      help: 'Security events by type; each is in the audit trail.',
+      labelNames: ['type'],
+      registers,
+    });
+    this.logins = new Counter({
+      name: 'pluto_logins_total',
+      help: 'Logins by method, and as result "succeeded" or the reason of the refusal.',
+      labelNames: ['method', 'result'],
+      registers,
+    });
+    for (const type of seriesFromStart) this.events.inc({ type }, 0);
+    for (const result of ['succeeded', 'credentials', 'unverified'])
+      this.logins.inc({ method: 'password', result }, 0);
+    securityEvents.subscribe((event, manager) => whenKept(manager, () => this.count(event)));
+  }
+
+  private count(event: SecurityEvent): void {
+    this.events.inc({ type: event.type });
+    if (event.type === 'login.succeeded')
+      this.logins.inc({ method: event.detail.method, result: 'succeeded' });
+    if (event.type === 'login.failed')
+      this.logins.inc({ method: event.detail.method, result: event.detail.reason });
+  }
+}
+
+/** What was rolled back has not happened; what is published outside a transaction has. */
+function whenKept(manager: EntityManager, count: () => void): void {
+  if (!manager.queryRunner) return count();
+  try {
+    afterCommit(manager, count);
+  } catch {
+    // Not a transaction of `Transactions.run`: a count is not worth undoing it.
+    count();
+  }
+}
