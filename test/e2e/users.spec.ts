@@ -640,7 +640,7 @@ describe('POST /v1/user/delete', () => {
     const { token, id } = await signedInEverywhere(account);
     const texts = Object.values(account).map((text) => text.toLowerCase());
     expect(Object.keys(await findTraces({ id, texts })).sort()).toEqual(
-      ['identities', 'mails', 'sessions', 'user_roles', 'users'].sort(),
+      ['identities', 'known_devices', 'mails', 'sessions', 'user_roles', 'users'].sort(),
     );
     const avatar = await avatarOf(token);
 

@@ -68,7 +68,7 @@ if (process.env.TEST_DATABASE_URL) {
   describe('errors', () => {
     it('of a database that cannot do its work are told from those of a statement', () => {
       for (const code of ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_READONLY_DBMOVED', 'SQLITE_CANTOPEN'])
-        expect([code, isDatabaseUnavailable({ code })]).toEqual([code, true]);
+        expect([code, isDatabaseUnavailable(Object.assign(new Error(), { code }))]).toEqual([code, true]);
       expect(isDatabaseUnavailable({ code: 'SQLITE_CONSTRAINT_UNIQUE' })).toBe(false);
     });
   });
