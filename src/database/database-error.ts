@@ -54,7 +54,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /** Can SQLite not read or write its file: the disk is full, broken, or not to be written? */
-export function isStorageFailure(error: unknown): boolean {
+function isStorageFailure(error: unknown): boolean {
   return errorCode(error).startsWith('SQLITE_') && storageFault(error) !== null;
 }
 

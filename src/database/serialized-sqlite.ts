@@ -1,16 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import { type QueryRunner } from 'typeorm';
 import { type BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner.js';
 import { nameSqliteKey } from './constraints.js';
-import { errorCode, isStorageFailure } from './database-error.js';
+import { errorCode } from './database-error.js';
 import { FifoLock } from './fifo-lock.js';
 import { type SqliteConnection, type SqliteStatement } from './sqlite-connection.js';
 
 const busyTimeoutMs = 10_000;
-const logger = new Logger('Database');
-
 type QueryAnswer = ReturnType<BetterSqlite3QueryRunner['query']>;
 
 /** Statements are cached per connection, since one of a closed connection is useless. */
@@ -108,8 +105,6 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
       } catch (error) {
         const mayWait = isBusy(error) && !connection.inTransaction && Date.now() < deadline;
         if (!mayWait) {
-          if (isStorageFailure(error))
-            logger.error({ msg: 'the database file cannot be read or written', code: errorCode(error) });
           nameSqliteKey(error, this.dataSource.entityMetadatas);
           throw error;
         }

@@ -75,7 +75,8 @@ describe('what is still under way after ten seconds', () => {
       expect((await hanging.ended).answer).toBe('');
       expect(logLine(server, 'cut off')).toMatchObject({
         requests: ['POST /v1/user/register'],
-        work: ['mails'],
+        // A delivery that hangs is given up earlier.
+        work: [],
       });
     } finally {
       await smtp.close();

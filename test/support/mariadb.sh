@@ -25,7 +25,12 @@ free_port() {
 }
 
 is_running() {
-  [ -s "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null
+  [ -s "$pid_file" ] && is_alive "$(cat "$pid_file")"
+}
+
+# One that was killed and that nobody has asked after yet still has its number.
+is_alive() {
+  kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
 }
 
 start() {
@@ -72,7 +77,7 @@ stop() {
   is_running || return 0
   pid=$(cat "$pid_file")
   kill "$pid"
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  while is_alive "$pid"; do sleep 0.1; done
 }
 
 case $command in

@@ -2,6 +2,7 @@ import { Catch, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorEnvelope, PlutoError } from '../errors.js';
 import { chooseLanguage } from '../languages.js';
+import { storageFault } from '../storage-fault.js';
 import { Views, type ErrorReason } from '../views/views.js';
 import { RouteIndex } from './route-index.js';
 import { isForPage, pathOf, prefersHtml } from './requests.js';
@@ -38,7 +39,7 @@ export class ErrorFilter implements ExceptionFilter {
     const classified = this.classify(thrown);
     const allowed = this.methodsInstead(classified, request);
     const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : classified;
-    if (error.status >= 500) this.logger.error(error.cause ?? error);
+    if (error.status >= 500) this.report(error);
     if (reply.sent) return;
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
@@ -49,6 +50,12 @@ export class ErrorFilter implements ExceptionFilter {
     } else {
       void reply.type('application/json; charset=utf-8').send(errorEnvelope(error));
     }
+  }
+
+  private report(error: PlutoError): void {
+    const fault = storageFault(error.cause);
+    if (fault !== null) this.logger.error({ msg: `the disk does not serve: ${fault}` });
+    this.logger.error(error.cause ?? error);
   }
 
   /** The methods that the path does answer, when the fault is that this method is not among them. */
