@@ -34,6 +34,10 @@ const TABLES = [
   'authorization_codes',
   'spent_states',
   'known_devices',
+  'user_roles',
+  'provider_subjects',
+  'apple_grants',
+  'oauth_clients',
   'signing_keys',
   'leases',
 ];

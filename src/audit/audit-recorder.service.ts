@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { In, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { currentRequest } from '../common/http/request-context.js';
 import { nowSeconds } from '../common/time.js';
+import { PURGE_BATCH } from '../database/purge.js';
 import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
 import { actorOf, type ActorOutsideRequests } from './audit-actor.js';
 import { AuditEvent } from './audit-event.entity.js';
@@ -10,6 +11,13 @@ import { impersonalTypes } from './event-traits.js';
 export const ACTOR_OUTSIDE_REQUESTS = Symbol('who acts outside requests');
 
 const IMPERSONAL = impersonalTypes.map((type) => `'${type}'`).join(', ');
+/** The shape of the ids that Pluto makes; callers may have chosen others, with whatever in them. */
+const OWN_ID = ['_'.repeat(8), '_'.repeat(4), '_'.repeat(4), '_'.repeat(4), '_'.repeat(12)].join('-');
+const blank = {
+  address: '',
+  requestId: () => `CASE WHEN request_id LIKE '${OWN_ID}' THEN request_id ELSE '' END`,
+  detail: () => `CASE WHEN type IN (${IMPERSONAL}) THEN detail ELSE '{}' END`,
+};
 
 /** Writes security events into the audit trail, each in the transaction of what happened. */
 @Injectable()
@@ -39,16 +47,31 @@ export class AuditRecorder {
   }
 
   /**
-   * Blanks what the trail holds of persons: addresses, and details unless they say nothing of anybody. That something
-   * happened stays, with the account's id, which is not used again.
+   * Blanks what the trail holds of persons: addresses, request ids that callers chose, and details unless they say nothing of anybody. That something
+   * happened stays, with the account's id, which is not used again. No more than a batch, so that the transaction stays
+   * short.
+   * @returns whether that was all
    */
-  async forget(manager: EntityManager, userIds: number[]): Promise<void> {
-    const blank = {
-      address: '',
-      detail: () => `CASE WHEN type IN (${IMPERSONAL}) THEN detail ELSE '{}' END`,
-    };
+  async forget(manager: EntityManager, userIds: number[]): Promise<boolean> {
     // One by one: a database serves an OR of two columns by reading the whole table, and locks it.
-    const places: FindOptionsWhere<AuditEvent>[] = [{ userId: In(userIds) }, { actorId: In(userIds) }];
-    for (const place of places) await manager.update(AuditEvent, place, blank);
+    for (const column of ['userId', 'actorId'] as const) {
+      const rows = await manager
+        .createQueryBuilder(AuditEvent, 'event')
+        .select('event.id')
+        .where(`event.${column} IN (:...userIds)`, { userIds })
+        .andWhere(
+          `(event.address <> '' OR (event.requestId <> '' AND event.requestId NOT LIKE :ownId) OR (event.detail <> '{}' AND event.type NOT IN (:...impersonal)))`,
+          {
+            impersonal: impersonalTypes,
+            ownId: OWN_ID,
+          },
+        )
+        .orderBy('event.id')
+        .limit(PURGE_BATCH)
+        .getMany();
+      for (const { id } of rows) await manager.update(AuditEvent, { id }, blank);
+      if (rows.length === PURGE_BATCH) return false;
+    }
+    return true;
   }
 }

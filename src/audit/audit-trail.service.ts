@@ -3,7 +3,7 @@ import { DataSource, LessThan, MoreThanOrEqual, type SelectQueryBuilder } from '
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { Settings } from '../config/settings.js';
-import { Purge, PURGE_BATCH } from '../database/purge.js';
+import { Purge } from '../database/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { decodeCursor, encodeCursor } from './audit-cursor.js';
 import { AuditEvent } from './audit-event.entity.js';
@@ -19,6 +19,10 @@ export interface AuditFilter {
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
+/** Longer than upkeep may be away. */
+const LATECOMER_SECONDS = 7 * DAY_SECONDS;
+/** Accounts that are looked for at once. */
+const FORGOTTEN_BATCH = 100;
 
 /** Reads the audit trail, and ends what is too old of it. */
 @Injectable()
@@ -70,17 +74,20 @@ export class AuditTrailService {
     return query;
   }
 
-  /** What an account did while it was being deleted may have been written after the deletion's own look. */
+  /** What a deletion did not get to: more than a batch of events, and those that were written at the same moment. */
   private async forgetLatecomers(signal: AbortSignal): Promise<void> {
     const deletions = await this.dataSource.manager.find(AuditEvent, {
       select: { id: true, userId: true },
-      where: { type: 'account.deleted', createdAt: MoreThanOrEqual(nowSeconds() - DAY_SECONDS) },
+      where: { type: 'account.deleted', createdAt: MoreThanOrEqual(nowSeconds() - LATECOMER_SECONDS) },
     });
     const userIds = deletions.flatMap(({ userId }) => userId ?? []);
-    for (let start = 0; start < userIds.length; start += PURGE_BATCH) {
-      signal.throwIfAborted();
-      const batch = userIds.slice(start, start + PURGE_BATCH);
-      await this.transactions.run((manager) => this.recorder.forget(manager, batch));
+    for (let start = 0; start < userIds.length; start += FORGOTTEN_BATCH) {
+      const batch = userIds.slice(start, start + FORGOTTEN_BATCH);
+      let isAll = false;
+      while (!isAll) {
+        signal.throwIfAborted();
+        isAll = await this.transactions.run((manager) => this.recorder.forget(manager, batch));
+      }
     }
   }
 }

@@ -3,7 +3,6 @@ import type { EntityManager } from 'typeorm';
 import type { Principal } from '../common/access.js';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
@@ -14,7 +13,7 @@ import type { Identity, LoginType, ProviderType } from '../users/identity.entity
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
 import { AppleGrantsService } from './apple-grants.service.js';
-import { LinkMailsService } from './link-mails.service.js';
+import { LinkMailsService, recipientKey } from './link-mails.service.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
 
 type Account = Pick<Principal, 'userId' | 'applicationId' | 'applicationName'>;
@@ -42,26 +41,9 @@ export class BindingsService {
    * @throws PlutoError bindExists | mailAlreadyRegistered | tooManyRequests
    */
   async bindMail({ userId, applicationId }: Account, mail: string, caller: Caller): Promise<void> {
-    if (!this.settings.skipRegisterVerifyMail) await this.limits.count('mail-recipient', comparisonKey(mail));
-    const application = await this.applications.getById(applicationId);
-    await this.change(userId, async (manager) => {
-      const user = await this.accounts.find(userId, manager);
-      if (!user) throw new PlutoError('invalidAccessToken');
-      const bound = await this.findBinding(manager, userId, 'mail');
-      if (bound?.isVerified) throw new PlutoError('bindExists');
-      // Letter for letter: a link proves the address that it was sent to.
-      const isSame = bound?.mail === mail;
-      if (bound && !isSame) {
-        await retryUnless(this.mails.removePending(manager, bound));
-        await this.events.publish(manager, { type: 'mail.unbound', applicationId, userId, detail: {} });
-      }
-      if (bound && isSame) await retryUnless(this.mails.lockPending(manager, bound));
-      const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail);
-      if (!isSame)
-        await this.events.publish(manager, { type: 'mail.bound', applicationId, userId, detail: {} });
-      if (this.settings.skipRegisterVerifyMail) await this.mails.confirm(manager, identity.id);
-      else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
-    });
+    const bind = () => this.bindAddress({ userId, applicationId }, mail, caller);
+    if (this.settings.skipRegisterVerifyMail) return bind();
+    await this.limits.whileLeft('mail-recipient', recipientKey('verify-mail', applicationId, mail), bind);
   }
 
   /**
@@ -110,6 +92,32 @@ export class BindingsService {
           ? { type: 'mail.unbound', ...place, detail: {} }
           : { type: 'provider.unbound', ...place, detail: { provider: type } },
       );
+    });
+  }
+
+  private async bindAddress(
+    { userId, applicationId }: Pick<Account, 'userId' | 'applicationId'>,
+    mail: string,
+    caller: Caller,
+  ): Promise<void> {
+    const application = await this.applications.getById(applicationId);
+    await this.change(userId, async (manager) => {
+      const user = await this.accounts.find(userId, manager);
+      if (!user) throw new PlutoError('invalidAccessToken');
+      const bound = await this.findBinding(manager, userId, 'mail');
+      if (bound?.isVerified) throw new PlutoError('bindExists');
+      // Letter for letter: a link proves the address that it was sent to.
+      const isSame = bound?.mail === mail;
+      if (bound && !isSame) {
+        await retryUnless(this.mails.removePending(manager, bound));
+        await this.events.publish(manager, { type: 'mail.unbound', applicationId, userId, detail: {} });
+      }
+      if (bound && isSame) await retryUnless(this.mails.lockPending(manager, bound));
+      const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail);
+      if (!isSame)
+        await this.events.publish(manager, { type: 'mail.bound', applicationId, userId, detail: {} });
+      if (this.settings.skipRegisterVerifyMail) await this.mails.confirm(manager, identity.id);
+      else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
     });
   }
 

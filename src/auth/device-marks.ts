@@ -3,6 +3,7 @@ import { networkOf } from '../limits/network.js';
 
 /** A shorter one may be guessed, such as the name of a model. */
 const DEVICE_ID_LEAST = 16;
+const ADDRESS = 'address:';
 
 /**
  * By what a device can be known again: the id that an app gives it, the cookie that a browser keeps, and where it is.
@@ -16,6 +17,10 @@ export function deviceMarks(
   return [
     ...(id.length >= DEVICE_ID_LEAST ? [`id:${id}`] : []),
     ...(browser === '' ? [] : [`browser:${browser}`]),
-    ...(address === '' ? [] : [`address:${networkOf(address)}`]),
+    ...(address === '' ? [] : [ADDRESS + networkOf(address)]),
   ];
+}
+
+export function isAddressMark(mark: string): boolean {
+  return mark.startsWith(ADDRESS);
 }

@@ -4,6 +4,7 @@ import { hmac } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Purge } from '../database/purge.js';
+import { isAddressMark } from './device-marks.js';
 import { KnownDevice } from './known-device.entity.js';
 
 /** The devices of an account beyond which the one used longest ago is forgotten. */
@@ -26,12 +27,15 @@ export class KnownDevicesService {
 
   /**
    * @param marks by what the device can be known, the surest first; see `deviceMarks`
-   * @returns what stands for the device; null when the account does not know it
+   * @returns what stands for the device, and whether it is known by more than its address; null when the account does
+   *   not know it
    */
-  async find(userId: number, marks: string[]): Promise<string | null> {
+  async find(userId: number, marks: string[]): Promise<{ hash: string; isSure: boolean } | null> {
     const hashes = this.hashesOf(userId, marks);
     const known = await this.dataSource.manager.findBy(KnownDevice, { userId, deviceHash: In(hashes) });
-    return hashes.find((hash) => known.some(({ deviceHash }) => deviceHash === hash)) ?? null;
+    const found = hashes.findIndex((hash) => known.some(({ deviceHash }) => deviceHash === hash));
+    const [hash, mark] = [hashes[found], marks[found]];
+    return hash === undefined || mark === undefined ? null : { hash, isSure: !isAddressMark(mark) };
   }
 
   /** Notes a sign-in, in its transaction, which has locked the account. @returns whether the device was known before */
@@ -39,10 +43,11 @@ export class KnownDevicesService {
     const now = nowSeconds();
     const hashes = this.hashesOf(userId, marks);
     const known = await manager.findBy(KnownDevice, { userId, deviceHash: In(hashes) });
-    const stale = known.filter(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
-    if (stale.length > 0)
-      await manager.update(KnownDevice, { id: In(stale.map(({ id }) => id)) }, { lastUsedAt: now });
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
+    // Once a day is enough, but for when others may be forgotten: it must not be the one in use.
+    const isStale = known.some(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
+    if (isStale || fresh.length > 0)
+      await manager.update(KnownDevice, { id: In(known.map(({ id }) => id)) }, { lastUsedAt: now });
     if (fresh.length > 0) {
       await manager.insert(
         KnownDevice,
@@ -51,6 +56,11 @@ export class KnownDevicesService {
       await this.forgetOldest(manager, userId);
     }
     return known.length > 0;
+  }
+
+  /** Forgets all: somebody else may have signed in on some. */
+  async forgetAll(manager: EntityManager, userId: number): Promise<void> {
+    await manager.delete(KnownDevice, { userId });
   }
 
   async purgeExpired(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
+import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
 import { Transactions } from '../database/transactions.js';
@@ -91,4 +92,9 @@ export class LinkMailsService {
       expiresAt,
     });
   }
+}
+
+/** By what the mails of one kind to a mail address are counted: one kind does not use up what another one has. */
+export function recipientKey(kind: OneTimeTokenKind, applicationId: number, mail: string): string {
+  return `${kind}:${applicationId}:${comparisonKey(mail)}`;
 }

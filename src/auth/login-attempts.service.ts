@@ -40,13 +40,17 @@ export class LoginAttempts {
    * @throws PlutoError tooManyRequests
    */
   async begin({ applicationId, account, userId, address, marks }: Attempt): Promise<BegunAttempt> {
-    const target = `${applicationId}:${comparisonKey(account)}`;
+    // However it is written, an account is one; where there is none, what would be looked up as the same is.
+    const target = userId === 0 ? `${applicationId}:${comparisonKey(account.trim())}` : String(userId);
     const device = await this.knownDevices.find(userId, marks);
-    if (device !== null) return this.count('login-device', `${target}:${device}`);
+    if (device?.isSure) return this.count('login-device', `${target}:${device.hash}`);
 
+    // An address may be shared with strangers: there the account has tries of its own, and the address as few as ever.
     const network = networkOf(address);
     await this.limits.assertLeft('login-failures', network);
-    const attempt = await this.count('login-account', target);
+    const attempt = device
+      ? await this.count('login-device', `${target}:${device.hash}`)
+      : await this.count('login-account', target);
     return {
       ...attempt,
       fail: async () => void (await this.limits.allows('login-failures', network)),

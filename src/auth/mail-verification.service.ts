@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { comparisonKey } from '../common/text-keys.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
@@ -9,7 +8,7 @@ import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { AccountsService, type MailAccount } from '../users/accounts.service.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
-import { LinkMailsService } from './link-mails.service.js';
+import { LinkMailsService, recipientKey } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 
 /** The account whose mail a link confirms. */
@@ -41,18 +40,18 @@ export class MailVerificationService {
     caller: Caller,
   ): Promise<void> {
     const application = await this.applications.getByName(applicationName);
-    if (mail !== undefined) await this.limits.count('mail-recipient', comparisonKey(mail));
     const account =
       mail !== undefined
         ? await this.accounts.findByMail(application.id, mail)
         : await this.accounts.findByHandle(application.id, handle ?? '');
-    if (!account) return;
-    if (account.identity.isVerified) throw new PlutoError('mailAlreadyVerified');
+    if (account?.identity.isVerified) throw new PlutoError('mailAlreadyVerified');
+    const recipient = mail ?? account?.identity.mail;
+    if (recipient === undefined) return;
+    const key = recipientKey('verify-mail', application.id, recipient);
+    if (mail !== undefined) await this.limits.count('mail-recipient', key);
     // By a handle, which everyone can see, in silence: whose mail it is is not to be found out by using up its limit.
-    const isAllowed =
-      mail !== undefined ||
-      (await this.limits.allows('mail-recipient', comparisonKey(account.identity.mail)));
-    if (!isAllowed) return;
+    else if (!(await this.limits.allows('mail-recipient', key))) return;
+    if (!account) return;
     await this.linkMails.send((manager) =>
       this.linkMails.queueVerification(manager, account, application, caller),
     );

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
-import { comparisonKey } from '../common/text-keys.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
@@ -11,7 +10,9 @@ import { SessionsService } from '../token/sessions.service.js';
 import { AccountsService, type MailAccount } from '../users/accounts.service.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { assertUncommon } from './common-passwords.js';
-import { LinkMailsService } from './link-mails.service.js';
+import { deviceMarks } from './device-marks.js';
+import { KnownDevicesService } from './known-devices.service.js';
+import { LinkMailsService, recipientKey } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
@@ -33,6 +34,7 @@ export class PasswordResetService {
     private readonly tokens: OneTimeTokensService,
     private readonly linkMails: LinkMailsService,
     private readonly outbox: OutboxService,
+    private readonly knownDevices: KnownDevicesService,
     private readonly limits: Limits,
     private readonly events: SecurityEvents,
   ) {}
@@ -43,7 +45,7 @@ export class PasswordResetService {
    */
   async sendMail(applicationName: string, mail: string, caller: Caller): Promise<void> {
     const application = await this.applications.getByName(applicationName);
-    await this.limits.count('mail-recipient', comparisonKey(mail));
+    await this.limits.count('mail-recipient', recipientKey('reset-password', application.id, mail));
     const account = await this.accounts.findByMail(application.id, mail);
     if (!account || !(await this.accounts.owns(account))) return;
     await this.linkMails.send((manager) => this.linkMails.queueReset(manager, account, application, caller));
@@ -58,12 +60,12 @@ export class PasswordResetService {
   }
 
   /**
-   * Sets the password and uses the link up. It proves the mailbox, so the mail is confirmed; all sessions end, and
-   * the other links to the account die.
+   * Sets the password and uses the link up. It proves the mailbox, so the mail is confirmed; all sessions end, the
+   * other links to the account die, and its devices are strangers again, but for where this one is.
    * @returns the account; null for an unknown, used or expired link
    * @throws PlutoError badRequest for a common password
    */
-  async reset(token: string, password: string): Promise<ResetLink | null> {
+  async reset(token: string, password: string, caller: Caller): Promise<ResetLink | null> {
     const found = await this.look(token);
     if (!found) return null;
     await assertUncommon(password);
@@ -79,6 +81,8 @@ export class PasswordResetService {
       await this.tokens.revokeAll(manager, account.identity.id);
       await this.outbox.withdraw(manager, account.user.id, ['verify-mail', 'password-reset']);
       const { id: userId, applicationId } = account.user;
+      await this.knownDevices.forgetAll(manager, userId);
+      await this.knownDevices.remember(manager, userId, deviceMarks(caller));
       await this.events.publish(manager, { type: 'password.reset', applicationId, userId, detail: {} });
       return found;
     });

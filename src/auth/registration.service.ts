@@ -2,17 +2,17 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
+import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import type { Identity } from '../users/identity.entity.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { assertUncommon } from './common-passwords.js';
-import { LinkMailsService } from './link-mails.service.js';
+import { LinkMailsService, recipientKey } from './link-mails.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
@@ -51,29 +51,18 @@ export class RegistrationService {
   async register(registration: Registration, caller: Caller): Promise<{ mail: string; isVerified: boolean }> {
     await assertUncommon(registration.password);
     const application = await this.applications.getByName(registration.applicationName);
-    const isVerified = this.settings.skipRegisterVerifyMail;
-    if (!isVerified) await this.limits.count('mail-recipient', comparisonKey(registration.mail));
     const known = await this.mails.find(application.id, registration.mail);
     if (known?.isVerified) throw new PlutoError('mailAlreadyRegistered');
 
-    const passwordHash = await this.passwords.hash(registration.password);
-    await this.transactions.run(async (manager) => {
-      const account = await this.mails.createAccount(manager, {
-        applicationId: application.id,
-        mail: registration.mail,
-        handle: registration.handle,
-        name: registration.name.trim(),
-        passwordHash,
-        isVerified,
-      });
-      if (!isVerified) await this.linkMails.queueVerification(manager, account, application, caller);
-      await this.events.publish(manager, {
-        type: 'account.registered',
-        applicationId: application.id,
-        userId: account.user.id,
-        detail: { method: 'mail' },
-      });
-    });
+    const isVerified = this.settings.skipRegisterVerifyMail;
+    const create = () => this.create(application, registration, caller);
+    if (isVerified) await create();
+    else
+      await this.limits.whileLeft(
+        'mail-recipient',
+        recipientKey('verify-mail', application.id, registration.mail),
+        create,
+      );
     return { mail: registration.mail, isVerified };
   }
 
@@ -86,6 +75,31 @@ export class RegistrationService {
       if (isDeleted)
         this.logger.log({ msg: 'mail that was never confirmed deleted', userId: identity.userId });
     }
+  }
+
+  private async create(application: Application, registration: Registration, caller: Caller): Promise<void> {
+    const { mail, handle, name, password } = registration;
+    const passwordHash = await this.passwords.hash(password);
+    const isVerified = this.settings.skipRegisterVerifyMail;
+    const { id: applicationId } = application;
+    await this.transactions.run(async (manager) => {
+      const account = await this.mails.createAccount(manager, {
+        applicationId,
+        mail,
+        handle,
+        name: name.trim(),
+        passwordHash,
+        isVerified,
+      });
+      if (!isVerified) await this.linkMails.queueVerification(manager, account, application, caller);
+      const { id: userId } = account.user;
+      await this.events.publish(manager, {
+        type: 'account.registered',
+        applicationId,
+        userId,
+        detail: { method: 'mail' },
+      });
+    });
   }
 
   /** Locks the account first, so that no link is mailed between the look and the deletion. */

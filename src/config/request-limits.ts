@@ -23,7 +23,7 @@ export const defaultLimits = {
   'register-address': { tries: 100, seconds: hour },
   /** Requests for mails, by address. */
   'mail-address': { tries: 60, seconds: hour },
-  /** Mails to one mail address, of all kinds. */
+  /** Confirming mails, and reset mails by themselves, to one mail address for one application. */
   'mail-recipient': { tries: 5, seconds: hour },
   /** Uses of mailed links, by address. */
   'link-address': { tries: 60, seconds: 10 * minute },
@@ -31,6 +31,8 @@ export const defaultLimits = {
   'refresh-address': { tries: 1200, seconds: minute },
   /** Refreshes of one session. */
   'refresh-session': { tries: 60, seconds: minute },
+  /** OAuth clients that one account registers. */
+  'client-register': { tries: 20, seconds: 24 * hour },
   /** Token requests of OAuth clients, by address. */
   'client-address': { tries: 1200, seconds: minute },
   /** Wrong client secrets, by address. */

@@ -41,6 +41,11 @@ export function isOutOfReach(error: unknown): boolean {
   return ['DATABASE_AWAY', 'CONNECTION_FAILED', 'POOL_EXHAUSTED'].includes(errorCode(error));
 }
 
+/** Is the database there, and only too busy to give this process a connection more? */
+export function isPoolExhausted(error: unknown): boolean {
+  return errorCode(error) === 'POOL_EXHAUSTED';
+}
+
 /** Is it the database that cannot do its work now, whatever it was asked? It will again, sooner or later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   return (

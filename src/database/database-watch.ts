@@ -13,6 +13,7 @@ export class DatabaseWatch {
   private readonly stopped = new AbortController();
   private looking: Promise<void> | null = null;
   private away = false;
+  private answeredAt = -Infinity;
 
   /**
    * @param ask settles within a short time; it rejects when the database does not answer
@@ -27,6 +28,11 @@ export class DatabaseWatch {
     return this.away;
   }
 
+  /** A statement has been answered. */
+  noteAnswer(): void {
+    this.answeredAt = performance.now();
+  }
+
   /** A connection was lost, or an answer is late. */
   suspect(): void {
     if (this.stopped.signal.aborted) return;
@@ -38,10 +44,12 @@ export class DatabaseWatch {
   }
 
   private async look(): Promise<void> {
+    const since = performance.now();
     const reason = await this.findSilence();
     if (reason === null || this.stopped.signal.aborted) return;
+    // One connection that takes long to make says nothing against those that answer.
+    if (this.answeredAt > since) return;
     this.away = true;
-    const since = performance.now();
     this.logger.error({ msg: 'the database does not answer', err: reason });
     this.onAway();
     await this.awaitReturn();

@@ -17,6 +17,7 @@ interface Statement {
 interface Guard {
   queryTimeoutMs: number;
   suspect: () => void;
+  noteAnswer: () => void;
   forget: () => void;
 }
 
@@ -65,7 +66,7 @@ export class GuardedConnection {
   }
 
   private begin(callback: QueryCallback): QueryCallback {
-    const { queryTimeoutMs, suspect } = this.guard;
+    const { queryTimeoutMs, suspect, noteAnswer } = this.guard;
     const patient = isPatient();
     const reminders = patient
       ? []
@@ -79,6 +80,7 @@ export class GuardedConnection {
         if (!this.statements.delete(statement)) return;
         reminders.forEach((callOff) => callOff());
         if (error && isConnectionLost(error)) suspect();
+        else noteAnswer();
         callback(error, ...rest);
       },
     };

@@ -10,6 +10,12 @@ export interface PoolTimes {
   queryTimeoutMs: number;
 }
 
+/** Statements for each new connection: without the needed ones it does not serve. */
+export interface SessionSettings {
+  needed: readonly string[];
+  tried: readonly string[];
+}
+
 type Callback = (error: Error | null, connection?: PoolConnection) => void;
 
 /** Somebody who waits for a connection. */
@@ -46,20 +52,30 @@ export class GuardedPool {
   /** In the order in which they came; mysql2's own queue cannot be left. */
   private readonly queue = new Set<Waiter>();
   private readonly served = new Set<Waiter>();
+  private readonly limit: number;
   private free: number;
 
   constructor(
     options: PoolOptions,
     private readonly times: PoolTimes,
-    sessionSettings: readonly string[],
+    sessionSettings: SessionSettings,
   ) {
-    this.free = options.connectionLimit ?? 10;
+    this.limit = options.connectionLimit ?? 10;
+    this.free = this.limit;
     this.watch = new DatabaseWatch(
       () => askDatabase(options),
       () => this.abandonAll(),
     );
     this.pool = mysql.createPool(options);
     this.pool.on('connection', (connection) => this.adopt(connection, sessionSettings));
+  }
+
+  /** How its connections are used. */
+  get use(): { limit: number; inUse: number; idle: number; waiting: number } {
+    // Those that are being made are not in use yet: whoever they are for still waits.
+    const inUse = this.limit - this.free - this.served.size;
+    const idle = Math.max(0, this.connections.size - inUse);
+    return { limit: this.limit, inUse, idle, waiting: this.queue.size + this.served.size };
   }
 
   getConnection(callback: Callback): void {
@@ -124,10 +140,11 @@ export class GuardedPool {
     this.serve();
   }
 
-  private adopt(connection: PoolConnection, sessionSettings: readonly string[]): void {
+  private adopt(connection: PoolConnection, { needed, tried }: SessionSettings): void {
     const guarded = new GuardedConnection(connection, {
       queryTimeoutMs: this.times.queryTimeoutMs,
       suspect: () => this.watch.suspect(),
+      noteAnswer: () => this.watch.noteAnswer(),
       forget: () => this.connections.delete(connection),
     });
     this.connections.set(connection, guarded);
@@ -136,7 +153,9 @@ export class GuardedPool {
     };
     connection.on('error', noteLoss);
     connection.on('end', noteLoss);
-    for (const setting of sessionSettings) {
+    // MySQL does not know them.
+    for (const setting of tried) connection.query(setting, () => undefined);
+    for (const setting of needed) {
       // A connection without its settings must not serve: whoever has taken it sees it fail.
       connection.query(setting, (error) => {
         if (!error) return;

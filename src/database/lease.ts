@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DataSource, type QueryRunner } from 'typeorm';
 import { isUniqueViolation } from './constraints.js';
-import { isConnectionLost, isTransactionConflict } from './database-error.js';
+import { isDatabaseUnavailable, isTransactionConflict } from './database-error.js';
 
 export interface LeaseTimes {
   /** How long after its owner's death a lease is free again. */
@@ -176,7 +176,8 @@ class Lease {
       );
       if (!isOurs) this.lost.abort(new LeaseLost(`The lease ${this.name} was lost`));
     } catch (error) {
-      if (!isTransactionConflict(error) && !isConnectionLost(error)) this.lost.abort(error);
+      // The lease is good for a while yet, and is renewed when the database can.
+      if (!isDatabaseUnavailable(error)) this.lost.abort(error);
     }
   }
 

@@ -9,10 +9,14 @@ const sessionSettings = [
     `ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY', SESSION innodb_lock_wait_timeout = 1`,
 ];
 
+// Galera answers a read after what was committed on any node, or a session that is there would be refused as ended.
+const galeraSetting = 'SET SESSION wsrep_sync_wait = 1';
+
 /** mysql2 as TypeORM's `driver`, whose pool gives every new connection the session settings before its first use. */
 export function mysqlDriver(times: PoolTimes) {
   return {
     ...mysql,
-    createPool: (options: PoolOptions) => new GuardedPool(options, times, sessionSettings),
+    createPool: (options: PoolOptions) =>
+      new GuardedPool(options, times, { needed: sessionSettings, tried: [galeraSetting] }),
   };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { RequestLimit } from '../config/request-limits.js';
 import { Settings } from '../config/settings.js';
 
@@ -10,6 +10,15 @@ import { Settings } from '../config/settings.js';
 const PATIENCE_MS = 500;
 const START_PATIENCE_MS = 1000;
 const RECONNECT_MS = 1000;
+/** Not with every request. */
+const TELL_AGAIN_MS = 60_000;
+
+/** Counts tries by key; `consume` rejects with the refusal when there are no more. */
+export interface Counter {
+  consume(key: string): Promise<RateLimiterRes>;
+  reward(key: string): Promise<RateLimiterRes>;
+  get(key: string): Promise<RateLimiterRes | null>;
+}
 
 /** Where tries are counted: in Redis where one is set, and in the process without it or while it is away. */
 @Injectable()
@@ -17,6 +26,7 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Limits');
   private readonly redis: Redis | null;
   private isAway = false;
+  private toldAt = -Infinity;
 
   constructor({ redisUrl, rateLimit }: Settings) {
     this.redis = redisUrl === undefined || !rateLimit ? null : connect(redisUrl);
@@ -43,16 +53,31 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** A counter of its own; each key has so many tries from its first one on. */
-  open(name: string, { tries, seconds }: RequestLimit): RateLimiterAbstract {
+  open(name: string, { tries, seconds }: RequestLimit): Counter {
     const options = { keyPrefix: `pluto:limit:${name}`, points: tries, duration: seconds };
-    const inProcess = new RateLimiterMemory(options);
-    if (!this.redis) return inProcess;
-    return new RateLimiterRedis({
+    const own = new RateLimiterMemory(options);
+    if (!this.redis) return own;
+    const shared = new RateLimiterRedis({
       ...options,
       storeClient: this.redis,
       rejectIfRedisNotReady: true,
-      insuranceLimiter: inProcess,
     });
+    return {
+      consume: (key) => this.insured(shared.consume(key), () => own.consume(key)),
+      reward: (key) => this.insured(shared.reward(key), () => own.reward(key)),
+      get: (key) => this.insured(shared.get(key), () => own.get(key)),
+    };
+  }
+
+  /** Counts in the process what Redis does not count, for whatever reason: away, read-only, full. */
+  private async insured<T>(counted: Promise<T>, inProcess: () => Promise<T>): Promise<T> {
+    try {
+      return await counted;
+    } catch (error) {
+      if (error instanceof RateLimiterRes) throw error;
+      this.tellAway(error as Error);
+      return inProcess();
+    }
   }
 
   private isReady(): boolean {
@@ -61,7 +86,12 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
 
   private tellAway(error: Error): void {
     if (this.isAway) return;
-    this.isAway = true;
+    const now = performance.now();
+    // One that is there and does not count gives no sign when it does again: it is told now and then.
+    const isGone = !this.isReady();
+    if (!isGone && now < this.toldAt + TELL_AGAIN_MS) return;
+    this.toldAt = now;
+    this.isAway = isGone;
     this.logger.warn({ msg: 'Redis is away: limits are counted in each process by itself', err: error });
   }
 

@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { RateLimiterRes } from 'rate-limiter-flexible';
 import { hmac } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import type { LimitName } from '../config/request-limits.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
-import { LimitStores } from './limit-stores.service.js';
+import { LimitStores, type Counter } from './limit-stores.service.js';
 
 /** Bounds how often something may be tried. */
 @Injectable()
 export class Limits {
-  private readonly counters = new Map<LimitName, RateLimiterAbstract>();
+  private readonly counters = new Map<LimitName, Counter>();
   /** Addresses and mails are counted by their hashes: Redis need not know whose they are. */
   private readonly hashKey: Buffer;
 
@@ -31,7 +31,24 @@ export class Limits {
     try {
       await this.counterOf(name).consume(this.hash(key));
     } catch (refusal) {
-      throw refusal instanceof RateLimiterRes ? tooMany(refusal) : refusal;
+      if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      // A try that was refused is none: once others are forgiven, there are tries again.
+      await this.forgive(name, key);
+      throw tooMany(refusal);
+    }
+  }
+
+  /**
+   * Does work that counts as a try if it succeeds; it is counted before, so that works at once count each.
+   * @throws PlutoError tooManyRequests | whatever the work throws
+   */
+  async whileLeft<T>(name: LimitName, key: string, work: () => Promise<T>): Promise<T> {
+    await this.count(name, key);
+    try {
+      return await work();
+    } catch (error) {
+      await this.forgive(name, key);
+      throw error;
     }
   }
 
@@ -62,7 +79,7 @@ export class Limits {
     if (!isLeft) throw tooMany(counted);
   }
 
-  private counterOf(name: LimitName): RateLimiterAbstract {
+  private counterOf(name: LimitName): Counter {
     const counter = this.counters.get(name) ?? this.stores.open(name, this.settings.requestLimits[name]);
     this.counters.set(name, counter);
     return counter;

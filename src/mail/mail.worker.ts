@@ -4,12 +4,13 @@ import { Poller } from '../common/poller.js';
 import { nowSeconds } from '../common/time.js';
 import { Views } from '../common/views/views.js';
 import { deliveryFault, MailTransport } from './mail-transport.js';
-import { LONGEST_PAUSE_SECONDS, OutboxService, type ClaimedMail } from './outbox.service.js';
+import { CLAIM_SECONDS, LONGEST_PAUSE_SECONDS, OutboxService, type ClaimedMail } from './outbox.service.js';
 
 /** Pauses between attempts, in seconds; after the last one a mail is given up. */
 const PAUSES_SECONDS = [10, 30, 120, 600, 1800, 3600, 10_800, LONGEST_PAUSE_SECONDS];
 /** How often a worker looks for mails that other instances queued, or that are due again. */
 const POLL_MS = 2000;
+const MARK_PAUSE_MS = 1000;
 const PARALLEL_DELIVERIES = 3;
 const PROLONG_MS = 60_000;
 /** How long the end of the server waits for deliveries; another sends the mail once this one's claim has run out. */
@@ -73,8 +74,20 @@ export class MailWorker {
     } finally {
       clearInterval(prolonging);
     }
-    await this.outbox.markSent(mail);
+    await this.markSent(mail);
     this.logger.log({ msg: 'mail sent', ...about });
+  }
+
+  /** As long as the claim lasts: a mail that is not known to be sent is sent again. */
+  private async markSent(mail: ClaimedMail): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.outbox.markSent(mail);
+      } catch (error) {
+        if (attempt * MARK_PAUSE_MS >= CLAIM_SECONDS * 1000) throw error;
+        await sleep(MARK_PAUSE_MS);
+      }
+    }
   }
 
   private async prolong(mail: ClaimedMail): Promise<void> {

@@ -43,7 +43,7 @@ export interface OutboxDepth {
 }
 
 /** How long after its worker's death another takes a mail; a worker that lives prolongs its claim meanwhile. */
-const CLAIM_SECONDS = 180;
+export const CLAIM_SECONDS = 180;
 /** From one attempt to the next. A later one was set before the clock was set back, and is due. */
 export const LONGEST_PAUSE_SECONDS = 21_600;
 /** Of a mail that is due at once, whatever becomes of the clock. */

@@ -42,9 +42,10 @@ export class ClientsService implements ClientGate {
 
   /**
    * Registers a client, which gets nothing until an administrator has approved it.
-   * @throws PlutoError clientExists
+   * @throws PlutoError clientExists | tooManyRequests
    */
   async create({ userId, key, secret, redirectUri }: NewClient): Promise<OAuthClient> {
+    await this.limits.count('client-register', String(userId));
     const secretHash = this.hash(key, secret);
     const client = { userId, key, secretHash, redirectUri, status: 'pend' as const, createdAt: nowSeconds() };
     try {

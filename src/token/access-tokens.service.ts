@@ -5,7 +5,7 @@ import type { Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
-import { isConnectionLost } from '../database/database-error.js';
+import { isDatabaseUnavailable, isPoolExhausted } from '../database/database-error.js';
 import { readAccessClaims, type AccessClaims } from './access-claims.js';
 import { ClientGate } from './client-gate.js';
 import { SessionsService } from './sessions.service.js';
@@ -79,7 +79,8 @@ export class AccessTokensService {
       if (isOfClientAlone(claims)) await this.checkClient(claims);
       else await this.principalOf(claims);
     } catch (error) {
-      if (!isConnectionLost(error)) throw error;
+      // One that is only busy is not away: whoever keeps it busy must not have ended sessions pass.
+      if (!isDatabaseUnavailable(error) || isPoolExhausted(error)) throw error;
       if (this.endedSessions.has(claims.sid)) throw new PlutoError('invalidAccessToken', { cause: error });
     }
     return claims;

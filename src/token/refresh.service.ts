@@ -112,10 +112,14 @@ export class RefreshService {
     if (!successor) throw new PlutoError('invalidRefreshToken');
     const isGraceOver = now > (token.usedAt ?? now) + this.settings.refreshTokenGraceSeconds;
     if ('usedAt' in successor && successor.usedAt !== null && isGraceOver) {
-      await this.sessions.end(manager, session.id);
       const { userId, applicationId } = session;
-      const detail = { session: session.id };
-      await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
+      const event = {
+        type: 'refresh.reused',
+        applicationId,
+        userId,
+        detail: { session: session.id },
+      } as const;
+      if (await this.sessions.end(manager, session.id)) await this.events.publish(manager, event);
       return { outcome: 'stolen', session };
     }
 

@@ -3,6 +3,7 @@ import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/
 import { Allow } from 'class-validator';
 import { isCommonPassword } from '../auth/common-passwords.js';
 import { PasswordResetService } from '../auth/password-reset.service.js';
+import { CurrentCaller, type Caller } from '../common/caller.js';
 import { passwordFault } from '../common/text-checks.js';
 import type { PasswordResetError } from '../common/views/views.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
@@ -63,6 +64,7 @@ export class PasswordResetController {
     @Param('token') token: string,
     @Body() form: PasswordResetForm,
     @CurrentExchange() exchange: Exchange,
+    @CurrentCaller() caller: Caller,
   ): Promise<string> {
     const password = typeof form.password === 'string' ? form.password : '';
     const error = await formFault(password, form.password_repeat);
@@ -70,7 +72,7 @@ export class PasswordResetController {
       void exchange.reply.status(400);
       return this.renderForm(token, exchange, error);
     }
-    const account = await this.resets.reset(token, password);
+    const account = await this.resets.reset(token, password, caller);
     if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
     const applicationName = await this.pages.nameOf(account.application, exchange);
     return this.pages.render(exchange, 'password-reset-done', { applicationName });

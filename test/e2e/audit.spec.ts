@@ -556,6 +556,32 @@ describe('GET /v1/audit', () => {
 });
 
 describe('the deletion of an account', () => {
+  it('blanks request ids that its owner chose', async () => {
+    const { id, caller } = await newPerson();
+    const chosen = `jane-doe-${nextNumber()}`;
+    const options = { headers: { ...FROM, 'x-request-id': chosen }, body: { type: 'mail' } };
+    const unbound = await caller.request('POST', '/v1/user/unbinding', options);
+    expect(unbound.code).toBe(2010);
+    await addEvents(app, 1, { userId: id, actorId: id, type: 'mail.bound', requestId: chosen });
+    expect((await list({ request_id: chosen })).events).toHaveLength(1);
+    expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
+    expect((await list({ request_id: chosen })).events).toEqual([]);
+    expect((await ofAccount(id)).map(({ request_id }) => request_id)).toEqual([
+      expect.stringMatching(/^[0-9a-f-]{36}$/),
+      '',
+    ]);
+  });
+
+  it('of an account with a long trail is completed by upkeep', async () => {
+    const { id, caller } = await newPerson();
+    await addEvents(app, 1203, { userId: id, actorId: id, type: 'mail.bound', address: ADDRESS });
+    expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
+    const left = () => app.dataSource.manager.countBy(AuditEvent, { userId: id, address: ADDRESS });
+    expect(await left()).toBeGreaterThan(600);
+    await app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
+    expect(await left()).toBe(0);
+  });
+
   it('blanks its addresses and personal details everywhere, and keeps what was done', async () => {
     const [gone, other] = [await newPerson(), await newPerson()];
     for (const { caller } of [gone, other]) {

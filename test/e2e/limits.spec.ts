@@ -6,7 +6,9 @@ import { nextNumber, type Answer } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm, sendForm } from '../support/forms.js';
+import { openSession } from '../support/administration.js';
 import { addClient, askTokens, basic, FORM } from '../support/oauth.js';
+import { addUser } from '../support/users.js';
 
 const QUARTER_SECONDS = 15 * 60;
 const DEVICE = 'b1946ac9-2c5e-4f0a-9d3e-1f2a3b4c5d6e';
@@ -117,6 +119,57 @@ describe('guessing a password', () => {
     expect(countByCode(answers)).toEqual({ 3001: 10, 1006: 15 });
   });
 
+  it('counts an account as one, by mail or user id and however that is written', async () => {
+    const account = await registerVerified(app);
+    const { mail, user_id: handle } = account;
+    const spellings = [mail, ` ${mail}`, `${mail}  `, mail.toUpperCase(), `\u3000${mail}`];
+    const handles = [handle, ` ${handle}`, `${handle} `, handle.toUpperCase(), `${handle}\u00a0`];
+    for (const spelling of [...spellings, ...handles])
+      expectFailure(await guess({ ...account, mail: spelling }), 403, 3001);
+    for (const spelling of [mail, `${mail} `, handle, ` ${handle}`])
+      expectLimited(await guess({ ...account, mail: spelling }), QUARTER_SECONDS);
+    const nobody = registration();
+    for (let blanks = 0; blanks < 10; blanks++)
+      expectFailure(await guess({ ...nobody, mail: nobody.mail + ' '.repeat(blanks) }), 403, 3001);
+    expectLimited(await guess({ ...nobody, mail: `${nobody.mail}${' '.repeat(10)}` }), QUARTER_SECONDS);
+  });
+
+  it('is not what right passwords at the same moment are taken for', async () => {
+    const account = await registerVerified(app);
+    const address = newAddress();
+    await Promise.all(Array.from({ length: 30 }, () => login(account, { address })));
+    expectOk(await login(account, { address }));
+    expectOk(await login(account));
+  });
+
+  it('counts for an address that the account shares with strangers, too', async () => {
+    const office = newAddress();
+    const colleagues = [];
+    for (let count = 0; count < 7; count++) {
+      const colleague = await registerVerified(app);
+      expectOk(await login(colleague, { address: office }));
+      colleagues.push(colleague);
+    }
+    const codes = [];
+    for (const colleague of colleagues)
+      for (let tries = 0; tries < 9; tries++) codes.push((await guess(colleague, { address: office })).code);
+    expect(codes).toEqual([...Array<number>(60).fill(3001), ...Array<number>(3).fill(1006)]);
+  });
+
+  it('begins anew for everybody but the one who has reset the password', async () => {
+    const account = await registerVerified(app);
+    const { mail, app_id } = account;
+    expectOk(await login(account, { device_id: DEVICE }));
+    expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
+    const link = await app.mailbox.linkTo(mail, 2);
+    const password = 'fresh horse battery';
+    const home = newAddress();
+    expectPage(await app.client.submit(link, { password }, from(home).headers), 200, 'Password changed');
+    await guesses(account, 11);
+    expectLimited(await login({ ...account, password }, { device_id: DEVICE }), QUARTER_SECONDS);
+    expectOk(await login({ ...account, password }, { address: home }));
+  });
+
   it('is bounded alike where there is no such account', async () => {
     const nobody = registration();
     expect(countByCode(await guesses(nobody, 11))).toEqual({ 3001: 10, 1006: 1 });
@@ -191,23 +244,52 @@ describe('mails to one address', () => {
   beforeAll(async () => (app = await limited()));
   afterAll(() => app.close());
 
-  it('are five an hour of all kinds, and as many for an address that nobody has', async () => {
+  it('that confirm it are five an hour, and as many for an address that nobody has', async () => {
     const account = registration();
     const { mail, app_id } = account;
+    const ask = (change = {}) =>
+      app.client.post('/v1/user/register/verify/mail', { mail, app_id, ...change });
     expectOk(await app.client.post('/v1/user/register', account));
-    expectOk(await app.client.post('/v1/user/register/verify/mail', { mail: mail.toUpperCase(), app_id }));
-    expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
     expectOk(await app.client.post('/v1/user/register', { ...account, user_id: `${account.user_id}-2` }));
-    expectPage(await askOnPage(mail), 200, mail);
-    expectLimited(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }), 3600);
-    expectLimited(await app.client.post('/v1/user/register/verify/mail', { mail, app_id }), 3600);
+    expectOk(await ask({ mail: mail.toUpperCase() }));
+    expectOk(await ask());
+    expectOk(await ask());
+    expectLimited(await ask(), 3600);
     expectLimited(await app.client.post('/v1/user/register', account), 3600);
+    // Another kind of mail has a count of its own.
+    expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
+
+    const nobody = registration().mail;
+    for (let done = 0; done < 5; done++) expectOk(await ask({ mail: nobody }), {});
+    expectLimited(await ask({ mail: nobody }), 3600);
+  });
+
+  it('that reset a password are five an hour, through the page too, and as many for an address that nobody has', async () => {
+    const { mail, app_id } = await registerVerified(app);
+    const ask = (change = {}) => app.client.post('/v1/user/password/reset/mail', { mail, app_id, ...change });
+    for (let done = 0; done < 4; done++) expectOk(await ask());
+    expectPage(await askOnPage(mail), 200, mail);
+    expectLimited(await ask(), 3600);
     expectPage(await askOnPage(mail), 429, 'Too many attempts');
 
-    const nobody = { mail: registration().mail, app_id };
-    for (let done = 0; done < 5; done++)
-      expectOk(await app.client.post('/v1/user/password/reset/mail', nobody), {});
-    expectLimited(await app.client.post('/v1/user/password/reset/mail', nobody), 3600);
+    const nobody = registration().mail;
+    for (let done = 0; done < 5; done++) expectOk(await ask({ mail: nobody }), {});
+    expectLimited(await ask({ mail: nobody }), 3600);
+    // Who has it can still be registered.
+    expectOk(await app.client.post('/v1/user/register', registration({ mail: nobody })));
+  });
+
+  it('are not counted where none is sent: a mail that is confirmed, a user id that is taken', async () => {
+    const { mail, app_id, user_id } = await registerVerified(app);
+    for (let done = 0; done < 6; done++) {
+      const asked = await app.client.post('/v1/user/register/verify/mail', { mail, app_id });
+      expectFailure(asked, 400, 2004);
+      expectFailure(await app.client.post('/v1/user/register', registration({ mail })), 403, 2001);
+    }
+    const late = registration({ user_id });
+    for (let done = 0; done < 6; done++)
+      expectFailure(await app.client.post('/v1/user/register', late), 403, 2006);
+    expectOk(await app.client.post('/v1/user/register', { ...late, user_id: `${user_id}-late` }));
   });
 
   it('asked for by handle are not sent beyond that, without a word', async () => {
@@ -226,16 +308,11 @@ describe('mails to one address', () => {
     const mail = registration().mail;
     const codes: number[] = [];
     for (let done = 0; done < 6; done++) {
-      const { body } = await login(await registerVerified(app));
-      const bound = await app.client.post(
-        '/v1/user/binding',
-        { type: 'mail', mail },
-        { token: body.access_token as string },
-      );
-      codes.push(bound.code);
+      const id = await addUser(app, { identities: [{ loginType: 'google', mail: '' }] });
+      const { accessToken: token } = await openSession(app, id, 'pluto');
+      codes.push((await app.client.post('/v1/user/binding', { type: 'mail', mail }, { token })).code);
     }
-    // Each has a mail already: refused for that until the limit comes first.
-    expect(codes).toEqual([2007, 2007, 2007, 2007, 2007, 1006]);
+    expect(codes).toEqual([0, 0, 0, 0, 0, 1006]);
   });
 
   const askOnPage = async (mail: string) =>
@@ -253,6 +330,7 @@ describe('requests from one address', () => {
     'refresh-address': 3,
     'refresh-session': 2,
     'client-address': 4,
+    'client-register': 2,
     'client-failures': 2,
   });
   beforeAll(async () => {
@@ -340,6 +418,17 @@ describe('requests from one address', () => {
     expectLimited(await refresh(), 60);
     passSeconds(61);
     expectOk(await refresh());
+  });
+
+  it('are bounded for the OAuth clients that an account registers', async () => {
+    const id = await addUser(app, {});
+    const { accessToken: token } = await openSession(app, id, 'pluto');
+    const codes: number[] = [];
+    for (let number = 0; number < 3; number++) {
+      const client = { key: `bot-${number}`, secret: 'a-secret', redirect_uri: 'https://bot.example/back' };
+      codes.push((await app.client.post('/v1/oauth/client', client, { token })).code);
+    }
+    expect(codes).toEqual([0, 0, 1006]);
   });
 
   it('count one household of IPv6 as one', async () => {

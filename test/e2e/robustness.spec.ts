@@ -174,6 +174,20 @@ describe('what a request says of itself', () => {
     expect(await app.dataSource.manager.findOneByOrFail(Session, { id: sid })).toMatchObject({ address: '' });
   });
 
+  it('remembers an IPv6 address without its zone, which may be any text', async () => {
+    const account = await registerVerified(app);
+    const answer = await app.client.post(
+      '/v1/user/login/account',
+      { account: account.mail, password: account.password, app_id: 'pluto' },
+      { headers: { 'x-forwarded-for': `fe80::1%${'z'.repeat(200)}` } },
+    );
+    expectOk(answer);
+    const { sid } = decodeToken(answer.body.access_token as string).claims;
+    expect(await app.dataSource.manager.findOneByOrFail(Session, { id: sid })).toMatchObject({
+      address: 'fe80::1',
+    });
+  });
+
   it('may have an empty cookie where a form wants one', async () => {
     const account = registration();
     expectOk(await app.client.post('/v1/user/register', account));

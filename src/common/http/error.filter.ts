@@ -15,6 +15,9 @@ const pageReasons: Record<number, ErrorReason> = {
   503: 'unavailable',
 };
 
+/** While it lasts every request fails by it. */
+const DATABASE_AWAY = 'DATABASE_AWAY';
+
 /** Where clients, not users, authenticate. */
 const CLIENT_ROUTE = '/v1/oauth/tokens';
 
@@ -53,6 +56,8 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   private report(error: PlutoError): void {
+    // Told once when it went away, and once when it is back.
+    if ((error.cause as { code?: unknown } | undefined)?.code === DATABASE_AWAY) return;
     const fault = storageFault(error.cause);
     if (fault !== null) this.logger.error({ msg: `the disk does not serve: ${fault}` });
     this.logger.error(error.cause ?? error);

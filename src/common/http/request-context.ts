@@ -36,5 +36,6 @@ export function actAs(actor: Actor): void {
 
 /** The caller's IP address; `''` where a proxy's header said something else. */
 export function addressOf({ ip }: { ip: string }): string {
-  return isIP(ip) ? ip : '';
+  // Without the zone of an IPv6 address, which is any text (RFC 4007 section 11.2).
+  return isIP(ip) ? ip.replace(/%.*$/, '') : '';
 }

@@ -1,15 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Server } from 'node:net';
+import { Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** For requests that were sent before their connection could be seen to end. */
 const LAST_REQUESTS_MS = 200;
+/** Requests on one connection that are not answered yet; browsers and proxies send one at a time. */
+const PIPELINED_MAX = 16;
 
 /** The requests under way, and whether this process still wants more of them. */
 @Injectable()
 export class Traffic {
   private readonly requests = new Set<FastifyRequest>();
+  private readonly perSocket = new WeakMap<Socket, number>();
   private isEnding = false;
 
   /** Whether requests should be sent elsewhere. */
@@ -30,11 +33,14 @@ export class Traffic {
   /** Has each request noted, and connections ended when the server closes. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (request, reply, done) => {
-      this.note(request, reply);
-      done();
+      if (this.note(request, reply)) return done();
+      // Not even answered: what came in one piece is all read by now, and each answer would be kept in memory.
+      reply.hijack();
+      request.raw.socket.destroy();
     });
-    fastify.addHook('onSend', (_request, reply, payload, done) => {
-      if (this.isEnding) void reply.header('connection', 'close');
+    fastify.addHook('onSend', (request, reply, payload, done) => {
+      const isLast = (this.perSocket.get(request.raw.socket) ?? 1) <= 1;
+      if (this.isEnding && isLast) void reply.header('connection', 'close');
       done(null, payload);
     });
     // Fastify goes on to close what is idle, which is also a connection whose request has arrived and is not read yet.
@@ -46,8 +52,17 @@ export class Traffic {
     });
   }
 
-  private note(request: FastifyRequest, { raw }: FastifyReply): void {
+  /** @returns false for one request too many on a connection that does not wait for its answers */
+  private note(request: FastifyRequest, { raw }: FastifyReply): boolean {
+    const { socket } = request.raw;
+    const unanswered = (this.perSocket.get(socket) ?? 0) + 1;
+    if (unanswered > PIPELINED_MAX || socket.destroyed) return false;
+    this.perSocket.set(socket, unanswered);
     this.requests.add(request);
-    raw.once('close', () => this.requests.delete(request));
+    raw.once('close', () => {
+      this.requests.delete(request);
+      this.perSocket.set(socket, (this.perSocket.get(socket) ?? 1) - 1);
+    });
+    return true;
   }
 }

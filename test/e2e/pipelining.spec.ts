@@ -1,0 +1,40 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startTestApp, type TestApp } from '../support/app.js';
+
+let app: TestApp;
+beforeAll(async () => (app = await startTestApp()));
+afterAll(() => app.close());
+
+/** Sends so many requests on one connection at once. @returns what came back until it ended, or nothing more came */
+async function pipeline(count: number, path: string): Promise<{ answer: string; isEnded: boolean }> {
+  const { hostname, port } = new URL(app.url);
+  const socket = connect(Number(port), hostname).setEncoding('latin1');
+  let answer = '';
+  let isEnded = false;
+  socket.on('data', (text: string) => (answer += text));
+  socket.on('error', () => undefined);
+  socket.on('close', () => (isEnded = true));
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: pluto\r\n\r\n`.repeat(count));
+  for (let waited = 0; waited < 20 && !isEnded; waited++) await sleep(50);
+  socket.destroy();
+  return { answer, isEnded };
+}
+
+const answersIn = (text: string) => text.split('HTTP/1.1 200 OK').length - 1;
+
+describe('requests that do not wait for their answers', () => {
+  it('are answered one after the other when they are few', async () => {
+    const { answer, isEnded } = await pipeline(16, '/health/live');
+    expect([answersIn(answer), isEnded]).toEqual([16, false]);
+  });
+
+  it('end their connection when they are many, which costs next to nothing', async () => {
+    const before = process.memoryUsage().rss;
+    const { answer, isEnded } = await pipeline(1800, '/openapi.json');
+    expect(isEnded).toBe(true);
+    expect(answersIn(answer)).toBeLessThanOrEqual(16);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
+    expect((await app.client.get('/health/live')).status).toBe(200);
+  });
+});
