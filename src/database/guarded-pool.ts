@@ -72,10 +72,10 @@ export class GuardedPool {
 
   /** How its connections are used. */
   get use(): { limit: number; inUse: number; idle: number; waiting: number } {
-    // Those that are being made are not in use yet: whoever they are for still waits.
-    const inUse = this.limit - this.free - this.served.size;
+    // One that is being made for somebody is theirs already.
+    const inUse = this.limit - this.free;
     const idle = Math.max(0, this.connections.size - inUse);
-    return { limit: this.limit, inUse, idle, waiting: this.queue.size + this.served.size };
+    return { limit: this.limit, inUse, idle, waiting: this.queue.size };
   }
 
   getConnection(callback: Callback): void {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DataSource, type QueryRunner } from 'typeorm';
 import { isUniqueViolation } from './constraints.js';
+import { withoutQueryTimeout } from './query-patience.js';
 import { isDatabaseUnavailable, isTransactionConflict } from './database-error.js';
 
 export interface LeaseTimes {
@@ -101,9 +102,11 @@ class Lease {
     // Looked for first, because a server may run without the right to make tables.
     if (await this.inRunner((runner) => runner.hasTable('leases'))) return;
     const collation = this.isSqlite ? '' : ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
-    await this.change(
-      'CREATE TABLE IF NOT EXISTS leases (name varchar(64) NOT NULL PRIMARY KEY, ' +
-        `owner varchar(36) NOT NULL, expires_at bigint NOT NULL)${collation}`,
+    await withoutQueryTimeout(() =>
+      this.change(
+        'CREATE TABLE IF NOT EXISTS leases (name varchar(64) NOT NULL PRIMARY KEY, ' +
+          `owner varchar(36) NOT NULL, expires_at bigint NOT NULL)${collation}`,
+      ),
     );
   }
 

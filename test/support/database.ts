@@ -33,7 +33,11 @@ async function createMysqlDatabase(server: string): Promise<TestDatabase> {
   // The usual default of servers, which Pluto has to notice and to change.
   await execute(server, `CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`);
   return {
-    database: { kind: 'mysql', url: new URL(name, server).href },
+    // A machine on which all tests run at once may be slow; outages are what test/faults is about.
+    database: {
+      kind: 'mysql',
+      url: `${new URL(name, server).href}?query_timeout=20000&acquire_timeout=20000`,
+    },
     drop: () => execute(server, `DROP DATABASE ${name}`),
   };
 }

@@ -29,7 +29,7 @@ const open: DataSource[] = [];
 
 async function connect(query: string): Promise<DataSource> {
   if (testDatabase.database.kind !== 'mysql') throw new Error('these tests are for MariaDB');
-  const database = { kind: 'mysql', url: testDatabase.database.url + query } as const;
+  const database = { kind: 'mysql', url: testDatabase.database.url.replace(/\?.*$/, '') + query } as const;
   const source = new PlutoDataSource(dataSourceOptions(database, [], [SlowMigration1700000000009]));
   await source.initialize();
   open.push(source);
