@@ -7,7 +7,7 @@ import { nowSeconds } from '../common/time.js';
 import type { MailContexts, MailName } from '../common/views/contexts.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Purge } from '../database/purge.js';
-import { afterCommit } from '../database/transactions.js';
+import { afterCommit, Transactions } from '../database/transactions.js';
 import { Mail } from './mail.entity.js';
 
 export interface NewMail<Name extends MailName = MailName> {
@@ -62,6 +62,7 @@ export class OutboxService {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
     private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
@@ -121,7 +122,7 @@ export class OutboxService {
   }
 
   async markSent({ id, claim }: ClaimedMail): Promise<void> {
-    await this.dataSource.manager.delete(Mail, { id, claim });
+    await this.transactions.run((manager) => manager.delete(Mail, { id, claim }));
   }
 
   /** Puts the mail back to be tried again. */
@@ -182,11 +183,15 @@ export class OutboxService {
 
   private async claim(mail: Mail, now: number): Promise<ClaimedMail | null> {
     const claim = randomBytes(16).toString('base64url');
-    const { affected } = await this.dataSource.manager.update(
-      Mail,
-      { id: mail.id, state: 'queued', claim: mail.claim ?? IsNull(), attempts: mail.attempts },
-      { claim, claimedUntil: now + CLAIM_SECONDS, attempts: mail.attempts + 1 },
-    );
+    const unclaimed = {
+      id: mail.id,
+      state: 'queued',
+      claim: mail.claim ?? IsNull(),
+      attempts: mail.attempts,
+    } as const;
+    const change = { claim, claimedUntil: now + CLAIM_SECONDS, attempts: mail.attempts + 1 };
+    // In a transaction for its retries: one statement alone can meet a deadlock with other workers, too.
+    const { affected } = await this.transactions.run((manager) => manager.update(Mail, unclaimed, change));
     if (affected !== 1) return null;
     return { ...mail, claim, context: await this.open(mail, claim), attempts: mail.attempts + 1 };
   }
@@ -203,7 +208,9 @@ export class OutboxService {
   }
 
   private async settle(id: number, claim: string, change: Partial<Mail>): Promise<void> {
-    await this.dataSource.manager.update(Mail, { id, claim }, { ...change, claim: null, claimedUntil: null });
+    await this.transactions.run((manager) =>
+      manager.update(Mail, { id, claim }, { ...change, claim: null, claimedUntil: null }),
+    );
   }
 }
 
