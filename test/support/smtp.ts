@@ -17,6 +17,9 @@ export type Refusal =
   /** Takes the message and hangs up without an answer. */
   | 'drop';
 
+/** A mail that is tried again comes after a pause. */
+const PATIENCE_MS = 30_000;
+
 interface SmtpServerOptions {
   port?: number;
   /** Whom it lets send; everyone without. */
@@ -88,7 +91,7 @@ export class SmtpServer {
 
   /** Waits for a mail to the address. */
   waitFor(address: string): Promise<ReceivedMail> {
-    return eventually(() => this.to(address)[0], `a mail to ${address}`);
+    return eventually(() => this.to(address)[0], `a mail to ${address}`, PATIENCE_MS);
   }
 
   /** Waits until so many mails were offered. */
