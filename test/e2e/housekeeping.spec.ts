@@ -281,7 +281,7 @@ describe('Housekeeping of several instances', () => {
       );
     }
     const logins = await Promise.all(Array.from({ length: 8 }, () => login(app, account)));
-    const before = await deadlocks();
+    const failed = [app, other].map((place) => jest.spyOn(place.dataSource.logger, 'logQueryError'));
     const statuses: number[] = [];
     let isOver = false;
     const refreshing = logins.map(async (tokens) => {
@@ -299,16 +299,8 @@ describe('Housekeeping of several instances', () => {
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(statuses.length).toBeGreaterThan(logins.length);
     expect(await count(Session)).toBe(logins.length + 1);
-    expect(await deadlocks()).toBe(before);
+    // A deadlock is repeated and not told of, so the statements themselves are looked at.
+    for (const spy of failed) expect(spy).not.toHaveBeenCalled();
     for (const place of [app, other]) expect(place.log()).not.toContain('"level":50');
   });
-
-  /** How often the database has ended a transaction for another's sake; SQLite has no such thing. */
-  async function deadlocks(): Promise<number> {
-    if (app.settings.database.kind === 'sqlite') return 0;
-    const [row] = await app.dataSource.query<{ Value: string }[]>(
-      "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'",
-    );
-    return Number(row!.Value);
-  }
 });

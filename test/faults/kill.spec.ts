@@ -38,7 +38,7 @@ describe.each([
   beforeAll(async () => {
     mariadb.use(isMariadb);
     folder = mkdtempSync(join(tmpdir(), 'pluto-kill-'));
-    database = await createTestDatabase();
+    database = await createTestDatabase('');
     smtp = await SmtpServer.start();
   });
   afterAll(async () => {

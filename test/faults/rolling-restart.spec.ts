@@ -23,7 +23,7 @@ beforeAll(async () => {
   await builtServer();
   mariadb = await PrivateMariadb.start();
   mariadb.use(true);
-  database = await createTestDatabase();
+  database = await createTestDatabase('');
   folder = mkdtempSync(join(tmpdir(), 'pluto-rolling-'));
 }, 180_000);
 afterAll(async () => {

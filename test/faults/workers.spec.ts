@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => mariadb.stop());
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pluto-workers-'));
-  database = await createTestDatabase();
+  database = await createTestDatabase('');
 });
 afterEach(async () => {
   await ServerProcess.killAll();

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { type DatabaseSettings } from '../../src/database/data-source-options.js';
 
+/** A machine on which all tests run at once may be slow; outages are what test/faults is about. */
+const PATIENT = '?query_timeout=20000&acquire_timeout=20000';
+
 export interface TestDatabase {
   database: DatabaseSettings;
   /** Deletes the database; close its data sources first. */
@@ -13,11 +16,11 @@ export interface TestDatabase {
 
 /**
  * A fresh, empty database: a SQLite file, or with `TEST_DATABASE_URL` (`mysql://root:password@127.0.0.1:3306/`, see
- * mariadb.sh) a database of its own on that server.
+ * mariadb.sh) a database of its own on that server, with the timeouts of `query`.
  */
-export function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(query = PATIENT): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
-  return server ? createMysqlDatabase(server) : createSqliteDatabase();
+  return server ? createMysqlDatabase(server, query) : createSqliteDatabase();
 }
 
 async function createSqliteDatabase(): Promise<TestDatabase> {
@@ -28,16 +31,12 @@ async function createSqliteDatabase(): Promise<TestDatabase> {
   };
 }
 
-async function createMysqlDatabase(server: string): Promise<TestDatabase> {
+async function createMysqlDatabase(server: string, query: string): Promise<TestDatabase> {
   const name = `pluto_test_${randomBytes(6).toString('hex')}`;
   // The usual default of servers, which Pluto has to notice and to change.
   await execute(server, `CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`);
   return {
-    // A machine on which all tests run at once may be slow; outages are what test/faults is about.
-    database: {
-      kind: 'mysql',
-      url: `${new URL(name, server).href}?query_timeout=20000&acquire_timeout=20000`,
-    },
+    database: { kind: 'mysql', url: `${new URL(name, server).href}${query}` },
     drop: () => execute(server, `DROP DATABASE ${name}`),
   };
 }
