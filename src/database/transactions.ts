@@ -10,7 +10,7 @@ import {
 } from './database-error.js';
 import { insideTransaction } from './transaction-context.js';
 
-const maxAttempts = 10;
+const maxAttempts = 20;
 const maxRetryTimeMs = 15_000;
 /** After it, another attempt on a database that is away could not be refused within three seconds. */
 const maxLostTimeMs = 1000;
@@ -50,7 +50,7 @@ export class Transactions {
 
   /**
    * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Deadlocks, lock timeouts,
-   * conflicts and RetryTransaction make it run again, up to ten times, and so does a connection lost within the first
+   * conflicts and RetryTransaction make it run again, up to twenty times, and so does a connection lost within the first
    * second, so apart from what it does through `manager` it must have no effect (see `afterCommit`) and must not wait
    * for hashes or other servers. A commit whose outcome is unknown is never repeated.
    * @param work uses the database through its `manager` only; transactions do not nest, hand the manager down
@@ -68,7 +68,7 @@ export class Transactions {
         if (attempt === maxAttempts || elapsedMs > maxRetryTimeMs) {
           throw new PlutoError('serviceUnavailable', { retryAfterSeconds: 1, cause: error });
         }
-        await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt));
+        await sleep(Math.random() * Math.min(500, 10 * 2 ** attempt));
       }
     }
   }

@@ -310,7 +310,7 @@ describe('transactions', () => {
     expect(await titles()).toEqual(['attempt 3']);
   });
 
-  it('are given up after ten attempts', async () => {
+  it('are given up after twenty attempts', async () => {
     let attempts = 0;
     const work = transactions.run(() => {
       attempts += 1;
@@ -320,7 +320,7 @@ describe('transactions', () => {
       key: 'serviceUnavailable',
       cause: expect.any(RetryTransaction),
     });
-    expect(attempts).toBe(10);
+    expect(attempts).toBe(20);
   });
 
   it('are not tried again when the commit was sent and its answer lost', async () => {
