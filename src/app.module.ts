@@ -1,9 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
 import { AuditModule, type ActorOutsideRequests } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
-import { EnvelopeInterceptor } from './common/envelope.interceptor.js';
 import { RouteIndex } from './common/http/route-index.js';
 import { Traffic } from './common/http/traffic.js';
 import { Views } from './common/views/views.js';
@@ -47,7 +45,6 @@ export class AppModule {
         UsersModule,
         WebModule,
       ],
-      providers: [{ provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor }],
     };
   }
 }

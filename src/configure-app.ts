@@ -4,11 +4,12 @@ import type { FastifyCorsOptionsDelegate } from '@fastify/cors';
 import fastifyCookie from '@fastify/cookie';
 import fastifyStatic from '@fastify/static';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { PlutoError } from './common/errors.js';
+import { EnvelopeAdapter } from './common/http/envelope.adapter.js';
 import { ErrorFilter } from './common/http/error.filter.js';
 import { addHooks, requestId, standInForHooks } from './common/http/hooks.js';
 import { createJsonParser } from './common/http/json-body.js';
@@ -41,7 +42,7 @@ const HOUR_MS = 60 * 60 * 1000;
 /** Builds the HTTP application, ready to listen. */
 export async function createApp(settings: Settings, log: Logger): Promise<NestFastifyApplication> {
   const hookOptions = { isHttps: settings.publicUrl.startsWith('https:'), log };
-  const adapter = new FastifyAdapter({
+  const adapter = new EnvelopeAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },

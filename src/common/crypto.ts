@@ -1,8 +1,8 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
+  hash,
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
@@ -14,7 +14,7 @@ export function randomToken(): string {
 
 /** SHA-256 in hex: how opaque tokens of 256 random bits are stored and looked up. */
 export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }
 
 /** HMAC-SHA-256, base64url without padding (43 characters). */

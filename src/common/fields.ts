@@ -3,6 +3,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
+import { noteCheck } from './field-checks.js';
 import { isClientRedirectUri } from './redirect-urls.js';
 import {
   INT32_MAX,
@@ -181,6 +182,7 @@ export function Field(
     optional ? ApiPropertyOptional(api) : ApiProperty(api),
     ...(optional ? [IsOptional(), nullAsAbsent] : []),
     mustBe(kind, rule),
+    noteCheck({ accepts: (value) => fits(value, rule), isOptional: optional }),
   );
 }
 
@@ -275,12 +277,18 @@ export function ListField({
   );
 }
 
-function mustBe(kind: string, { takes, accepts }: Pick<FieldRule, 'takes' | 'accepts'>): PropertyDecorator {
+type Rule = Pick<FieldRule, 'takes' | 'accepts'>;
+
+function mustBe(kind: string, rule: Rule): PropertyDecorator {
   return ValidateBy({
     name: kind,
     validator: {
-      validate: (value: unknown) => !isIllFormed(value) && accepts(value),
-      defaultMessage: () => `$property takes ${takes}`,
+      validate: (value: unknown) => fits(value, rule),
+      defaultMessage: () => `$property takes ${rule.takes}`,
     },
   });
+}
+
+function fits(value: unknown, { accepts }: Rule): boolean {
+  return !isIllFormed(value) && accepts(value);
 }

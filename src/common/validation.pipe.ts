@@ -1,6 +1,6 @@
 import { ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
-import { getMetadataStorage } from 'class-validator';
 import { PlutoError } from './errors.js';
+import { checkedFields, takeIfRight } from './field-checks.js';
 
 /** Checks bodies and queries against their DTO; unknown fields are dropped, each field at fault is named. */
 export function createValidationPipe(): ValidationPipe {
@@ -12,18 +12,19 @@ export function createValidationPipe(): ValidationPipe {
   });
 }
 
-/** Drops unknown fields before anything looks at them: class-transformer's time grows with the square of their number. */
 class DtoPipe extends ValidationPipe {
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    return super.transform(pickDeclared(value, metadata.metatype), metadata);
+    const dto = metadata.metatype as (new () => object) | undefined;
+    const taken = dto && takeIfRight(value, dto);
+    return taken ? Promise.resolve(taken) : super.transform(pickDeclared(value, dto), metadata);
   }
 }
 
-function pickDeclared(value: unknown, dto: ArgumentMetadata['metatype']): unknown {
+/** Drops unknown fields before anything looks at them: class-transformer's time grows with the square of their number. */
+function pickDeclared(value: unknown, dto: (new () => object) | undefined): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || !dto) return value;
-  const declared = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
-  if (declared.length === 0) return value;
-  const names = new Set(declared.map(({ propertyName }) => propertyName));
+  const names = checkedFields(dto);
+  if (names.size === 0) return value;
   const given = value as Record<string, unknown>;
   return Object.fromEntries(
     [...names].filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),

@@ -17,13 +17,16 @@ export class AddressLimitGuard implements CanActivate {
     private readonly limits: Limits,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const name = this.reflector.getAllAndOverride<LimitName | undefined>(LIMIT_METADATA, [
       context.getHandler(),
       context.getClass(),
     ]);
-    const request = context.switchToHttp().getRequest<{ ip: string }>();
-    if (name !== undefined) await this.limits.count(name, networkOf(addressOf(request)));
+    return name === undefined || this.count(name, context.switchToHttp().getRequest<{ ip: string }>());
+  }
+
+  private async count(name: LimitName, request: { ip: string }): Promise<boolean> {
+    await this.limits.count(name, networkOf(addressOf(request)));
     return true;
   }
 }

@@ -31,8 +31,8 @@ export class ApplicationsService {
     name: string,
     manager: EntityManager = this.dataSource.manager,
   ): Promise<Application | null> {
-    if (!isLine(name, 100)) return null;
-    return manager.findOneBy(Application, { nameKey: comparisonKey(name.trim()) });
+    const nameKey = applicationKey(name);
+    return nameKey === null ? null : manager.findOneBy(Application, { nameKey });
   }
 
   /** @throws PlutoError applicationNotExist */
@@ -97,6 +97,11 @@ export class ApplicationsService {
       });
     });
   }
+}
+
+/** By what applications are told apart; null for what cannot be the name of one. */
+export function applicationKey(name: string): string | null {
+  return isLine(name, 100) ? comparisonKey(name.trim()) : null;
 }
 
 function existing(application: Application | null): Application {

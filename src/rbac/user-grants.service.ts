@@ -2,9 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, In, type EntityManager } from 'typeorm';
 import { Application } from './application.entity.js';
 import { effectiveScopes, type RoleScopes } from './effective-scopes.js';
-import { RoleScope } from './role-scope.entity.js';
 import { Role } from './role.entity.js';
-import { Scope } from './scope.entity.js';
 import { UserRole } from './user-role.entity.js';
 
 interface GrantRow {
@@ -14,6 +12,17 @@ interface GrantRow {
   scopeId: number | null;
   scopeName: string | null;
 }
+
+/** As it is, since TypeORM takes four times as long to write it than the database to answer. */
+const FIND_ROLE = `
+  SELECT r.id AS roleId, r.name AS roleName, r.default_scope_id AS defaultScopeId, s.id AS scopeId, s.name AS scopeName
+  FROM applications a
+  LEFT JOIN user_roles g ON g.application_id = a.id AND g.user_id = ?
+  JOIN roles r ON r.id = COALESCE(g.role_id, a.default_role_id) AND r.application_id = a.id
+  LEFT JOIN role_scopes rs ON rs.role_id = r.id
+  LEFT JOIN scopes s ON s.id = rs.scope_id AND s.application_id = a.id
+  WHERE a.id = ?
+  ORDER BY s.id`;
 
 /** A role that an account holds, given or by default. */
 export type HeldRole = Pick<Role, 'id' | 'name'>;
@@ -29,27 +38,7 @@ export class UserGrantsService {
     applicationId: number,
     manager: EntityManager = this.dataSource.manager,
   ): Promise<RoleScopes | null> {
-    const rows = await manager
-      .createQueryBuilder()
-      .select('role.id', 'roleId')
-      .addSelect('role.name', 'roleName')
-      .addSelect('role.defaultScopeId', 'defaultScopeId')
-      .addSelect('scope.id', 'scopeId')
-      .addSelect('scope.name', 'scopeName')
-      .from(Application, 'application')
-      .leftJoin(UserRole, 'given', 'given.applicationId = application.id AND given.userId = :userId', {
-        userId,
-      })
-      .innerJoin(
-        Role,
-        'role',
-        'role.id = COALESCE(given.roleId, application.defaultRoleId) AND role.applicationId = application.id',
-      )
-      .leftJoin(RoleScope, 'attached', 'attached.roleId = role.id')
-      .leftJoin(Scope, 'scope', 'scope.id = attached.scopeId AND scope.applicationId = application.id')
-      .where('application.id = :applicationId', { applicationId })
-      .orderBy('scope.id')
-      .getRawMany<GrantRow>();
+    const rows = await manager.query<GrantRow[]>(FIND_ROLE, [userId, applicationId]);
     return toRoleScopes(rows);
   }
 

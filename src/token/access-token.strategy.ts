@@ -5,11 +5,16 @@ import type { Principal } from '../common/access.js';
 import { readAccessClaims } from './access-claims.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
+import { VerifiedTokens } from './verified-tokens.js';
 
 export const ACCESS_TOKEN_STRATEGY = 'access-token';
 
+export interface BearingRequest {
+  headers: { authorization?: string };
+}
+
 /** Reads `Authorization: Bearer <jwt>`; `jwt` as the scheme is what the clients of the earlier servers send. */
-function tokenFromHeader(request: { headers: { authorization?: string } }): string | null {
+export function tokenFromHeader(request: BearingRequest): string | null {
   return /^(?:bearer|jwt) +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
 }
 
@@ -18,16 +23,20 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy, ACCESS_TOKEN
   constructor(
     keys: SigningKeysService,
     private readonly accessTokens: AccessTokensService,
+    private readonly verified: VerifiedTokens,
   ) {
     super({
       jwtFromRequest: tokenFromHeader,
       algorithms: ['RS256'],
       secretOrKeyProvider: keyProvider(keys),
+      passReqToCallback: true,
     });
   }
 
-  validate(payload: unknown): Promise<Principal> {
-    return this.accessTokens.principalOf(readAccessClaims(payload));
+  validate(request: BearingRequest, payload: unknown): Promise<Principal> {
+    const claims = readAccessClaims(payload);
+    this.verified.remember(tokenFromHeader(request) ?? '', claims);
+    return this.accessTokens.principalOf(claims);
   }
 }
 

@@ -10,6 +10,7 @@ import { readAccessClaims, type AccessClaims } from './access-claims.js';
 import { ClientGate } from './client-gate.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
+import { VerifiedTokens } from './verified-tokens.js';
 
 /** Whom an access token is for, and how long. */
 export interface TokenBearer {
@@ -36,6 +37,7 @@ export class AccessTokensService {
     private readonly keys: SigningKeysService,
     private readonly sessions: SessionsService,
     private readonly jwt: JwtService,
+    private readonly verified: VerifiedTokens,
     private readonly clients: ClientGate,
     private readonly settings: Settings,
   ) {}
@@ -74,11 +76,12 @@ export class AccessTokensService {
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
-    const claims = readAccessClaims(await this.verifySignature(token));
+    const claims = (await this.verified.recall(token)) ?? (await this.verifySignature(token));
     try {
       if (isOfClientAlone(claims)) await this.checkClient(claims);
       else await this.principalOf(claims);
     } catch (error) {
+      if (error instanceof PlutoError) this.verified.forget(token);
       // One that is only busy is not away: whoever keeps it busy must not have ended sessions pass.
       if (!isDatabaseUnavailable(error) || isPoolExhausted(error)) throw error;
       if (this.endedSessions.has(claims.sid)) throw new PlutoError('invalidAccessToken', { cause: error });
@@ -93,7 +96,7 @@ export class AccessTokensService {
   async principalOf(claims: AccessClaims): Promise<Principal> {
     if (isOfClientAlone(claims)) throw new PlutoError('userNotExist');
     const { sid, sub, iss, scopes } = claims;
-    const session = await this.sessions.find(sid);
+    const session = await this.sessions.findBearer(sid);
     if (!session || session.userId !== sub) {
       this.noteEnded(sid);
       throw new PlutoError('invalidAccessToken');
@@ -118,12 +121,13 @@ export class AccessTokensService {
     if (!(await this.clients.mayAct(key, iat))) throw new PlutoError('invalidAccessToken');
   }
 
-  private async verifySignature(token: string): Promise<unknown> {
-    try {
-      return await this.jwt.verifyAsync<Record<string, unknown>>(token);
-    } catch (error) {
+  private async verifySignature(token: string): Promise<AccessClaims> {
+    const payload = await this.jwt.verifyAsync<Record<string, unknown>>(token).catch((error: unknown) => {
       throw tokenError(error);
-    }
+    });
+    const claims = readAccessClaims(payload);
+    this.verified.remember(token, claims);
+    return claims;
   }
 }
 

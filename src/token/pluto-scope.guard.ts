@@ -21,8 +21,11 @@ abstract class PlutoScopeGuard implements CanActivate {
     private readonly grants: UserGrantsService,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (accessOf(this.reflector, context) !== this.access) return true;
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return accessOf(this.reflector, context) !== this.access || this.admit(context);
+  }
+
+  private async admit(context: ExecutionContext): Promise<boolean> {
     const { user: principal } = context.switchToHttp().getRequest<{ user?: Principal }>();
     if (!principal) throw new PlutoError('unauthorized');
     if (principal.applicationName !== PLUTO.application) throw new PlutoError('invalidAccessToken');

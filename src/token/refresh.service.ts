@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { sha256 } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
@@ -8,12 +8,10 @@ import { isForeignKeyViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { applicationKey, ApplicationsService } from '../rbac/applications.service.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
-import { RefreshToken } from './refresh-token.entity.js';
-import { Session } from './session.entity.js';
+import { RefreshTokensService, type ShownToken } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
 import { TokenIssuerService, type TokenPair } from './token-issuer.service.js';
 
@@ -27,9 +25,13 @@ interface RefreshRequest {
   clientKey: string | null;
 }
 
-type Rotation =
-  | { outcome: 'rotated'; session: Session; scopes: string[]; refreshTokenExpiresAt: number }
-  | { outcome: 'stolen'; session: Session };
+type Rotation = { outcome: 'rotated'; refreshTokenExpiresAt: number } | { outcome: 'stolen' };
+
+/** What a token that passes is exchanged for. */
+interface Exchange extends ShownToken {
+  tokenHash: string;
+  scopes: string[];
+}
 
 /** Exchanges refresh tokens for their successors. */
 @Injectable()
@@ -37,10 +39,10 @@ export class RefreshService {
   private readonly logger = new Logger('Refresh');
 
   constructor(
-    private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly sessions: SessionsService,
+    private readonly tokens: RefreshTokensService,
     private readonly grants: UserGrantsService,
     private readonly issuer: TokenIssuerService,
     private readonly limits: Limits,
@@ -57,35 +59,38 @@ export class RefreshService {
    * @see RFC 6749 section 6; RFC 9700 section 4.14
    */
   async refresh(request: RefreshRequest): Promise<TokenPair> {
-    const application = await this.applications.getByName(request.applicationName);
     const tokenHash = sha256(request.refreshToken);
-    await this.check(tokenHash, application, request.clientKey);
-    const rotation = await this.rotate(tokenHash, request);
-    if (rotation.outcome === 'stolen') throw this.theft(rotation.session);
+    const shown = await this.check(await this.tokens.find(tokenHash), request);
+    const scopes = await this.scopesFor(shown, request);
+    const rotation = await this.rotate({ ...shown, tokenHash, scopes }, request);
+    if (rotation.outcome === 'stolen') throw this.theft(shown);
     return this.issuer.pair({
-      userId: rotation.session.userId,
-      applicationName: application.name,
-      scopes: rotation.scopes,
-      sessionId: rotation.session.id,
-      clientKey: rotation.session.clientKey,
+      userId: shown.session.userId,
+      applicationName: shown.application.name,
+      scopes,
+      sessionId: shown.sessionId,
+      clientKey: shown.session.clientKey,
       refreshToken: this.issuer.successorOf(request.refreshToken),
       refreshTokenExpiresAt: rotation.refreshTokenExpiresAt,
     });
   }
 
   /** Refuses what must not even consume the token. */
-  private async check(tokenHash: string, application: Application, clientKey: string | null): Promise<void> {
-    const token = await this.dataSource.manager.findOneBy(RefreshToken, { tokenHash });
-    const session = token && (await this.sessions.find(token.sessionId));
-    if (!session || session.clientKey !== clientKey) throw new PlutoError('invalidRefreshToken');
-    await this.limits.count('refresh-session', session.id);
-    if (session.applicationId !== application.id) throw new PlutoError('invalidApplication');
-    if (token.expiresAt <= nowSeconds()) throw new PlutoError('refreshTokenExpired');
+  private async check(shown: ShownToken | null, request: RefreshRequest): Promise<ShownToken> {
+    const isOfApplication = shown?.application.nameKey === applicationKey(request.applicationName);
+    // That there is no such application is told before anything of the token.
+    if (!isOfApplication) await this.applications.getByName(request.applicationName);
+    if (!shown || shown.session.clientKey !== request.clientKey) throw new PlutoError('invalidRefreshToken');
+    await this.limits.count('refresh-session', shown.sessionId);
+    if (!isOfApplication) throw new PlutoError('invalidApplication');
+    if (shown.expiresAt <= nowSeconds()) throw new PlutoError('refreshTokenExpired');
+    return shown;
   }
 
-  private async rotate(tokenHash: string, request: RefreshRequest): Promise<Rotation> {
+  private async rotate(exchange: Exchange, { refreshToken }: RefreshRequest): Promise<Rotation> {
+    const successor = this.issuer.successorOf(refreshToken);
     try {
-      return await this.transactions.run((manager) => this.rotateWithin(manager, tokenHash, request));
+      return await this.transactions.run((manager) => this.rotateWithin(manager, exchange, successor));
     } catch (error) {
       // The session was ended by someone else while its successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
@@ -95,56 +100,46 @@ export class RefreshService {
 
   private async rotateWithin(
     manager: EntityManager,
-    tokenHash: string,
-    request: RefreshRequest,
+    { tokenHash, sessionId, generation, session, scopes }: Exchange,
+    successor: string,
   ): Promise<Rotation> {
-    const now = nowSeconds();
-    const { affected } = await manager.update(RefreshToken, { tokenHash, usedAt: IsNull() }, { usedAt: now });
-    const isFirstUse = affected === 1;
-    const token = await manager.findOneBy(RefreshToken, { tokenHash });
-    const session = token && (await this.sessions.find(token.sessionId, manager));
-    if (!session) throw new PlutoError('invalidRefreshToken');
-
-    const place = { sessionId: session.id, generation: token.generation + 1 };
-    const successor = isFirstUse
-      ? await this.issuer.store(manager, this.issuer.successorOf(request.refreshToken), place)
-      : await manager.findOneBy(RefreshToken, place);
-    if (!successor) throw new PlutoError('invalidRefreshToken');
-    const isGraceOver = now > (token.usedAt ?? now) + this.settings.refreshTokenGraceSeconds;
-    if ('usedAt' in successor && successor.usedAt !== null && isGraceOver) {
-      const { userId, applicationId } = session;
-      const event = {
-        type: 'refresh.reused',
-        applicationId,
-        userId,
-        detail: { session: session.id },
-      } as const;
-      if (await this.sessions.end(manager, session.id)) await this.events.publish(manager, event);
-      return { outcome: 'stolen', session };
+    // First of all, which has others that refresh or end the session wait.
+    const isThere = await this.sessions.noteUse(manager, sessionId, scopes);
+    if (!isThere) throw new PlutoError('invalidRefreshToken');
+    if (await this.tokens.use(manager, tokenHash)) {
+      const place = {
+        sessionId,
+        generation: generation + 1,
+        ttlSeconds: this.settings.refreshTokenTtlSeconds,
+      };
+      return { outcome: 'rotated', refreshTokenExpiresAt: await this.tokens.add(manager, successor, place) };
     }
-
-    const scopes = await this.scopesFor(manager, session, request);
-    await manager.update(Session, { id: session.id }, { lastUsedAt: now, scopes });
-    return { outcome: 'rotated', session, scopes, refreshTokenExpiresAt: successor.expiresAt };
+    const used = await this.tokens.findUsed(manager, tokenHash);
+    if (!used) throw new PlutoError('invalidRefreshToken');
+    const isGraceOver = nowSeconds() > used.usedAt + this.settings.refreshTokenGraceSeconds;
+    if (used.successor.usedAt === null || !isGraceOver)
+      return { outcome: 'rotated', refreshTokenExpiresAt: used.successor.expiresAt };
+    const { userId, applicationId } = session;
+    const detail = { session: sessionId };
+    await this.sessions.end(manager, sessionId);
+    await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
+    return { outcome: 'stolen' };
   }
 
-  private scopesFor(manager: EntityManager, session: Session, request: RefreshRequest): Promise<string[]> {
+  private scopesFor({ session }: ShownToken, request: RefreshRequest): Promise<string[]> {
     const asked = parseScopes(request.scopes);
-    return this.grants.scopesFor(
-      {
-        userId: session.userId,
-        applicationId: session.applicationId,
-        requested: asked.length > 0 ? asked : session.scopes,
-        ...(session.grantedScopes !== null && { ceiling: session.grantedScopes }),
-      },
-      manager,
-    );
+    return this.grants.scopesFor({
+      userId: session.userId,
+      applicationId: session.applicationId,
+      requested: asked.length > 0 ? asked : session.scopes,
+      ...(session.grantedScopes !== null && { ceiling: session.grantedScopes }),
+    });
   }
 
-  private theft({ id, userId, applicationId }: Session): PlutoError {
+  private theft({ sessionId, session: { userId, applicationId } }: ShownToken): PlutoError {
     this.logger.warn({
       msg: 'a used refresh token was shown again: session ended',
-      sessionId: id,
+      sessionId,
       userId,
       applicationId,
     });

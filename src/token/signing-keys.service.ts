@@ -100,6 +100,11 @@ export class SigningKeysService {
     return key.publicKey;
   }
 
+  /** Whether the key of that id still verifies tokens. */
+  async isVerifying(kid: string): Promise<boolean> {
+    return (await this.knownKeys()).some((key) => key.kid === kid);
+  }
+
   /** All keys that verify or will sign, as a JWK set (RFC 7517 section 5). */
   async publicKeySet(): Promise<{ keys: JWK[] }> {
     const keys = await this.knownKeys();

@@ -1,14 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
-import { hmac, randomToken, sha256 } from '../common/crypto.js';
-import { nowSeconds } from '../common/time.js';
+import { hmac, randomToken } from '../common/crypto.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { Transactions } from '../database/transactions.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { AccessTokensService, type TokenBearer } from './access-tokens.service.js';
-import { RefreshToken } from './refresh-token.entity.js';
+import { RefreshTokensService } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
 
 /** An access token with the refresh token that goes with it; times in seconds since the epoch. */
@@ -61,6 +60,7 @@ export class TokenIssuerService {
     private readonly sessions: SessionsService,
     private readonly grants: UserGrantsService,
     private readonly accessTokens: AccessTokensService,
+    private readonly refreshTokens: RefreshTokensService,
     private readonly settings: Settings,
     secretKey: SecretKey,
   ) {
@@ -98,14 +98,11 @@ export class TokenIssuerService {
         userAgent: caller.userAgent,
         scopes,
       });
-      const stored = await this.store(
-        manager,
-        refreshToken,
-        { sessionId: opened.id, generation: 1 },
-        this.sessionTtlOf(client, isRefreshable),
-      );
+      const ttlSeconds = this.sessionTtlOf(client, isRefreshable);
+      const place = { sessionId: opened.id, generation: 1, ttlSeconds };
+      const refreshTokenExpiresAt = await this.refreshTokens.add(manager, refreshToken, place);
       await client?.onOpened?.(manager, opened.id);
-      return { session: opened, expiresAt: stored.expiresAt };
+      return { session: opened, expiresAt: refreshTokenExpiresAt };
     });
     return this.pair({
       userId: session.userId,
@@ -125,25 +122,6 @@ export class TokenIssuerService {
    */
   successorOf(refreshToken: string): string {
     return hmac(this.successorKey, refreshToken);
-  }
-
-  /** Stores a refresh token, by its hash, as a generation of a session. */
-  async store(
-    manager: EntityManager,
-    refreshToken: string,
-    place: { sessionId: string; generation: number },
-    ttlSeconds = this.settings.refreshTokenTtlSeconds,
-  ): Promise<{ expiresAt: number }> {
-    const now = nowSeconds();
-    const expiresAt = now + ttlSeconds;
-    await manager.insert(RefreshToken, {
-      ...place,
-      tokenHash: sha256(refreshToken),
-      createdAt: now,
-      expiresAt,
-      usedAt: null,
-    });
-    return { expiresAt };
   }
 
   async pair(

@@ -11,10 +11,12 @@ import { KeySetController } from './key-set.controller.js';
 import { AdminGuard, UserGuard } from './pluto-scope.guard.js';
 import { PageSessionsService } from './page-sessions.service.js';
 import { RefreshService } from './refresh.service.js';
+import { RefreshTokensService } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
 import { TokenController } from './token.controller.js';
 import { TokenIssuerService } from './token-issuer.service.js';
+import { VerifiedTokens } from './verified-tokens.js';
 
 @Module({
   providers: [KeyRotationService, SigningKeysService],
@@ -39,8 +41,10 @@ class SigningKeysModule {}
     AccessTokensService,
     PageSessionsService,
     RefreshService,
+    RefreshTokensService,
     SessionsService,
     TokenIssuerService,
+    VerifiedTokens,
     // Global, in this order: who is it, then what may it do.
     { provide: APP_GUARD, useClass: AccessTokenGuard },
     { provide: APP_GUARD, useClass: UserGuard },

@@ -6,18 +6,22 @@ import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
-import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { AvatarsService } from './avatars.service.js';
-import { Identity } from './identity.entity.js';
+import type { Identity } from './identity.entity.js';
+import { findProfile } from './profile.query.js';
 import { User } from './user.entity.js';
 
 /** An account as its owner sees it. */
-export interface Profile {
-  user: User;
-  identities: Identity[];
+export interface Profile extends Pick<
+  User,
+  'id' | 'handle' | 'isHandleUpdated' | 'name' | 'avatarUrl' | 'avatarFile' | 'createdAt' | 'updatedAt'
+> {
+  isPasswordSet: boolean;
   /** The role's name; `''` for none. */
   role: string;
+  /** Oldest first. */
+  identities: Pick<Identity, 'loginType' | 'mail' | 'isVerified'>[];
 }
 
 export interface ProfileChange {
@@ -33,18 +37,14 @@ export class ProfileService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
-    private readonly grants: UserGrantsService,
     private readonly avatars: AvatarsService,
   ) {}
 
   /** @throws PlutoError userNotExist */
   async get(userId: number): Promise<Profile> {
-    const { manager } = this.dataSource;
-    const user = await manager.findOneBy(User, { id: userId });
-    if (!user) throw new PlutoError('userNotExist');
-    const identities = await manager.find(Identity, { where: { userId }, order: { id: 'ASC' } });
-    const role = await this.grants.findRole(userId, user.applicationId);
-    return { user, identities, role: role?.roleName ?? '' };
+    const profile = await findProfile(this.dataSource, userId);
+    if (!profile) throw new PlutoError('userNotExist');
+    return profile;
   }
 
   /**

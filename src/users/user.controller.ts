@@ -15,8 +15,7 @@ import {
   UpdateUserInfoDto,
   UserInfoDto,
 } from './user.dto.js';
-import { presentPublicUser, presentUserInfo } from './user.presenter.js';
-import type { User } from './user.entity.js';
+import { presentPublicUser, presentUserInfo, type AvatarUrl } from './user.presenter.js';
 
 @ApiTags('User Management')
 @ApiExtraModels(PublicUserDto)
@@ -104,5 +103,5 @@ export class UserController {
     await this.deletion.delete(userId);
   }
 
-  private readonly avatarUrl = (user: User): string => this.avatars.urlOf(user);
+  private readonly avatarUrl: AvatarUrl = (user) => this.avatars.urlOf(user);
 }

@@ -6,7 +6,7 @@ import type { BindingDto, PublicUserDto, UserInfoDto } from './user.dto.js';
 import type { User } from './user.entity.js';
 
 /** Makes the URL of an account's picture; `''` for none. */
-export type AvatarUrl = (user: User) => string;
+export type AvatarUrl = (user: Pick<User, 'avatarUrl' | 'avatarFile'>) => string;
 
 /** What everybody may know of an account. */
 export function presentPublicUser(user: User, avatarUrl: AvatarUrl): PublicUserDto {
@@ -15,24 +15,24 @@ export function presentPublicUser(user: User, avatarUrl: AvatarUrl): PublicUserD
 
 /** What the owner of an account is told. */
 export function presentUserInfo(
-  { user, identities, role }: Profile,
+  profile: Profile,
   applicationName: string,
   avatarUrl: AvatarUrl,
 ): UserInfoDto {
-  const bindings = countingIdentities(identities);
+  const bindings = countingIdentities(profile.identities);
   return {
-    sub: user.id,
-    user_id: user.handle,
-    user_id_updated: user.isHandleUpdated,
-    name: user.name,
-    avatar: avatarUrl(user),
+    sub: profile.id,
+    user_id: profile.handle,
+    user_id_updated: profile.isHandleUpdated,
+    name: profile.name,
+    avatar: avatarUrl(profile),
     mail: bindings.find(({ loginType }) => loginType === 'mail')?.mail ?? '',
-    role,
+    role: profile.role,
     app_id: applicationName,
-    verified: identities.some(({ isVerified }) => isVerified),
-    created_at: user.createdAt,
-    updated_at: user.updatedAt,
-    is_password_set: user.passwordHash !== null,
+    verified: profile.identities.some(({ isVerified }) => isVerified),
+    created_at: profile.createdAt,
+    updated_at: profile.updatedAt,
+    is_password_set: profile.isPasswordSet,
     bindings: bindings.map(presentBinding),
   };
 }
@@ -53,11 +53,11 @@ export function presentFoundUser(
 }
 
 /** A mail that was bound counts when it is confirmed; that of a registration is all that the account has. */
-function countingIdentities(identities: Identity[]): Identity[] {
+function countingIdentities(identities: Profile['identities']): Profile['identities'] {
   const confirmed = identities.filter(({ isVerified }) => isVerified);
   return confirmed.length > 0 ? confirmed : identities;
 }
 
-function presentBinding({ loginType, mail }: Identity): BindingDto {
+function presentBinding({ loginType, mail }: Pick<Identity, 'loginType' | 'mail'>): BindingDto {
   return { login_type: loginType, mail };
 }

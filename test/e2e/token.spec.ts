@@ -4,6 +4,8 @@ import { KeyRotationService, PUBLISH_LEAD_SECONDS } from '../../src/token/key-ro
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
 import { RefreshToken } from '../../src/token/refresh-token.entity.js';
 import { Session } from '../../src/token/session.entity.js';
+import { VerifiedTokens } from '../../src/token/verified-tokens.js';
+import { nowSeconds } from '../../src/common/time.js';
 import { login, registerVerified, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, detachScope, giveRole, type TestApplication } from '../support/applications.js';
@@ -504,6 +506,25 @@ describe.each([
     await expectRefused(ended.access_token, 3009);
   });
 
+  it('refuses a token that it has taken before as soon as its session has ended', async () => {
+    const { tokens: own, token } = await signedIn(app);
+    for (let time = 0; time < 2; time++) {
+      expectOk(await verify(token));
+      expectOk(await info(token));
+    }
+    await app.dataSource.manager.delete(Session, { id: sessionIdOf(own) });
+    await expectRefused(token, 3009);
+  });
+
+  it('refuses a token that it has taken before when anything of it is changed', async () => {
+    expectOk(await verify(tokens.access_token));
+    expectOk(await info(tokens.access_token));
+    await expectRefused(forge.tampered({ claims: { scopes: ['pluto.admin'] } }), 3003);
+    const [header, payload, signature = ''] = tokens.access_token.split('.');
+    const other = signature.startsWith('A') ? 'B' : 'A';
+    await expectRefused(`${header}.${payload}.${other}${signature.slice(1)}`, 3003);
+  });
+
   it('refuses a request without a token with 1001', async () => {
     const path = '/v1/token/access/verify';
     const answer = method === 'GET' ? await app.client.get(path) : await app.client.post(path, {});
@@ -631,6 +652,37 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
     expect(await own.dataSource.manager.count(SigningKey)).toBe(before + 1);
     const refusal = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
     expect(String(refusal.reason)).toMatch(/already waiting|under way/);
+  });
+});
+
+describe('VerifiedTokens', () => {
+  const { claims } = decodeToken(`${encodePart({})}.${encodePart({ exp: nowSeconds() + 60 })}.`);
+  const remembered = () => app.app.get(VerifiedTokens);
+  let kid: string;
+  beforeAll(async () => ({ kid } = await app.app.get(SigningKeysService).signingKey()));
+  const tokenOf = (number: number, key = kid) => `${encodePart({ kid: key })}.${number}.`;
+
+  it('remembers a bounded number of tokens, those shown last', async () => {
+    for (let number = 0; number < 5001; number++) remembered().remember(tokenOf(number), claims);
+    expect(await remembered().recall(tokenOf(0))).toBeNull();
+    expect(await remembered().recall(tokenOf(1))).toBe(claims);
+    remembered().remember(tokenOf(5001), claims);
+    expect(await remembered().recall(tokenOf(1))).toBe(claims);
+    expect(await remembered().recall(tokenOf(2))).toBeNull();
+  });
+
+  it('forgets a token from the second it expires', async () => {
+    freezeClock();
+    remembered().remember(tokenOf(0), { ...claims, exp: nowSeconds() + 10 });
+    passSeconds(9);
+    expect(await remembered().recall(tokenOf(0))).not.toBeNull();
+    passSeconds(1);
+    expect(await remembered().recall(tokenOf(0))).toBeNull();
+  });
+
+  it('knows no token of a key that verifies none, any more or at all', async () => {
+    remembered().remember(tokenOf(0, 'another'), claims);
+    expect(await remembered().recall(tokenOf(0, 'another'))).toBeNull();
   });
 });
 

@@ -1,0 +1,113 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { sha256 } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
+import { execute } from '../database/statements.js';
+import type { Session } from './session.entity.js';
+
+/** A refresh token that somebody shows, with the session that it belongs to. */
+export interface ShownToken {
+  sessionId: string;
+  generation: number;
+  /** Seconds since the epoch. */
+  expiresAt: number;
+  session: Pick<Session, 'userId' | 'applicationId' | 'clientKey' | 'scopes' | 'grantedScopes'>;
+  application: { name: string; nameKey: string };
+}
+
+interface ShownRow extends Pick<Session, 'userId' | 'applicationId' | 'clientKey'> {
+  sessionId: string;
+  generation: number;
+  expiresAt: number | string;
+  scopes: string;
+  grantedScopes: string | null;
+  name: string;
+  nameKey: string;
+}
+
+/** Times in seconds since the epoch. */
+export interface UsedToken {
+  usedAt: number;
+  successor: { expiresAt: number; usedAt: number | null };
+}
+
+interface UsedRow {
+  usedAt: number | string;
+  expiresAt: number | string;
+  successorUsedAt: number | string | null;
+}
+
+// Plain statements, since apps refresh all day long: through entities each takes 50 to 100 µs more.
+const FIND = `
+  SELECT t.session_id AS sessionId, t.generation, t.expires_at AS expiresAt, s.user_id AS userId,
+    s.application_id AS applicationId, s.client_key AS clientKey, s.scopes, s.granted_scopes AS grantedScopes,
+    a.name, a.name_key AS nameKey
+  FROM refresh_tokens t
+  JOIN sessions s ON s.id = t.session_id
+  JOIN applications a ON a.id = s.application_id
+  WHERE t.token_hash = ?`;
+const FIND_USED = `
+  SELECT t.used_at AS usedAt, n.expires_at AS expiresAt, n.used_at AS successorUsedAt
+  FROM refresh_tokens t
+  JOIN refresh_tokens n ON n.session_id = t.session_id AND n.generation = t.generation + 1
+  WHERE t.token_hash = ?`;
+const USE = 'UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ? AND used_at IS NULL';
+const ADD = `
+  INSERT INTO refresh_tokens (session_id, generation, token_hash, created_at, expires_at, used_at)
+  VALUES (?, ?, ?, ?, ?, NULL)`;
+
+/** Stores refresh tokens, by their hashes, and finds them. */
+@Injectable()
+export class RefreshTokensService {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** @returns null when it is unknown, or its session has ended */
+  async find(tokenHash: string): Promise<ShownToken | null> {
+    const [row] = await this.dataSource.query<ShownRow[]>(FIND, [tokenHash]);
+    if (!row) return null;
+    return {
+      sessionId: row.sessionId,
+      generation: row.generation,
+      expiresAt: Number(row.expiresAt),
+      session: {
+        userId: row.userId,
+        applicationId: row.applicationId,
+        clientKey: row.clientKey,
+        scopes: JSON.parse(row.scopes) as string[],
+        grantedScopes: row.grantedScopes === null ? null : (JSON.parse(row.grantedScopes) as string[]),
+      },
+      application: { name: row.name, nameKey: row.nameKey },
+    };
+  }
+
+  /** Marks a token as used. @returns whether it was not before */
+  async use(manager: EntityManager, tokenHash: string): Promise<boolean> {
+    return (await execute(manager, USE, [nowSeconds(), tokenHash])) === 1;
+  }
+
+  /** A token that was used, with the one that followed it; null when either is gone. */
+  async findUsed(manager: EntityManager, tokenHash: string): Promise<UsedToken | null> {
+    const [row] = await manager.query<UsedRow[]>(FIND_USED, [tokenHash]);
+    if (!row) return null;
+    const { usedAt, expiresAt, successorUsedAt } = row;
+    return {
+      usedAt: Number(usedAt),
+      successor: {
+        expiresAt: Number(expiresAt),
+        usedAt: successorUsedAt === null ? null : Number(successorUsedAt),
+      },
+    };
+  }
+
+  /** Stores a token as a generation of a session. @returns when it expires, in seconds since the epoch */
+  async add(
+    manager: EntityManager,
+    token: string,
+    { sessionId, generation, ttlSeconds }: { sessionId: string; generation: number; ttlSeconds: number },
+  ): Promise<number> {
+    const now = nowSeconds();
+    const expiresAt = now + ttlSeconds;
+    await execute(manager, ADD, [sessionId, generation, sha256(token), now, expiresAt]);
+    return expiresAt;
+  }
+}

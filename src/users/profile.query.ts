@@ -1,0 +1,45 @@
+import type { DataSource } from 'typeorm';
+import type { Identity } from './identity.entity.js';
+import type { Profile } from './profile.service.js';
+import type { User } from './user.entity.js';
+
+type UserColumn =
+  'id' | 'handle' | 'isHandleUpdated' | 'name' | 'avatarUrl' | 'avatarFile' | 'createdAt' | 'updatedAt';
+type NullableIdentity = { [Column in 'loginType' | 'mail' | 'isVerified']: Identity[Column] | null };
+
+type Row = Pick<User, UserColumn> & NullableIdentity & { isPasswordSet: boolean; role: string | null };
+
+/** Apps ask for it at every start: as entities, in three statements, it takes four times as long. */
+const PROFILE = `
+  SELECT u.id, u.handle, u.is_handle_updated AS isHandleUpdated, u.name, u.avatar_url AS avatarUrl,
+    u.avatar_file AS avatarFile, u.password_hash IS NOT NULL AS isPasswordSet, u.created_at AS createdAt,
+    u.updated_at AS updatedAt, r.name AS role, i.login_type AS loginType, i.mail, i.is_verified AS isVerified
+  FROM users u
+  JOIN applications a ON a.id = u.application_id
+  LEFT JOIN user_roles g ON g.application_id = a.id AND g.user_id = u.id
+  LEFT JOIN roles r ON r.id = COALESCE(g.role_id, a.default_role_id) AND r.application_id = a.id
+  LEFT JOIN identities i ON i.user_id = u.id
+  WHERE u.id = ?
+  ORDER BY i.id`;
+
+/** @returns null when there is no such account */
+export async function findProfile(dataSource: DataSource, userId: number): Promise<Profile | null> {
+  const rows = await dataSource.query<Row[]>(PROFILE, [userId]);
+  const [first] = rows;
+  if (!first) return null;
+  return {
+    id: first.id,
+    handle: first.handle,
+    isHandleUpdated: Boolean(first.isHandleUpdated),
+    name: first.name,
+    avatarUrl: first.avatarUrl,
+    avatarFile: first.avatarFile,
+    isPasswordSet: Boolean(first.isPasswordSet),
+    createdAt: Number(first.createdAt),
+    updatedAt: Number(first.updatedAt),
+    role: first.role ?? '',
+    identities: rows.flatMap(({ loginType, mail, isVerified }) =>
+      loginType === null ? [] : [{ loginType, mail: mail ?? '', isVerified: Boolean(isVerified) }],
+    ),
+  };
+}
