@@ -1,10 +1,19 @@
 import type { DataSource } from 'typeorm';
 import type { Identity } from './identity.entity.js';
-import type { Profile } from './profile.service.js';
 import type { User } from './user.entity.js';
 
 type UserColumn =
   'id' | 'handle' | 'isHandleUpdated' | 'name' | 'avatarUrl' | 'avatarFile' | 'createdAt' | 'updatedAt';
+
+/** An account as its owner sees it. */
+export interface Profile extends Pick<User, UserColumn> {
+  isPasswordSet: boolean;
+  /** The role's name; `''` for none. */
+  role: string;
+  /** Oldest first. */
+  identities: Pick<Identity, 'loginType' | 'mail' | 'isVerified'>[];
+}
+
 type NullableIdentity = { [Column in 'loginType' | 'mail' | 'isVerified']: Identity[Column] | null };
 
 type Row = Pick<User, UserColumn> & NullableIdentity & { isPasswordSet: boolean; role: string | null };

@@ -8,21 +8,8 @@ import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/tra
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { AvatarsService } from './avatars.service.js';
-import type { Identity } from './identity.entity.js';
-import { findProfile } from './profile.query.js';
+import { findProfile, type Profile } from './profile.query.js';
 import { User } from './user.entity.js';
-
-/** An account as its owner sees it. */
-export interface Profile extends Pick<
-  User,
-  'id' | 'handle' | 'isHandleUpdated' | 'name' | 'avatarUrl' | 'avatarFile' | 'createdAt' | 'updatedAt'
-> {
-  isPasswordSet: boolean;
-  /** The role's name; `''` for none. */
-  role: string;
-  /** Oldest first. */
-  identities: Pick<Identity, 'loginType' | 'mail' | 'isVerified'>[];
-}
 
 export interface ProfileChange {
   name?: string | undefined;

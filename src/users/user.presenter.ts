@@ -1,5 +1,5 @@
 import type { Identity } from './identity.entity.js';
-import type { Profile } from './profile.service.js';
+import type { Profile } from './profile.query.js';
 import type { FoundUserDto } from './user-administration.dto.js';
 import type { FoundUser } from './user-directory.service.js';
 import type { BindingDto, PublicUserDto, UserInfoDto } from './user.dto.js';
