@@ -1,27 +1,38 @@
-import { ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
+import {
+  ValidationPipe,
+  type ArgumentMetadata,
+  type PipeTransform,
+  type ValidationError,
+} from '@nestjs/common';
 import { PlutoError } from './errors.js';
 import { checkedFields, takeIfRight } from './field-checks.js';
 
 /** Checks bodies and queries against their DTO; unknown fields are dropped, each field at fault is named. */
-export function createValidationPipe(): ValidationPipe {
-  return new DtoPipe({
+export function createValidationPipe(): PipeTransform {
+  return new DtoPipe();
+}
+
+type DtoClass = new () => object;
+
+class DtoPipe implements PipeTransform {
+  private readonly thorough = new ValidationPipe({
     transform: true,
     whitelist: true,
     stopAtFirstError: true,
     exceptionFactory: (faults) => badRequest(describeFaults(faults)),
   });
-}
 
-class DtoPipe extends ValidationPipe {
-  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    const dto = metadata.metatype as (new () => object) | undefined;
+  transform(value: unknown, metadata: ArgumentMetadata): unknown {
+    // What decorators of ours have made.
+    if (metadata.type === 'custom') return value;
+    const dto = metadata.metatype as DtoClass | undefined;
     const taken = dto && takeIfRight(value, dto);
-    return taken ? Promise.resolve(taken) : super.transform(pickDeclared(value, dto), metadata);
+    return taken ?? this.thorough.transform(pickDeclared(value, dto), metadata);
   }
 }
 
 /** Drops unknown fields before anything looks at them: class-transformer's time grows with the square of their number. */
-function pickDeclared(value: unknown, dto: (new () => object) | undefined): unknown {
+function pickDeclared(value: unknown, dto: DtoClass | undefined): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || !dto) return value;
   const names = checkedFields(dto);
   if (names.size === 0) return value;

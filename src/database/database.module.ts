@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import type { DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './migrate.js';
@@ -30,8 +30,8 @@ export class DatabaseModule {
       module: DatabaseModule,
       global: true,
       imports: [connection],
-      providers: [Purge, SecurityEvents, Transactions],
-      exports: [Purge, SecurityEvents, Transactions],
+      providers: [{ provide: PlutoDataSource, useExisting: DataSource }, Purge, SecurityEvents, Transactions],
+      exports: [PlutoDataSource, Purge, SecurityEvents, Transactions],
     };
   }
 }

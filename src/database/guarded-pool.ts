@@ -92,6 +92,20 @@ export class GuardedPool {
     this.serve();
   }
 
+  /** Sends one statement on a connection of its own. */
+  read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+    return new Promise((resolve, reject) => {
+      this.getConnection((fault, connection) => {
+        if (!connection) return reject(fault ?? away());
+        connection.query(sql, parameters, (error, rows) => {
+          connection.release();
+          if (error) reject(error);
+          else resolve(rows as Row[]);
+        });
+      });
+    });
+  }
+
   /** Closes all connections, gently where they answer. */
   end(callback: (error?: Error | null) => void): void {
     this.watch.stop();

@@ -1,9 +1,10 @@
 import Libsql from 'libsql';
 
-/** What TypeORM's better-sqlite3 driver calls on a prepared statement. */
+/** A prepared statement, as far as it is used here and by TypeORM's better-sqlite3 driver. */
 export interface SqliteStatement {
   readonly reader: boolean;
   all(...parameters: unknown[]): unknown[];
+  get(...parameters: unknown[]): unknown;
   run(...parameters: unknown[]): { changes: number; lastInsertRowid: number | bigint };
 }
 
@@ -22,8 +23,10 @@ export class SqliteConnection extends Libsql {
 
 function bindSafely(statement: SqliteStatement): void {
   const all = statement.all.bind(statement);
+  const get = statement.get.bind(statement);
   const run = statement.run.bind(statement);
   statement.all = (...parameters) => all(parameters.map(bindable));
+  statement.get = (...parameters) => get(parameters.map(bindable));
   statement.run = (...parameters) => run(parameters.map(bindable));
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, type EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Application } from './application.entity.js';
 import { effectiveScopes, type RoleScopes } from './effective-scopes.js';
 import { Role } from './role.entity.js';
@@ -30,15 +31,14 @@ export type HeldRole = Pick<Role, 'id' | 'name'>;
 /** Says which role an account holds in an application and which scopes it may get there. */
 @Injectable()
 export class UserGrantsService {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: PlutoDataSource) {}
 
   /** The role given to the account in the application, else the application's default role; null: neither. */
-  async findRole(
-    userId: number,
-    applicationId: number,
-    manager: EntityManager = this.dataSource.manager,
-  ): Promise<RoleScopes | null> {
-    const rows = await manager.query<GrantRow[]>(FIND_ROLE, [userId, applicationId]);
+  async findRole(userId: number, applicationId: number, manager?: EntityManager): Promise<RoleScopes | null> {
+    const parameters = [userId, applicationId];
+    const rows = manager
+      ? await manager.query<GrantRow[]>(FIND_ROLE, parameters)
+      : await this.dataSource.read<GrantRow>(FIND_ROLE, parameters);
     return toRoleScopes(rows);
   }
 

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { execute } from '../database/statements.js';
 import type { Session } from './session.entity.js';
 
@@ -59,11 +60,11 @@ const ADD = `
 /** Stores refresh tokens, by their hashes, and finds them. */
 @Injectable()
 export class RefreshTokensService {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: PlutoDataSource) {}
 
   /** @returns null when it is unknown, or its session has ended */
   async find(tokenHash: string): Promise<ShownToken | null> {
-    const [row] = await this.dataSource.query<ShownRow[]>(FIND, [tokenHash]);
+    const row = await this.dataSource.readOne<ShownRow>(FIND, [tokenHash]);
     if (!row) return null;
     return {
       sessionId: row.sessionId,

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
+import { IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/purge.js';
 import { execute } from '../database/statements.js';
 import { PageSession } from './page-session.entity.js';
@@ -35,7 +36,7 @@ const KEPT_GENERATIONS = 1000;
 @Injectable()
 export class SessionsService {
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly dataSource: PlutoDataSource,
     private readonly purge: Purge,
   ) {}
 
@@ -53,8 +54,7 @@ export class SessionsService {
 
   /** For every request that bears a token: as an entity it would take three times as long. */
   async findBearer(id: string): Promise<Bearer | null> {
-    const [bearer] = await this.dataSource.query<Bearer[]>(FIND_BEARER, [id]);
-    return bearer ?? null;
+    return (await this.dataSource.readOne<Bearer>(FIND_BEARER, [id])) ?? null;
   }
 
   /** Notes a refresh. @returns whether the session is there */

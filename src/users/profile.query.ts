@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { PlutoDataSource } from '../database/pluto-data-source.js';
 import type { Identity } from './identity.entity.js';
 import type { User } from './user.entity.js';
 
@@ -32,8 +32,8 @@ const PROFILE = `
   ORDER BY i.id`;
 
 /** @returns null when there is no such account */
-export async function findProfile(dataSource: DataSource, userId: number): Promise<Profile | null> {
-  const rows = await dataSource.query<Row[]>(PROFILE, [userId]);
+export async function findProfile(dataSource: PlutoDataSource, userId: number): Promise<Profile | null> {
+  const rows = await dataSource.read<Row>(PROFILE, [userId]);
   const [first] = rows;
   if (!first) return null;
   return {

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, type EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { parseAvatar } from './avatar-input.js';
@@ -21,7 +22,7 @@ export interface ProfileChange {
 @Injectable()
 export class ProfileService {
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly dataSource: PlutoDataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,

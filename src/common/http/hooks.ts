@@ -12,6 +12,14 @@ const PAGE_CSP =
 /** Swagger UI styles itself inline. */
 const DOCS_CSP =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+const HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': PAGE_CSP,
+  'cache-control': 'no-store',
+};
+const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': DOCS_CSP };
 const HSTS = 'max-age=31536000';
 
 /** Takes forms beside JSON (RFC 6749 section 4). */
@@ -55,26 +63,16 @@ export function standInForHooks(
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boolean): void {
-  void reply.headers(securityHeaders(request.url, isHttps)).header('x-request-id', request.id);
-}
-
-function securityHeaders(url: string, isHttps: boolean): Record<string, string> {
-  const path = pathOf(url);
-  return {
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-    'content-security-policy': path === '/docs' || path.startsWith('/docs/') ? DOCS_CSP : PAGE_CSP,
-    'cache-control': 'no-store',
-    ...(isHttps && { 'strict-transport-security': HSTS }),
-  };
+  const path = pathOf(request.url);
+  const headers = path === '/docs' || path.startsWith('/docs/') ? DOCS_HEADERS : HEADERS;
+  void reply.headers(headers).header('x-request-id', request.id);
+  if (isHttps) void reply.header('strict-transport-security', HSTS);
 }
 
 /** JSON is for the API, forms are for the pages: a page's form cannot be posted to the API from elsewhere. */
 function contentTypeFault(request: FastifyRequest): Error | undefined {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  const route = request.routeOptions.url;
-  if (request.is404 || !type || route === JSON_AND_FORM_ROUTE) return undefined;
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  if (!type || request.is404 || request.routeOptions.url === JSON_AND_FORM_ROUTE) return undefined;
   const refused = isForPage(request) ? 'application/json' : 'application/x-www-form-urlencoded';
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;
 }
