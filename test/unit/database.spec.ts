@@ -23,10 +23,12 @@ import {
   isUniqueViolation,
   violatedUniqueKey,
 } from '../../src/database/constraints.js';
+import { errorCode } from '../../src/database/database-error.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { LeaseLost, LeaseUnavailable, withFreeLease, withLease } from '../../src/database/lease.js';
 import { pendingMigrations, runMigrations } from '../../src/database/migrate.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
+import { SqliteReader } from '../../src/database/sqlite-reader.js';
 import {
   afterCommit,
   CommitOutcomeUnknown,
@@ -160,12 +162,12 @@ const describeOnSqlite = isMysql ? never : describe;
 
 let testDatabase: TestDatabase;
 let open: DataSource[];
-let dataSource: DataSource;
+let dataSource: PlutoDataSource;
 let transactions: Transactions;
 
 async function connect(
   migrations = [CreateShelves1700000000001, CreateBooks1700000000002],
-): Promise<DataSource> {
+): Promise<PlutoDataSource> {
   const source = new PlutoDataSource(dataSourceOptions(testDatabase.database, [Shelf, Book], migrations));
   await source.initialize();
   open.push(source);
@@ -199,6 +201,71 @@ function signal(): { given: Promise<void>; give: () => void } {
   const given = new Promise<void>((resolve) => (give = resolve));
   return { given, give: () => give() };
 }
+
+describe('plain reads', () => {
+  const ALL = 'SELECT id, printed_at AS printedAt FROM books ORDER BY id';
+  const ONE = 'SELECT id FROM books WHERE id = ?';
+  beforeEach(() => runMigrations(dataSource));
+
+  it('give rows as the driver does', async () => {
+    await books().insert([
+      { id: 'a', printedAt: 5_000_000_000 },
+      { id: 'b', printedAt: 1 },
+    ]);
+    const rows = await dataSource.read<{ id: string; printedAt: number | string }>(ALL, []);
+    expect(rows.map(({ id, printedAt }) => [id, Number(printedAt)])).toEqual([
+      ['a', 5_000_000_000],
+      ['b', 1],
+    ]);
+    expect(await dataSource.readOne(ONE, ['b'])).toMatchObject({ id: 'b' });
+    expect(await dataSource.readOne(ONE, ['c'])).toBeUndefined();
+    expect(await dataSource.read(ONE, ['c'])).toEqual([]);
+  });
+
+  it('neither wait for a transaction nor see what it has not committed', async () => {
+    const written = signal();
+    const mayEnd = signal();
+    const work = transactions.run(async (manager) => {
+      await manager.insert(Book, { id: 'inside' });
+      written.give();
+      await mayEnd.given;
+    });
+    await written.given;
+    expect(await dataSource.read(ALL, [])).toEqual([]);
+    expect(await dataSource.readOne(ONE, ['inside'])).toBeUndefined();
+    mayEnd.give();
+    await work;
+    expect(await dataSource.readOne(ONE, ['inside'])).toMatchObject({ id: 'inside' });
+  });
+
+  it('are refused inside a transaction, where they would not see its own changes', async () => {
+    for (const read of [() => dataSource.read(ALL, []), () => dataSource.readOne(ALL, [])])
+      await expect(transactions.run(read)).rejects.toThrow('past the running transaction');
+  });
+
+  it('fail as other statements do', async () => {
+    for (const read of [dataSource.read('SELECT nothing FROM books', []), dataSource.readOne('nonsense', [])])
+      expect(await failure(read)).toBeInstanceOf(Error);
+    expect(await dataSource.read(ALL, [])).toEqual([]);
+  });
+
+  onSqlite('write nothing', async () => {
+    const error = await failure(dataSource.readOne("DELETE FROM books WHERE id = 'a' RETURNING id", []));
+    expect(errorCode(error)).toBe('SQLITE_READONLY');
+  });
+
+  // It happens while another process recovers the file after a crash, which cannot be had here.
+  onSqlite('take the other connection, which waits, while the file is busy', async () => {
+    await books().insert({ id: 'a' });
+    const busy = () => {
+      throw Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY_RECOVERY' });
+    };
+    jest.spyOn(SqliteReader.prototype, 'first').mockImplementationOnce(busy);
+    jest.spyOn(SqliteReader.prototype, 'all').mockImplementationOnce(busy);
+    expect(await dataSource.readOne(ONE, ['a'])).toMatchObject({ id: 'a' });
+    expect(await dataSource.read(ONE, ['a'])).toMatchObject([{ id: 'a' }]);
+  });
+});
 
 describe('transactions', () => {
   beforeEach(() => runMigrations(dataSource));
