@@ -12,7 +12,7 @@ import { entities } from './entities.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { LimitsModule } from './limits/limits.module.js';
-import { MetricsModule } from './metrics/metrics.module.js';
+import { metricsIfSet } from './metrics/metrics-if-set.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
@@ -40,7 +40,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         HousekeepingModule,
-        MetricsModule.forRoot(settings),
+        metricsIfSet(settings),
         OAuthModule,
         UsersModule,
         WebModule,

@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { FastifyCorsOptionsDelegate } from '@fastify/cors';
 import fastifyCookie from '@fastify/cookie';
 import fastifyStatic from '@fastify/static';
@@ -96,9 +95,8 @@ function watchRoutes(fastify: FastifyInstance, routes: RouteIndex): void {
 }
 
 async function serveFiles(app: NestFastifyApplication, settings: Settings): Promise<void> {
-  const picoDirectory = dirname(createRequire(import.meta.url).resolve('@picocss/pico/css/pico.min.css'));
   await app.register(fastifyStatic, {
-    root: [join(viewsDirectory, 'assets'), picoDirectory],
+    root: join(viewsDirectory, 'assets'),
     prefix: '/web/assets/',
     index: false,
     maxAge: HOUR_MS,

@@ -10,7 +10,7 @@ import { Housekeeping } from './housekeeping/housekeeping.service.js';
 import { MailWorker } from './mail/mail.worker.js';
 import { exitBySignal, whenToldToStop } from './stop-signals.js';
 import { stopServing } from './stop-serving.js';
-import { startMetrics } from './metrics/metrics.module.js';
+import { startMetricsIfSet } from './metrics/metrics-if-set.js';
 import { SigningKeysService } from './token/signing-keys.service.js';
 import { READY } from './workers.js';
 
@@ -22,7 +22,7 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   // At once: whatever fails from here on, the password is not made again.
   if (administrator) process.stdout.write(administratorNotice(administrator));
   await app.get(SigningKeysService).assertReadable();
-  await startMetrics(app, settings);
+  await startMetricsIfSet(app, settings);
   await app.listen(settings.port, settings.host);
 
   const backgroundWork = {

@@ -4,8 +4,7 @@ import { storageFault } from './common/storage-fault.js';
 import { InvalidSettings } from './config/invalid-settings.js';
 import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
-import { servePrimaryMetrics } from './metrics/primary-metrics.js';
-import { serve } from './serve.js';
+import { servePrimaryMetricsIfSet } from './metrics/metrics-if-set.js';
 import { superviseWorkers } from './workers.js';
 
 /** Reads the settings and serves, in this process or in several; ends the process when that cannot be. */
@@ -23,9 +22,11 @@ async function run(settings: Settings): Promise<void> {
   const log = createLog(settings.logLevel, settings.logFormat);
   try {
     if (settings.workers > 1 && cluster.isPrimary) {
-      await servePrimaryMetrics(settings);
+      await servePrimaryMetricsIfSet(settings);
       superviseWorkers(settings, log);
     } else {
+      // Not read by a supervisor, which serves nothing itself.
+      const { serve } = await import('./serve.js');
       await serve(settings, log);
     }
   } catch (error) {

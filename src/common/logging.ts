@@ -1,15 +1,14 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
-import pretty from 'pino-pretty';
+import type pretty from 'pino-pretty';
 import { currentRequest } from './http/request-context.js';
+import { loadWhenNeeded } from './load-when-needed.js';
 
 export type LogFormat = 'pretty' | 'json';
 
 /** The one structured log of the process: JSON lines, or readable ones on a terminal, with the request's id. */
 export function createLog(level: string, format: LogFormat, destination?: DestinationStream): PinoLogger {
-  const stream =
-    destination ??
-    (format === 'pretty' ? pretty({ colorize: true, ignore: 'pid,hostname', sync: true }) : undefined);
+  const stream = destination ?? (format === 'pretty' ? readable() : undefined);
   return pino(
     {
       level,
@@ -21,6 +20,11 @@ export function createLog(level: string, format: LogFormat, destination?: Destin
     },
     stream ?? pino.destination(1),
   );
+}
+
+function readable(): DestinationStream {
+  const makeReadable = loadWhenNeeded<typeof pretty>('pino-pretty');
+  return makeReadable({ colorize: true, ignore: 'pid,hostname', sync: true });
 }
 
 /**

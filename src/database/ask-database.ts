@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import mysql, { type PoolOptions } from 'mysql2';
+import type { PoolOptions } from 'mysql2';
+import { mysql2 } from './mysql2.js';
 import { whenOverdue } from './overdue.js';
 
 /**
@@ -7,7 +8,7 @@ import { whenOverdue } from './overdue.js';
  * @throws Error when there is none within the time for making a connection
  */
 export async function askDatabase({ connectionLimit: _, ...options }: PoolOptions): Promise<void> {
-  const connection = mysql.createConnection(options);
+  const connection = mysql2().createConnection(options);
   let callOff: () => void = () => undefined;
   try {
     await new Promise<void>((resolve, reject) => {

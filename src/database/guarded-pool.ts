@@ -1,8 +1,9 @@
-import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
+import type { Pool, PoolConnection, PoolOptions } from 'mysql2';
 import { DatabaseUnavailable } from './database-error.js';
 import { DatabaseWatch } from './database-watch.js';
 import { GuardedConnection } from './guarded-connection.js';
 import { askDatabase } from './ask-database.js';
+import { mysql2 } from './mysql2.js';
 import { whenOverdue } from './overdue.js';
 
 export interface PoolTimes {
@@ -66,7 +67,7 @@ export class GuardedPool {
       () => askDatabase(options),
       () => this.abandonAll(),
     );
-    this.pool = mysql.createPool(options);
+    this.pool = mysql2().createPool(options);
     this.pool.on('connection', (connection) => this.adopt(connection, sessionSettings));
   }
 

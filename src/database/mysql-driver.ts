@@ -1,5 +1,6 @@
-import mysql, { type PoolOptions } from 'mysql2';
+import type { PoolOptions } from 'mysql2';
 import { GuardedPool, type PoolTimes } from './guarded-pool.js';
+import { mysql2 } from './mysql2.js';
 
 // The isolation and the strictness Pluto is written for, whatever the server's defaults are. A lock is awaited for
 // less than an answer, which MySQL may give a second late: a conflict is tried again, a lost connection seldom.
@@ -15,7 +16,7 @@ const galeraSetting = 'SET SESSION wsrep_sync_wait = 1';
 /** mysql2 as TypeORM's `driver`, whose pool gives every new connection the session settings before its first use. */
 export function mysqlDriver(times: PoolTimes) {
   return {
-    ...mysql,
+    ...mysql2(),
     createPool: (options: PoolOptions) =>
       new GuardedPool(options, times, { needed: sessionSettings, tried: [galeraSetting] }),
   };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { RequestLimit } from '../config/request-limits.js';
 import { Settings } from '../config/settings.js';
@@ -24,19 +24,19 @@ export interface Counter {
 @Injectable()
 export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Limits');
-  private readonly redis: Redis | null;
+  private redis: Redis | null = null;
   private isAway = false;
   private toldAt = -Infinity;
 
-  constructor({ redisUrl, rateLimit }: Settings) {
-    this.redis = redisUrl === undefined || !rateLimit ? null : connect(redisUrl);
-    this.redis?.on('ready', () => this.tellBack());
-    this.redis?.on('error', (error: Error) => this.tellAway(error));
-  }
+  constructor(private readonly settings: Settings) {}
 
   /** A Redis that is not there does not keep Pluto from starting. */
   async onModuleInit(): Promise<void> {
-    if (!this.redis || this.isReady()) return;
+    const { redisUrl, rateLimit } = this.settings;
+    if (redisUrl === undefined || !rateLimit) return;
+    this.redis = await connect(redisUrl);
+    this.redis.on('ready', () => this.tellBack());
+    this.redis.on('error', (error: Error) => this.tellAway(error));
     const patience = new AbortController();
     const { signal } = patience;
     await Promise.race([
@@ -101,7 +101,8 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function connect(url: string): Redis {
+async function connect(url: string): Promise<Redis> {
+  const { Redis } = await import('ioredis');
   return new Redis(url, {
     connectionName: 'pluto',
     // A request is counted in the process rather than kept waiting.

@@ -1,6 +1,7 @@
 import { isNativeError } from 'node:util/types';
 import { Injectable, Logger } from '@nestjs/common';
-import { MailerService } from '@nestjs-modules/mailer';
+import { LazyModuleLoader } from '@nestjs/core';
+import type { MailerOptions, MailerService } from '@nestjs-modules/mailer';
 import type { RenderedMail } from '../common/views/contexts.js';
 import { Settings } from '../config/settings.js';
 import { MailFilesService } from './mail-files.service.js';
@@ -20,20 +21,24 @@ export interface DeliveryFault {
 }
 
 const REASON_MAX = 255;
+const SMTP_TIMEOUTS_MS = { connectionTimeout: 15_000, greetingTimeout: 15_000, socketTimeout: 30_000 };
 
 /** Hands mails to the SMTP server, or writes them to `DATA_DIR/outbox` where none is configured. */
 @Injectable()
 export class MailTransport {
   private readonly logger = new Logger('Mail');
+  private mailer: Promise<MailerService> | null = null;
 
   constructor(
-    private readonly mailer: MailerService,
+    private readonly modules: LazyModuleLoader,
     private readonly files: MailFilesService,
     private readonly settings: Settings,
   ) {}
 
   async deliver(mail: Delivery): Promise<void> {
-    const sent: unknown = await this.mailer.sendMail({
+    this.mailer ??= this.loadMailer();
+    const mailer = await this.mailer;
+    const sent: unknown = await mailer.sendMail({
       to: { name: '', address: mail.recipient },
       subject: mail.subject,
       html: mail.html,
@@ -44,12 +49,30 @@ export class MailTransport {
     if (this.settings.smtpUrl === undefined) await this.keepAsFile(mail, messageOf(sent));
   }
 
+  /** With the first mail, since its modules take a tenth of a second at start and some megabytes. */
+  private async loadMailer(): Promise<MailerService> {
+    const { MailerModule, MailerService } = await import('@nestjs-modules/mailer');
+    const loaded = await this.modules.load(() => MailerModule.forRoot(mailerOptions(this.settings)), {
+      logger: false,
+    });
+    return loaded.get(MailerService, { strict: false });
+  }
+
   private async keepAsFile(mail: Delivery, message: Buffer): Promise<void> {
     const path = await this.files.keep(mail, message);
     this.logger.log(
       `no SMTP_URL is set: the mail to ${mail.recipient} is in ${path}, its link is ${mail.link}`,
     );
   }
+}
+
+function mailerOptions({ smtpUrl, mailFrom }: Settings): MailerOptions {
+  return {
+    // Without a server the message is only composed; the transport keeps it as a file.
+    transport:
+      smtpUrl === undefined ? { streamTransport: true, buffer: true } : { url: smtpUrl, ...SMTP_TIMEOUTS_MS },
+    defaults: { from: mailFrom },
+  } as MailerOptions;
 }
 
 /** Reads what a failed delivery threw: 5xx answers are final (RFC 5321 section 4.2.1), but for failed sign-ins. */

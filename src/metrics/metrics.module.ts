@@ -15,13 +15,12 @@ import { SecurityMetrics } from './security-metrics.js';
 import { answerPrimary } from './worker-metrics.js';
 
 /**
- * Counts what happens, for Prometheus. Off unless METRICS_PORT or METRICS_TOKEN is set: the port has `/metrics` to itself, and
- * without one it is beside the API. The token is asked for wherever it is set.
+ * Counts what happens, for Prometheus: METRICS_PORT has `/metrics` to itself, and without one it is beside the API.
+ * The token is asked for wherever it is set.
  */
 @Module({})
 export class MetricsModule {
-  static forRoot({ metricsPort, metricsToken }: Settings): DynamicModule {
-    if (metricsPort === undefined && metricsToken === undefined) return { module: MetricsModule };
+  static forRoot({ metricsPort }: Settings): DynamicModule {
     return {
       module: MetricsModule,
       imports: [AuthModule, MailModule, TokenModule],

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import sharp, { type Sharp } from 'sharp';
+import type { default as MakeSharp, Sharp } from 'sharp';
 import { PlutoError } from '../common/errors.js';
 
 export interface AvatarImage {
@@ -33,15 +33,10 @@ const formats: Format[] = [
   },
 ];
 
-// Pictures come from strangers: of the many decoders in libvips these two stay reachable.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] });
-sharp.cache(false);
-
 // One picture on one thread at a time: passwords and signatures need the rest of the thread pool, and a picture at
 // the pixel limit can take a few hundred megabytes.
-sharp.concurrency(1);
 const queue = new PQueue({ concurrency: 1 });
+let loaded: typeof MakeSharp | undefined;
 
 /**
  * Makes a picture from anywhere fit to be shown: at most 512×512, upright, without metadata, encoded anew.
@@ -55,8 +50,21 @@ export async function normaliseAvatar(bytes: Buffer): Promise<AvatarImage> {
   return { bytes: await queue.add(() => render(bytes, format)), extension: format.extension };
 }
 
+/** Read with the first picture: most starts see none for long. */
+async function loadSharp(): Promise<typeof MakeSharp> {
+  if (loaded) return loaded;
+  const { default: sharp } = await import('sharp');
+  // Pictures come from strangers: of the many decoders in libvips these two stay reachable.
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] });
+  sharp.cache(false);
+  sharp.concurrency(1);
+  return (loaded = sharp);
+}
+
 async function render(bytes: Buffer, format: Format): Promise<Buffer> {
-  await refuseHuge(bytes);
+  const sharp = await loadSharp();
+  await refuseHuge(sharp(bytes));
   const image = sharp(bytes, {
     autoOrient: true,
     failOn: 'error',
@@ -74,12 +82,10 @@ async function render(bytes: Buffer, format: Format): Promise<Buffer> {
 }
 
 /** Reads the head only. */
-async function refuseHuge(bytes: Buffer): Promise<void> {
-  const head = await sharp(bytes)
-    .metadata()
-    .catch((cause: unknown) => {
-      throw new PlutoError('invalidAvatar', { cause });
-    });
+async function refuseHuge(image: Sharp): Promise<void> {
+  const head = await image.metadata().catch((cause: unknown) => {
+    throw new PlutoError('invalidAvatar', { cause });
+  });
   if (Math.max(head.width, head.height) > MAX_INPUT_SIDE || head.width * head.height > MAX_INPUT_PIXELS) {
     throw new PlutoError('invalidAvatar');
   }

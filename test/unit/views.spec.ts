@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Language, languages } from '../../src/common/languages.js';
 import { loadCatalogues, placeholdersOf } from '../../src/common/views/catalogues.js';
@@ -120,6 +121,11 @@ describe('the catalogues', () => {
     const texts = Object.entries(catalogues[language]).filter(([key]) => key.startsWith('mail.'));
     expect(texts.filter(([, text]) => /[<>&]/.test(text))).toEqual([]);
   });
+});
+
+it('the style sheet of Pico is the one that the package of that name has', () => {
+  const published = createRequire(import.meta.url).resolve('@picocss/pico/css/pico.min.css');
+  expect(readFileSync(join(viewsDirectory, 'assets/pico.min.css'))).toEqual(readFileSync(published));
 });
 
 describe('every page', () => {
