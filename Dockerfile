@@ -1,11 +1,12 @@
 FROM node:20-bookworm-slim AS build
 WORKDIR /pluto
 COPY package.json package-lock.json ./
+COPY scripts ./scripts
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY src ./src
 COPY migrations ./migrations
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/.cache
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund && node scripts/slim-install.mjs --now && rm -rf node_modules/.cache
 
 FROM node:20-bookworm-slim
 LABEL org.opencontainers.image.title="Pluto" \
