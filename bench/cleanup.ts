@@ -2,13 +2,15 @@ type Undoing = () => Promise<void> | void;
 
 const undoings = new Set<Undoing>();
 let undoingAll: Promise<void> | undefined;
+let isAllUndone = false;
 
 /**
  * Has something undone when the benchmark ends, however it ends; what was last begun is undone first.
  * @returns undoes it now
  */
 export function undoAtEnd(undo: Undoing): () => Promise<void> {
-  undoings.add(undo);
+  if (isAllUndone) void undo();
+  else undoings.add(undo);
   return async () => {
     if (undoings.delete(undo)) await undo();
   };
@@ -46,4 +48,5 @@ async function undoEach(): Promise<void> {
       console.error('could not be undone:', error);
     }
   }
+  isAllUndone = true;
 }

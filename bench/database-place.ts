@@ -24,10 +24,12 @@ export function temporaryFolder(): string {
 /** An empty database of its own in the folder, or on a server that is started in it or named by BENCH_DATABASE_URL. */
 export async function databaseUrl(kind: DatabaseKind, folder: string): Promise<string> {
   if (kind === 'sqlite') return `sqlite:${join(folder, 'pluto.db')}`;
-  const server = process.env.BENCH_DATABASE_URL ?? (await startMariadb());
+  const given = process.env.BENCH_DATABASE_URL;
+  const server = given ?? (await startMariadb());
   const name = `pluto_bench_${randomBytes(6).toString('hex')}`;
   await execute(server, `CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
-  undoAtEnd(() => execute(server, `DROP DATABASE ${name}`));
+  // One that was started here is deleted whole.
+  if (given !== undefined) undoAtEnd(() => execute(server, `DROP DATABASE ${name}`));
   const url = new URL(server);
   url.pathname = name;
   return url.href;

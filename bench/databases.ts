@@ -1,3 +1,4 @@
+import { isBeingStopped } from './cleanup.js';
 import { Limits } from './limits.js';
 import type { DatabaseKind, Options } from './options.js';
 import { checkPaced, checkRefreshDuringLogins, LOGINS_AND_REFRESH, PACED } from './paced-checks.js';
@@ -32,6 +33,7 @@ export async function measureDatabase(kind: DatabaseKind, options: Options, resu
     try {
       results.checks.push(...(await work()));
     } catch (error) {
+      if (isBeingStopped()) throw error;
       const { message } = error as Error;
       tellFinally(`${kind}: ${part} FAILED: ${message}`);
       results.checks.push({ database: kind, name: part, figure: NaN, unit: '', error: message });
@@ -46,8 +48,9 @@ export async function measureDatabase(kind: DatabaseKind, options: Options, resu
   const limits = await Limits.start(server.url, samples, prepared.passwordHash);
   const measured = await runRounds(chosen, { prepared, server, limits, options });
   results.scenarios.push(...measured);
-  if (measured.length > 0) {
-    const figure = Math.max(...measured.map(({ memoryMb }) => memoryMb));
+  const memories = measured.map(({ memoryMb }) => memoryMb).filter(Number.isFinite);
+  if (memories.length > 0) {
+    const figure = Math.max(...memories);
     const goal = { atMost: LOADED_MEMORY_MB };
     results.checks.push({ database: kind, name: 'memory under load', figure, unit: 'MB', goal });
   }

@@ -18,10 +18,13 @@ export async function measurePluto(
   load: Omit<LoadRequest, 'url'>,
 ): Promise<Measurement> {
   let peakMemoryMb = server.memoryMb();
-  const looking = setInterval(
-    () => (peakMemoryMb = Math.max(peakMemoryMb, server.memoryMb())),
-    MEMORY_LOOK_MS,
-  );
+  const looking = setInterval(() => {
+    try {
+      peakMemoryMb = Math.max(peakMemoryMb, server.memoryMb());
+    } catch {
+      // It has ended, which the load is about to notice.
+    }
+  }, MEMORY_LOOK_MS);
   try {
     const cpuBefore = server.cpuSeconds();
     const result = await runLoad({ ...load, url: server.url });

@@ -57,17 +57,23 @@ export class PlutoProcess {
     return { server, startedInMs: performance.now() - began };
   }
 
+  /** @throws Error when it has ended */
   cpuSeconds(): number {
-    return cpuSecondsOf(familyOf(this.child.pid!));
+    return cpuSecondsOf(this.family());
   }
 
+  /** @throws Error when it has ended */
   memoryMb(): number {
-    return memoryMbOf(familyOf(this.child.pid!));
+    return memoryMbOf(this.family());
   }
 
-  /** The end of what it has written. */
+  /** The end of what it has written, requests that went well left out. */
   logTail(): string {
-    return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+    const lines = readFileSync(this.logFile, 'utf8').trimEnd().split('\n');
+    return lines
+      .filter((line) => !line.includes('"status":200'))
+      .slice(-TAIL_LINES)
+      .join('\n');
   }
 
   /** Waits until as many workers as were asked for serve. */
@@ -77,6 +83,11 @@ export class PlutoProcess {
       if (performance.now() > deadline) throw new Error(`Pluto did not start ${count} workers`);
       await sleep(LOOK_MS * 10);
     }
+  }
+
+  private family(): number[] {
+    if (this.hasExited) throw new Error('Pluto has ended');
+    return familyOf(this.child.pid!);
   }
 
   private async answer(deadline: number): Promise<void> {

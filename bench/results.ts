@@ -60,7 +60,7 @@ export function summarize(
     ratio: middle(({ pluto, limit }) => pluto.requestsPerSecond / limit.requestsPerSecond),
     cpuMicrosPerRequest: middle(({ pluto }) => pluto.cpuMicrosPerRequest),
     coresUsed: middle(({ pluto }) => pluto.coresUsed),
-    memoryMb: Math.max(...rounds.map(({ pluto }) => pluto.peakMemoryMb)),
+    memoryMb: rounds.length === 0 ? NaN : Math.max(...rounds.map(({ pluto }) => pluto.peakMemoryMb)),
     rounds,
   };
 }

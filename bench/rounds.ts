@@ -1,3 +1,4 @@
+import { isBeingStopped } from './cleanup.js';
 import type { Limits } from './limits.js';
 import { measurePluto, settle } from './measurement.js';
 import type { Options } from './options.js';
@@ -35,6 +36,7 @@ export async function runRounds(
         await settle();
         if (!isWarmUp) rounds.get(scenario)!.push({ limit, pluto });
       } catch (error) {
+        if (isBeingStopped()) throw error;
         failures.set(scenario, (error as Error).message);
         tellFinally(`${database}: ${name} FAILED: ${(error as Error).message}\n${server.logTail()}`);
       }
