@@ -1,3 +1,4 @@
+import { freemem } from 'node:os';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { nowSeconds } from '../src/common/time.js';
 import { accountOf } from './accounts.js';
@@ -17,9 +18,11 @@ export interface SeededAccounts {
   count: number;
 }
 
-const ROWS_PER_STATEMENT = 500;
+const ROWS_PER_STATEMENT = 200;
 /** Keys begin in many ways, so a transaction touches most pages of an index: on SQLite few large ones write far less. */
 const ROWS_PER_TRANSACTION = { sqlite: 100_000, mysql: 5000 };
+/** Room for all indexes of a million accounts, where there is so much memory. */
+const CACHE_KB = 1_000_000;
 const USER_COLUMNS = [
   'application_id',
   'handle',
@@ -101,7 +104,8 @@ async function highestId(runner: QueryRunner): Promise<number> {
 async function hurry(runner: QueryRunner): Promise<() => Promise<void>> {
   if (!isSqlite(runner)) return () => Promise.resolve();
   const before = (await runner.query('PRAGMA cache_size')) as { cache_size: number }[];
-  await runner.query('PRAGMA cache_size = -400000');
+  const cacheKb = Math.min(CACHE_KB, Math.floor(freemem() / 1024 / 2));
+  await runner.query(`PRAGMA cache_size = -${cacheKb}`);
   await runner.query('PRAGMA synchronous = NORMAL');
   return async () => {
     await runner.query(`PRAGMA cache_size = ${before[0]?.cache_size ?? -2000}`);
