@@ -25,5 +25,6 @@ export function median(figures: readonly number[]): number {
 function quantile(sorted: Float64Array, share: number): number {
   const place = (sorted.length - 1) * share;
   const [below = NaN, above = NaN] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
-  return below + (above - below) * (place - Math.floor(place));
+  // Between two that are infinite there is nothing.
+  return below === above ? below : below + (above - below) * (place - Math.floor(place));
 }
