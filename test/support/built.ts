@@ -5,32 +5,59 @@ import { promisify } from 'node:util';
 import { packageDirectory } from '../../src/common/package-directory.js';
 import { eventually } from './eventually.js';
 
-const sources = ['src', 'migrations', 'ormconfig.ts', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
-const product = join(packageDirectory, 'dist/src/main.js');
+interface Build {
+  sources: string[];
+  product: string;
+  command: string[];
+  lock: string;
+}
+
 const cache = join(packageDirectory, 'node_modules/.cache');
-const lock = join(cache, 'pluto-build.lock');
+const common = ['src', 'migrations', 'package.json', 'tsconfig.json'];
+const server: Build = {
+  sources: [...common, 'ormconfig.ts', 'tsconfig.build.json'],
+  product: join(packageDirectory, 'dist/src/main.js'),
+  command: ['nest', 'build'],
+  lock: join(cache, 'pluto-build.lock'),
+};
+const bench: Build = {
+  sources: [...common, 'bench', 'tsconfig.bench.json'],
+  product: join(cache, 'bench/bench/main.js'),
+  command: ['tsc', '-p', 'tsconfig.bench.json'],
+  lock: join(cache, 'pluto-bench.lock'),
+};
 const BUILD_MS = 120_000;
 
 /** The built server, built now if it is missing or older than its sources; tests that need it at once build it once. */
-export async function builtServer(): Promise<string> {
-  if (isFresh()) return product;
-  await eventually(acquireLock, 'the build by another worker', 2 * BUILD_MS);
+export function builtServer(): Promise<string> {
+  return built(server);
+}
+
+/** The benchmark's main module, likewise. */
+export function builtBench(): Promise<string> {
+  return built(bench);
+}
+
+async function built(build: Build): Promise<string> {
+  const { product, lock } = build;
+  if (isFresh(build)) return product;
+  await eventually(() => acquireLock(lock), 'the build by another worker', 2 * BUILD_MS);
   try {
-    if (!isFresh()) await build();
+    if (!isFresh(build)) await run(build.command);
     return product;
   } finally {
     rmSync(lock, { recursive: true, force: true });
   }
 }
 
-async function build(): Promise<void> {
-  const compiling = promisify(execFile)('npx', ['nest', 'build'], { cwd: packageDirectory });
+async function run(command: string[]): Promise<void> {
+  const compiling = promisify(execFile)('npx', command, { cwd: packageDirectory });
   await compiling.catch((error: { stdout?: string; stderr?: string }) => {
     throw new Error(`the build failed:\n${error.stdout}${error.stderr}`);
   });
 }
 
-function isFresh(): boolean {
+function isFresh({ sources, product }: Build): boolean {
   if (!existsSync(product)) return false;
   const builtAt = statSync(product).mtimeMs;
   return sources.every((path) => newest(join(packageDirectory, path)) <= builtAt);
@@ -43,7 +70,7 @@ function newest(path: string): number {
 }
 
 /** A folder is made by one process only. What a run that was killed left behind does not count for ever. */
-function acquireLock(): boolean {
+function acquireLock(lock: string): boolean {
   mkdirSync(cache, { recursive: true });
   try {
     mkdirSync(lock);

@@ -1,0 +1,94 @@
+import { Agent, request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Latencies } from './latencies.js';
+import type { LoadResult } from './load.js';
+import { advance, placeIn, type Call, type Traffic } from './traffic.js';
+
+export interface PacedLoadRequest {
+  url: string;
+  traffic: Traffic;
+  perSecond: number;
+  seconds: number;
+}
+
+const CONNECTIONS_MAX = 256;
+/** As exactly as timers go. */
+const TICK_MS = 1;
+
+/**
+ * Requests at an even pace, whether or not the ones before are answered. A latency counts from when the request was
+ * due, to the millisecond: what had to wait because the server was slow is not left out.
+ * @throws Error when a request is refused or fails
+ */
+export async function runPacedLoad({
+  url,
+  traffic,
+  perSecond,
+  seconds,
+}: PacedLoadRequest): Promise<LoadResult> {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX });
+  const next = nextOf(traffic);
+  const latencies = new Latencies();
+  const pending: Promise<void>[] = [];
+  const total = Math.floor(perSecond * seconds);
+  const began = performance.now();
+  try {
+    for (let sent = 0; sent < total;) {
+      const elapsed = performance.now() - began;
+      for (; sent < total && dueMs(sent, perSecond) <= elapsed; sent++) {
+        const due = began + dueMs(sent, perSecond);
+        const sending = send(url, next(), agent).then(() => latencies.add(performance.now() - due));
+        sending.catch(() => undefined);
+        pending.push(sending);
+      }
+      await sleep(TICK_MS);
+    }
+    await Promise.all(pending);
+  } finally {
+    agent.destroy();
+  }
+  const taken = (performance.now() - began) / 1000;
+  return {
+    requests: total,
+    seconds: taken,
+    requestsPerSecond: total / taken,
+    ...latencies.summarize(),
+  };
+}
+
+function dueMs(index: number, perSecond: number): number {
+  return Math.ceil((index * 1000) / perSecond);
+}
+
+function nextOf(traffic: Traffic): () => Call {
+  if (traffic.kind === 'made') {
+    traffic.begin?.();
+    return traffic.next;
+  }
+  const { calls } = traffic;
+  return () => {
+    const call = calls[placeIn(calls) % calls.length]!;
+    advance(calls, 1);
+    return call;
+  };
+}
+
+function send(url: string, { method, path, headers, body, onAnswer }: Call, agent: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+    const request = httpRequest(
+      url + path,
+      { method, agent, headers: { ...headers, ...length } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('error', reject).on('end', () => {
+          if (response.statusCode !== 200) return reject(new Error(`answered with ${response.statusCode}`));
+          onAnswer?.(text);
+          resolve();
+        });
+      },
+    );
+    request.on('error', reject).end(body);
+  });
+}
