@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { In, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { hmac } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/purge.js';
 import { isAddressMark } from './device-marks.js';
 import { KnownDevice } from './known-device.entity.js';
@@ -12,13 +13,29 @@ const DEVICES_MAX = 20;
 const DAY_SECONDS = 86_400;
 const RETENTION_SECONDS = 180 * DAY_SECONDS;
 
+interface DeviceRow {
+  id: number;
+  deviceHash: string;
+  lastUsedAt: number | string;
+}
+
+/** Those of the devices that the account knows; as it is, since every login needs it twice. */
+function statementFor(userId: number, hashes: string[]): [sql: string, parameters: unknown[]] {
+  const places = hashes.map(() => '?').join(', ') || 'NULL';
+  const columns = 'id, device_hash AS deviceHash, last_used_at AS lastUsedAt';
+  return [
+    `SELECT ${columns} FROM known_devices WHERE user_id = ? AND device_hash IN (${places})`,
+    [userId, ...hashes],
+  ];
+}
+
 /** Remembers on which devices an account has signed in: strangers' guesses do not lock it out there. */
 @Injectable()
 export class KnownDevicesService {
   private readonly hashKey: Buffer;
 
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly dataSource: PlutoDataSource,
     private readonly purge: Purge,
     secretKey: SecretKey,
   ) {
@@ -32,7 +49,7 @@ export class KnownDevicesService {
    */
   async find(userId: number, marks: string[]): Promise<{ hash: string; isSure: boolean } | null> {
     const hashes = this.hashesOf(userId, marks);
-    const known = await this.dataSource.manager.findBy(KnownDevice, { userId, deviceHash: In(hashes) });
+    const known = await this.dataSource.read<DeviceRow>(...statementFor(userId, hashes));
     const found = hashes.findIndex((hash) => known.some(({ deviceHash }) => deviceHash === hash));
     const [hash, mark] = [hashes[found], marks[found]];
     return hash === undefined || mark === undefined ? null : { hash, isSure: !isAddressMark(mark) };
@@ -42,10 +59,10 @@ export class KnownDevicesService {
   async remember(manager: EntityManager, userId: number, marks: string[]): Promise<boolean> {
     const now = nowSeconds();
     const hashes = this.hashesOf(userId, marks);
-    const known = await manager.findBy(KnownDevice, { userId, deviceHash: In(hashes) });
+    const known = await manager.query<DeviceRow[]>(...statementFor(userId, hashes));
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
     // Once a day is enough, but for when others may be forgotten: it must not be the one in use.
-    const isStale = known.some(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
+    const isStale = known.some(({ lastUsedAt }) => Number(lastUsedAt) < now - DAY_SECONDS);
     if (isStale || fresh.length > 0)
       await manager.update(KnownDevice, { id: In(known.map(({ id }) => id)) }, { lastUsedAt: now });
     if (fresh.length > 0) {

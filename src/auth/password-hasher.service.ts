@@ -1,4 +1,5 @@
 import { scrypt, type ScryptOptions } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
@@ -10,8 +11,12 @@ import { PlutoError } from '../common/errors.js';
 const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const ARGON2_PREFIX = '$argon2id$v=19$m=19456,t=2,p=1$';
 
-/** One less than the pool has threads, so that signing is not starved. */
-const PARALLEL_HASHES = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 1);
+/**
+ * One less than the pool has threads, so that signing is not starved, and no more than there are cores: another would
+ * only take time from the event loop (with 50 logins at once, on two cores, refreshes then waited four times as long).
+ */
+const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
+const PARALLEL_HASHES = Math.max(1, Math.min(POOL_THREADS - 1, availableParallelism()));
 /** About two seconds' worth: a caller who would wait longer is told to come back. */
 const WAITING_MAX = 200;
 const RETRY_AFTER_SECONDS = 2;

@@ -82,12 +82,12 @@ export class PasswordLoginService {
   private async check(credentials: Credentials): Promise<PasswordProof> {
     const { applicationName, account, password, caller, device } = credentials;
     const application = await this.applications.getByName(applicationName);
-    const found = await this.accounts.findByAccount(application.id, account);
+    const found = await this.accounts.findCredentials(application.id, account);
     const marks = deviceMarks(caller, device);
-    const place = { applicationId: application.id, userId: found?.user.id ?? 0 };
+    const place = { applicationId: application.id, userId: found?.userId ?? 0 };
     const attempt = await this.attempts.begin({ ...place, account, marks, address: caller.address });
 
-    const stored = found?.user.passwordHash ?? null;
+    const stored = found?.passwordHash ?? null;
     const isRight = await this.passwords.verify(stored, password).catch(async (error: unknown) => {
       await attempt.forgive();
       throw error;
@@ -97,7 +97,7 @@ export class PasswordLoginService {
       throw await this.refuse(place, 'credentials');
     }
     await attempt.forgive();
-    if (!found.identity.isVerified) throw await this.refuse(place, 'unverified');
+    if (!found.isVerified) throw await this.refuse(place, 'unverified');
 
     const { userId } = place;
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;

@@ -20,6 +20,10 @@ export type Bearer = Pick<Session, 'userId' | 'applicationId' | 'clientKey'>;
 const FIND_BEARER =
   'SELECT user_id AS userId, application_id AS applicationId, client_key AS clientKey FROM sessions WHERE id = ?';
 
+const ADD = `
+  INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
+    user_agent, created_at, last_used_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_USE = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ?';
 
 /** A refresh that came in time may be about to store a successor. */
@@ -48,7 +52,19 @@ export class SessionsService {
       createdAt: now,
       lastUsedAt: now,
     });
-    await manager.insert(Session, row);
+    await execute(manager, ADD, [
+      row.id,
+      row.userId,
+      row.applicationId,
+      row.clientKey,
+      row.deviceId,
+      JSON.stringify(row.scopes),
+      row.grantedScopes && JSON.stringify(row.grantedScopes),
+      row.address,
+      row.userAgent,
+      now,
+      now,
+    ]);
     return row;
   }
 

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, type EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
+import { execute } from '../database/statements.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
 
@@ -21,10 +23,27 @@ export interface MailAccount {
   identity: Identity;
 }
 
+/** What a password is checked against. */
+export interface Credentials {
+  userId: number;
+  /** Null for an account without a password. */
+  passwordHash: string | null;
+  /** Whether its mail is confirmed. */
+  isVerified: boolean;
+}
+
+// As they are, since while many sign in at once others wait for what the process does before it hashes.
+const CREDENTIALS = 'SELECT u.id AS userId, u.password_hash AS passwordHash, i.is_verified AS isVerified';
+const BY_MAIL = `${CREDENTIALS} FROM identities i JOIN users u ON u.id = i.user_id
+  WHERE i.application_id = ? AND i.login_type = 'mail' AND i.subject_key = ?`;
+const BY_HANDLE = `${CREDENTIALS} FROM users u JOIN identities i ON i.user_id = u.id AND i.login_type = 'mail'
+  WHERE u.application_id = ? AND u.handle_key = ?`;
+const REPLACE_HASH = 'UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?';
+
 /** Makes accounts and finds them. */
 @Injectable()
 export class AccountsService {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: PlutoDataSource) {}
 
   /** Stores an account, which nobody can sign in to until it has an identity. Fails on a handle that is taken. */
   create(manager: EntityManager, account: NewAccount): Promise<User> {
@@ -58,12 +77,16 @@ export class AccountsService {
     return manager.findOneBy(User, { id: userId });
   }
 
-  /** Finds the account of a mail address, or of a handle: what has an `@` is a mail. Phones add a blank at the end. */
-  async findByAccount(applicationId: number, typed: string): Promise<MailAccount | null> {
+  /**
+   * What signs in to the account of a mail address, or of a handle that has a mail: what has an `@` is a mail. Phones
+   * add a blank at the end.
+   */
+  async findCredentials(applicationId: number, typed: string): Promise<Credentials | null> {
     const account = typed.trim();
-    return account.includes('@')
-      ? this.findByMail(applicationId, account)
-      : this.findByHandle(applicationId, account);
+    const statement = account.includes('@') ? BY_MAIL : BY_HANDLE;
+    const parameters = [applicationId, comparisonKey(account)];
+    const found = await this.dataSource.readOne<Credentials>(statement, parameters);
+    return found ? { ...found, isVerified: Boolean(found.isVerified) } : null;
   }
 
   async findByMail(applicationId: number, mail: string): Promise<MailAccount | null> {
@@ -85,7 +108,7 @@ export class AccountsService {
     return identity ? { user, identity } : null;
   }
 
-  /** As `findByAccount`, with or without a mail. */
+  /** The account of a mail address or of a handle, with or without a mail. */
   async findUser(applicationId: number, typed: string): Promise<User | null> {
     const account = typed.trim();
     if (!account.includes('@')) return this.findUserByHandle(applicationId, account);
@@ -158,8 +181,7 @@ export class AccountsService {
     from: string,
     to: string,
   ): Promise<boolean> {
-    const { affected } = await manager.update(User, { id: userId, passwordHash: from }, { passwordHash: to });
-    return affected === 1;
+    return (await execute(manager, REPLACE_HASH, [to, userId, from])) === 1;
   }
 
   private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {
