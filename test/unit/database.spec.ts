@@ -238,6 +238,15 @@ describe('plain reads', () => {
     expect(await dataSource.readOne(ONE, ['inside'])).toMatchObject({ id: 'inside' });
   });
 
+  it('see what was committed since the last look, of which rows were left', async () => {
+    await books().insert([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+    expect(await dataSource.readOne(ALL, [])).toMatchObject({ id: 'a' });
+    const other = await connect();
+    await books(other).delete({ id: 'a' });
+    expect(await dataSource.readOne(ONE, ['a'])).toBeUndefined();
+    expect(await dataSource.readOne(ALL, [])).toMatchObject({ id: 'b' });
+  });
+
   it('are refused inside a transaction, where they would not see its own changes', async () => {
     for (const read of [() => dataSource.read(ALL, []), () => dataSource.readOne(ALL, [])])
       await expect(transactions.run(read)).rejects.toThrow('past the running transaction');
