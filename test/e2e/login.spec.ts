@@ -341,12 +341,12 @@ describe('POST /v1/user/login/account', () => {
       social: { ...wrong, mail: 'social' },
     };
     const times = new Map<string, number[]>(Object.keys(kinds).map((kind) => [kind, []]));
-    for (let round = 0; round < 21; round++)
+    for (let round = 0; round < 24; round++)
       for (const [kind, one] of Object.entries(kinds)) times.get(kind)!.push(await measure(one));
-    const reference = median(times.get('wrong')!);
+    const reference = undisturbed(times.get('wrong')!);
     for (const taken of times.values()) {
-      expect(median(taken)).toBeGreaterThan(0.75 * reference);
-      expect(median(taken)).toBeLessThan(1.33 * reference);
+      expect(undisturbed(taken)).toBeGreaterThan(0.75 * reference);
+      expect(undisturbed(taken)).toBeLessThan(1.33 * reference);
     }
   });
 });
@@ -357,6 +357,7 @@ async function measure(account: TestAccount): Promise<number> {
   return performance.now() - start;
 }
 
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+/** The time that a quarter of them stay below: what else the machine does only ever makes them longer. */
+function undisturbed(times: number[]): number {
+  return [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)]!;
 }
