@@ -16,7 +16,7 @@ const RETENTION_SECONDS = 180 * DAY_SECONDS;
 interface DeviceRow {
   id: number;
   deviceHash: string;
-  lastUsedAt: number | string;
+  lastUsedAt: number;
 }
 
 /** Those of the devices that the account knows; as it is, since every login needs it twice. */
@@ -62,7 +62,7 @@ export class KnownDevicesService {
     const known = await manager.query<DeviceRow[]>(...statementFor(userId, hashes));
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
     // Once a day is enough, but for when others may be forgotten: it must not be the one in use.
-    const isStale = known.some(({ lastUsedAt }) => Number(lastUsedAt) < now - DAY_SECONDS);
+    const isStale = known.some(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
     if (isStale || fresh.length > 0)
       await manager.update(KnownDevice, { id: In(known.map(({ id }) => id)) }, { lastUsedAt: now });
     if (fresh.length > 0) {

@@ -30,7 +30,7 @@ export function checkedFields(dto: DtoClass): Set<string> {
  * @returns null where they have to look
  */
 export function takeIfRight(sent: unknown, dto: DtoClass): object | null {
-  if (typeof sent !== 'object' || sent === null) return null;
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return null;
   const plan = planOf(dto);
   if (!plan) return null;
   const taken: Record<string, unknown> = new dto() as Record<string, unknown>;

@@ -94,17 +94,18 @@ export class GuardedPool {
   }
 
   /** Sends one statement on a connection of its own. */
-  read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    return new Promise((resolve, reject) => {
-      this.getConnection((fault, connection) => {
-        if (!connection) return reject(fault ?? away());
-        connection.query(sql, parameters, (error, rows) => {
-          connection.release();
-          if (error) reject(error);
-          else resolve(rows as Row[]);
-        });
-      });
-    });
+  async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+    // Awaited, so that the statement is sent in its own context and not in that of whoever gave the connection back.
+    const connection = await new Promise<PoolConnection>((resolve, reject) =>
+      this.getConnection((error, lent) => (lent ? resolve(lent) : reject(error ?? away()))),
+    );
+    try {
+      return await new Promise<Row[]>((resolve, reject) =>
+        connection.query(sql, parameters, (error, rows) => (error ? reject(error) : resolve(rows as Row[]))),
+      );
+    } finally {
+      connection.release();
+    }
   }
 
   /** Closes all connections, gently where they answer. */

@@ -24,11 +24,11 @@ export class PlutoDataSource extends DataSource {
 
   /**
    * Reads what is committed, by a statement as it is: for the few reads of every request, which TypeORM's runners make
-   * twice as long. Values come as the driver gives them: MySQL's 64-bit numbers as texts.
-   * @throws Error inside `Transactions.run`
+   * twice as long. Values come as the driver gives them: what is a boolean to an entity is 0 or 1.
+   * @throws Error inside `Transactions.run`, and while the data source is closed
    */
   async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    assertOutsideTransaction(this);
+    this.assertReadable();
     const { pool } = this.driver as { pool?: unknown };
     if (pool instanceof GuardedPool) return pool.read<Row>(sql, parameters);
     try {
@@ -43,7 +43,7 @@ export class PlutoDataSource extends DataSource {
   /** As `read`, for one row or none. */
   async readOne<Row>(sql: string, parameters: unknown[]): Promise<Row | undefined> {
     if (!this.reader) return (await this.read<Row>(sql, parameters))[0];
-    assertOutsideTransaction(this);
+    this.assertReadable();
     try {
       return this.reader.first<Row>(sql, parameters);
     } catch (error) {
@@ -53,8 +53,13 @@ export class PlutoDataSource extends DataSource {
   }
 
   override async destroy(): Promise<void> {
-    this.reader?.close();
     await super.destroy();
+    this.reader?.close();
+  }
+
+  private assertReadable(): void {
+    assertOutsideTransaction(this);
+    if (!this.isInitialized) throw new Error('the data source is closed');
   }
 
   /** @throws Error inside `Transactions.run`, where only the manager it hands out may be used */

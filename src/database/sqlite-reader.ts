@@ -14,7 +14,7 @@ export class SqliteReader {
     return this.prepare(sql).all(...parameters) as Row[];
   }
 
-  /** The first row, in two thirds of the time that `all` takes. */
+  /** The first row, in less time than `all` takes. libsql adds a `_metadata` to it. */
   first<Row>(sql: string, parameters: unknown[]): Row | undefined {
     return (this.prepare(sql).get(...parameters) ?? undefined) as Row | undefined;
   }
@@ -35,8 +35,8 @@ export class SqliteReader {
 
   private open(): SqliteConnection {
     if (this.connection) return this.connection;
-    const connection = new SqliteConnection(this.path);
-    connection.pragma('query_only = ON');
-    return (this.connection = connection);
+    this.connection = new SqliteConnection(this.path);
+    this.connection.pragma('query_only = ON');
+    return this.connection;
   }
 }

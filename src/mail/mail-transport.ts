@@ -36,7 +36,10 @@ export class MailTransport {
   ) {}
 
   async deliver(mail: Delivery): Promise<void> {
-    this.mailer ??= this.loadMailer();
+    this.mailer ??= this.loadMailer().catch((error: unknown) => {
+      this.mailer = null;
+      throw error;
+    });
     const mailer = await this.mailer;
     const sent: unknown = await mailer.sendMail({
       to: { name: '', address: mail.recipient },

@@ -6,7 +6,6 @@ import { PlutoError } from '../common/errors.js';
 import { actAs } from '../common/http/request-context.js';
 import { ACCESS_TOKEN_STRATEGY, tokenFromHeader, type BearingRequest } from './access-token.strategy.js';
 import { AccessTokensService, tokenError } from './access-tokens.service.js';
-import { VerifiedTokens } from './verified-tokens.js';
 
 /** What passport-jwt says when the request bears no token. */
 const NO_TOKEN = 'No auth token';
@@ -16,7 +15,6 @@ const NO_TOKEN = 'No auth token';
 export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
   constructor(
     private readonly reflector: Reflector,
-    private readonly verified: VerifiedTokens,
     private readonly accessTokens: AccessTokensService,
   ) {
     super();
@@ -30,8 +28,8 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
   private async admit(context: ExecutionContext, access: Access): Promise<boolean> {
     const request = context.switchToHttp().getRequest<BearingRequest & { user?: Principal }>();
     // Passport's way takes half as long as all else: a token that has gone it once does not go it again.
-    const claims = await this.verified.recall(tokenFromHeader(request) ?? '');
-    if (claims) request.user = await this.accessTokens.principalOf(claims);
+    const recalled = await this.accessTokens.recallBearer(tokenFromHeader(request) ?? '');
+    if (recalled) request.user = recalled;
     else await super.canActivate(context);
     const { user: principal } = request;
     if (principal) actAs(principal);

@@ -90,6 +90,21 @@ export class AccessTokensService {
   }
 
   /**
+   * The bearer of a token that was found good before; null when it has to be checked.
+   * @throws PlutoError as `principalOf`
+   */
+  async recallBearer(token: string): Promise<Principal | null> {
+    const claims = await this.verified.recall(token);
+    if (!claims) return null;
+    try {
+      return await this.principalOf(claims);
+    } catch (error) {
+      if (error instanceof PlutoError) this.verified.forget(token);
+      throw error;
+    }
+  }
+
+  /**
    * The bearer of a token whose signature, type and expiry were checked.
    * @throws PlutoError invalidAccessToken when its session has ended | userNotExist for that of a client alone
    */

@@ -25,12 +25,12 @@ interface RefreshRequest {
   clientKey: string | null;
 }
 
-type Rotation = { outcome: 'rotated'; refreshTokenExpiresAt: number } | { outcome: 'stolen' };
+type Rotation =
+  { outcome: 'rotated'; scopes: string[]; refreshTokenExpiresAt: number } | { outcome: 'stolen' };
 
-/** What a token that passes is exchanged for. */
+/** A token that passes. */
 interface Exchange extends ShownToken {
   tokenHash: string;
-  scopes: string[];
 }
 
 /** Exchanges refresh tokens for their successors. */
@@ -61,13 +61,12 @@ export class RefreshService {
   async refresh(request: RefreshRequest): Promise<TokenPair> {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
-    const scopes = await this.scopesFor(shown, request);
-    const rotation = await this.rotate({ ...shown, tokenHash, scopes }, request);
+    const rotation = await this.rotate({ ...shown, tokenHash }, request);
     if (rotation.outcome === 'stolen') throw this.theft(shown);
     return this.issuer.pair({
       userId: shown.session.userId,
       applicationName: shown.application.name,
-      scopes,
+      scopes: rotation.scopes,
       sessionId: shown.sessionId,
       clientKey: shown.session.clientKey,
       refreshToken: this.issuer.successorOf(request.refreshToken),
@@ -87,10 +86,9 @@ export class RefreshService {
     return shown;
   }
 
-  private async rotate(exchange: Exchange, { refreshToken }: RefreshRequest): Promise<Rotation> {
-    const successor = this.issuer.successorOf(refreshToken);
+  private async rotate(exchange: Exchange, request: RefreshRequest): Promise<Rotation> {
     try {
-      return await this.transactions.run((manager) => this.rotateWithin(manager, exchange, successor));
+      return await this.transactions.run((manager) => this.rotateWithin(manager, exchange, request));
     } catch (error) {
       // The session was ended by someone else while its successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
@@ -100,40 +98,54 @@ export class RefreshService {
 
   private async rotateWithin(
     manager: EntityManager,
-    { tokenHash, sessionId, generation, session, scopes }: Exchange,
-    successor: string,
+    exchange: Exchange,
+    request: RefreshRequest,
   ): Promise<Rotation> {
-    // First of all, which has others that refresh or end the session wait.
-    const isThere = await this.sessions.noteUse(manager, sessionId, scopes);
-    if (!isThere) throw new PlutoError('invalidRefreshToken');
+    const { sessionId, session } = exchange;
+    const latestScopes = await this.sessions.noteUse(manager, sessionId);
+    if (!latestScopes) throw new PlutoError('invalidRefreshToken');
+    const refreshTokenExpiresAt = await this.succeed(manager, exchange, request);
+    if (refreshTokenExpiresAt === null) {
+      const { userId, applicationId } = session;
+      const detail = { session: sessionId };
+      await this.sessions.end(manager, sessionId);
+      await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
+      return { outcome: 'stolen' };
+    }
+    const scopes = await this.scopesFor(manager, exchange, parseScopes(request.scopes), latestScopes);
+    if (scopes.join() !== latestScopes.join()) await this.sessions.setScopes(manager, sessionId, scopes);
+    return { outcome: 'rotated', scopes, refreshTokenExpiresAt };
+  }
+
+  /** Stores the successor, or finds it. @returns when it expires; null when the token was used by somebody else */
+  private async succeed(
+    manager: EntityManager,
+    { tokenHash, sessionId, generation }: Exchange,
+    { refreshToken }: RefreshRequest,
+  ): Promise<number | null> {
     if (await this.tokens.use(manager, tokenHash)) {
       const place = {
         sessionId,
         generation: generation + 1,
         ttlSeconds: this.settings.refreshTokenTtlSeconds,
       };
-      return { outcome: 'rotated', refreshTokenExpiresAt: await this.tokens.add(manager, successor, place) };
+      return this.tokens.add(manager, this.issuer.successorOf(refreshToken), place);
     }
     const used = await this.tokens.findUsed(manager, tokenHash);
     if (!used) throw new PlutoError('invalidRefreshToken');
     const isGraceOver = nowSeconds() > used.usedAt + this.settings.refreshTokenGraceSeconds;
-    if (used.successor.usedAt === null || !isGraceOver)
-      return { outcome: 'rotated', refreshTokenExpiresAt: used.successor.expiresAt };
-    const { userId, applicationId } = session;
-    const detail = { session: sessionId };
-    await this.sessions.end(manager, sessionId);
-    await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
-    return { outcome: 'stolen' };
+    return used.successor.usedAt !== null && isGraceOver ? null : used.successor.expiresAt;
   }
 
-  private scopesFor({ session }: ShownToken, request: RefreshRequest): Promise<string[]> {
-    const asked = parseScopes(request.scopes);
-    return this.grants.scopesFor({
-      userId: session.userId,
-      applicationId: session.applicationId,
-      requested: asked.length > 0 ? asked : session.scopes,
-      ...(session.grantedScopes !== null && { ceiling: session.grantedScopes }),
-    });
+  private scopesFor(
+    manager: EntityManager,
+    { session: { userId, applicationId, grantedScopes } }: Exchange,
+    asked: string[],
+    latestScopes: string[],
+  ): Promise<string[]> {
+    const requested = asked.length > 0 ? asked : latestScopes;
+    const ceiling = grantedScopes === null ? {} : { ceiling: grantedScopes };
+    return this.grants.scopesFor({ userId, applicationId, requested, ...ceiling }, manager);
   }
 
   private theft({ sessionId, session: { userId, applicationId } }: ShownToken): PlutoError {

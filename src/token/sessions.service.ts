@@ -24,7 +24,9 @@ const ADD = `
   INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
     user_agent, created_at, last_used_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-const NOTE_USE = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ?';
+const NOTE_USE = 'UPDATE sessions SET last_used_at = ? WHERE id = ?';
+const FIND_SCOPES = 'SELECT scopes FROM sessions WHERE id = ?';
+const SET_SCOPES = 'UPDATE sessions SET scopes = ? WHERE id = ?';
 
 /** A refresh that came in time may be about to store a successor. */
 const REFRESH_UNDER_WAY_SECONDS = 60;
@@ -73,9 +75,18 @@ export class SessionsService {
     return (await this.dataSource.readOne<Bearer>(FIND_BEARER, [id])) ?? null;
   }
 
-  /** Notes a refresh. @returns whether the session is there */
-  async noteUse(manager: EntityManager, id: string, scopes: string[]): Promise<boolean> {
-    return (await execute(manager, NOTE_USE, [nowSeconds(), JSON.stringify(scopes), id])) === 1;
+  /**
+   * Notes a refresh, and has others that refresh or end the session wait until the end of the transaction.
+   * @returns the scopes of the session's latest token; null when it has ended
+   */
+  async noteUse(manager: EntityManager, id: string): Promise<string[] | null> {
+    if ((await execute(manager, NOTE_USE, [nowSeconds(), id])) === 0) return null;
+    const [session] = await manager.query<{ scopes: string }[]>(FIND_SCOPES, [id]);
+    return session ? (JSON.parse(session.scopes) as string[]) : null;
+  }
+
+  async setScopes(manager: EntityManager, id: string, scopes: string[]): Promise<void> {
+    await execute(manager, SET_SCOPES, [JSON.stringify(scopes), id]);
   }
 
   /** @returns whether it had not ended before */

@@ -86,7 +86,9 @@ export class AccountsService {
     const statement = account.includes('@') ? BY_MAIL : BY_HANDLE;
     const parameters = [applicationId, comparisonKey(account)];
     const found = await this.dataSource.readOne<Credentials>(statement, parameters);
-    return found ? { ...found, isVerified: Boolean(found.isVerified) } : null;
+    if (!found) return null;
+    const { userId, passwordHash, isVerified } = found;
+    return { userId, passwordHash, isVerified: Boolean(isVerified) };
   }
 
   async findByMail(applicationId: number, mail: string): Promise<MailAccount | null> {

@@ -44,8 +44,8 @@ export async function findProfile(dataSource: PlutoDataSource, userId: number): 
     avatarUrl: first.avatarUrl,
     avatarFile: first.avatarFile,
     isPasswordSet: Boolean(first.isPasswordSet),
-    createdAt: Number(first.createdAt),
-    updatedAt: Number(first.updatedAt),
+    createdAt: first.createdAt,
+    updatedAt: first.updatedAt,
     role: first.role ?? '',
     identities: rows.flatMap(({ loginType, mail, isVerified }) =>
       loginType === null ? [] : [{ loginType, mail: mail ?? '', isVerified: Boolean(isVerified) }],

@@ -3,6 +3,7 @@ import { SigningKey } from '../../src/token/signing-key.entity.js';
 import { KeyRotationService, PUBLISH_LEAD_SECONDS } from '../../src/token/key-rotation.service.js';
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
 import { RefreshToken } from '../../src/token/refresh-token.entity.js';
+import { RefreshTokensService } from '../../src/token/refresh-tokens.service.js';
 import { Session } from '../../src/token/session.entity.js';
 import { VerifiedTokens } from '../../src/token/verified-tokens.js';
 import { nowSeconds } from '../../src/common/time.js';
@@ -304,6 +305,29 @@ describe('POST /v1/token/refresh', () => {
       const narrower = await ask(wider);
       expect(scopesOf(narrower)).toEqual(['shop.look']);
       expect(scopesOf(await ask(narrower, 'shop.rate'))).toEqual(['shop.buy']);
+    });
+
+    it('are those of the moment of the exchange, whatever has changed since the token was looked up', async () => {
+      const { sub } = decodeToken(tokens.access_token).claims;
+      const refreshTokens = app.app.get(RefreshTokensService);
+      const find = refreshTokens.find.bind(refreshTokens);
+      const lookUp = jest.spyOn(refreshTokens, 'find');
+      lookUp.mockImplementationOnce(async (hash) => {
+        const found = await find(hash);
+        await giveRole(app, sub, shop, 'guest');
+        return found;
+      });
+      const asGuest = await ask(tokens);
+      expect(scopesOf(asGuest)).toEqual(['shop.look']);
+      lookUp.mockImplementationOnce(async (hash) => {
+        const found = await find(hash);
+        await giveRole(app, sub, shop, 'customer');
+        const widened = { scopes: ['shop.buy', 'shop.look'] };
+        await app.dataSource.manager.update(Session, { id: sessionIdOf(tokens) }, widened);
+        return found;
+      });
+      expect(scopesOf(await ask(asGuest))).toEqual(['shop.buy', 'shop.look']);
+      lookUp.mockRestore();
     });
 
     it('follow the role that the account is given, as does its info', async () => {

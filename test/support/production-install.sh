@@ -36,4 +36,6 @@ const answers = async (path, tries = 60) => {
   for (const path of ['docs', 'docs/swagger-ui-bundle.js', 'v1/token/publickey']) await ask(path);
 })();
 NODE
-echo 'production install: the server answers'
+lazily="['sharp', '@nestjs-modules/mailer', 'mysql2', 'ioredis', 'prom-client', 'pino-pretty', '@node-rs/argon2']"
+node -e "Promise.all($lazily.map((name) => import(name)))"
+echo 'production install: the server answers, and what it reads later is there'

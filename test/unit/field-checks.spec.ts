@@ -95,7 +95,7 @@ describe('takeIfRight', () => {
     ],
     ['a list for a text', { refresh_token: ['t'], app_id: 'pluto' }, RefreshDto],
     ['no object', 'text', RefreshDto],
-    ['a list', [], RefreshDto],
+    ['a list', [], UpdateUserInfoDto],
     ['fields that are checked in another way', { ids: ['1'] }, PublicInfoQuery],
     ['fields that are lists', { name: 'x', app_id: 1, scopes: [] }, RoleDto],
   ])('leaves %s to the whole check', (_, sent, dto: Dto) => {

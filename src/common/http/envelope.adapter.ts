@@ -8,8 +8,8 @@ declare module 'fastify' {
   }
 }
 
-/** Sends what the controller returns as it is: pages, key sets, probes. */
-export const Bare = () => RouteConfig({ isBare: true });
+/** Sends what the method returns as it is: pages, key sets, metrics. */
+export const Bare = (): MethodDecorator => RouteConfig({ isBare: true });
 
 /**
  * Wraps what API controllers return: `{"status":"ok","body":…}`, with `{}` where there is nothing to say. It is done
