@@ -78,7 +78,9 @@ class Supervisor {
   }
 
   private fork(): void {
-    this.workers.set(cluster.fork(), performance.now());
+    const worker = cluster.fork();
+    this.workers.set(worker, performance.now());
+    closeWhatItLeaves(worker);
   }
 
   private addOthers(): void {
@@ -103,4 +105,29 @@ class Supervisor {
   private endWithTheLast(): void {
     if (this.workers.size === 0) process.exit(this.failures === 0 ? 0 : 1);
   }
+}
+
+/** The parts of a socket's handle, which Node hands to a worker, that are looked at here. */
+interface SocketHandle {
+  /** Below zero once it is closed. */
+  fd: number;
+  close(): void;
+}
+
+/**
+ * Closes the connection that was on its way to a worker when it died. Node hands a worker one connection at a time and
+ * closes its own handle when the worker has taken it: a dead one never does, and the client would wait without end.
+ */
+function closeWhatItLeaves(worker: Worker): void {
+  let handed: SocketHandle | undefined;
+  const child = worker.process;
+  const send = child.send.bind(child) as (...sent: unknown[]) => boolean;
+  child.send = (...sent: unknown[]) => {
+    const [message, handle] = sent as [{ act?: string } | undefined, SocketHandle | undefined];
+    if (message?.act === 'newconn') handed = handle;
+    return send(...sent);
+  };
+  worker.once('exit', () => {
+    if (handed && handed.fd >= 0) handed.close();
+  });
 }
