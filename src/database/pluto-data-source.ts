@@ -57,7 +57,8 @@ export class PlutoDataSource extends DataSource {
     this.reader?.close();
   }
 
-  private assertReadable(): void {
+  /** @throws Error inside `Transactions.run`, and while the data source is closed */
+  assertReadable(): void {
     assertOutsideTransaction(this);
     if (!this.isInitialized) throw new Error('the data source is closed');
   }

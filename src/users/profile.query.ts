@@ -1,3 +1,4 @@
+import { BatchedRead } from '../database/batched-read.js';
 import type { PlutoDataSource } from '../database/pluto-data-source.js';
 import type { Identity } from './identity.entity.js';
 import type { User } from './user.entity.js';
@@ -19,7 +20,7 @@ type NullableIdentity = { [Column in 'loginType' | 'mail' | 'isVerified']: Ident
 type Row = Pick<User, UserColumn> & NullableIdentity & { isPasswordSet: boolean; role: string | null };
 
 /** Apps ask for it at every start: as entities, in three statements, it takes four times as long. */
-const PROFILE = `
+const findProfiles = (ids: string) => `
   SELECT u.id, u.handle, u.is_handle_updated AS isHandleUpdated, u.name, u.avatar_url AS avatarUrl,
     u.avatar_file AS avatarFile, u.password_hash IS NOT NULL AS isPasswordSet, u.created_at AS createdAt,
     u.updated_at AS updatedAt, r.name AS role, i.login_type AS loginType, i.mail, i.is_verified AS isVerified
@@ -28,12 +29,24 @@ const PROFILE = `
   LEFT JOIN user_roles g ON g.application_id = a.id AND g.user_id = u.id
   LEFT JOIN roles r ON r.id = COALESCE(g.role_id, a.default_role_id) AND r.application_id = a.id
   LEFT JOIN identities i ON i.user_id = u.id
-  WHERE u.id = ?
+  WHERE u.id IN (${ids})
   ORDER BY i.id`;
 
-/** @returns null when there is no such account */
-export async function findProfile(dataSource: PlutoDataSource, userId: number): Promise<Profile | null> {
-  const rows = await dataSource.read<Row>(PROFILE, [userId]);
+/** Reads profiles. */
+export class ProfileQuery {
+  private readonly rows: BatchedRead<number, Row>;
+
+  constructor(dataSource: PlutoDataSource) {
+    this.rows = new BatchedRead(dataSource, { sql: findProfiles, keyOf: ({ id }) => id });
+  }
+
+  /** @returns null when there is no such account */
+  async find(userId: number): Promise<Profile | null> {
+    return toProfile(await this.rows.find(userId));
+  }
+}
+
+function toProfile(rows: Row[]): Profile | null {
   const [first] = rows;
   if (!first) return null;
   return {

@@ -9,7 +9,7 @@ import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/tra
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { AvatarsService } from './avatars.service.js';
-import { findProfile, type Profile } from './profile.query.js';
+import { ProfileQuery, type Profile } from './profile.query.js';
 import { User } from './user.entity.js';
 
 export interface ProfileChange {
@@ -21,16 +21,20 @@ export interface ProfileChange {
 /** Shows and changes profiles. */
 @Injectable()
 export class ProfileService {
+  private readonly profiles: ProfileQuery;
+
   constructor(
     private readonly dataSource: PlutoDataSource,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,
-  ) {}
+  ) {
+    this.profiles = new ProfileQuery(dataSource);
+  }
 
   /** @throws PlutoError userNotExist */
   async get(userId: number): Promise<Profile> {
-    const profile = await findProfile(this.dataSource, userId);
+    const profile = await this.profiles.find(userId);
     if (!profile) throw new PlutoError('userNotExist');
     return profile;
   }
