@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type QueryRunner } from 'typeorm';
 import { type BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner.js';
+import { CommitGroup } from './commit-group.js';
 import { nameSqliteKey } from './constraints.js';
 import { errorCode } from './database-error.js';
 import { FifoLock } from './fifo-lock.js';
@@ -13,6 +14,7 @@ type QueryAnswer = ReturnType<BetterSqlite3QueryRunner['query']>;
 /** Statements are cached per connection, since one of a closed connection is useless. */
 interface SharedConnection {
   readonly lock: FifoLock;
+  readonly group: CommitGroup;
   readonly statements: WeakMap<SqliteConnection, Map<string, SqliteStatement>>;
 }
 
@@ -21,9 +23,17 @@ interface SharedConnection {
  * the same query runner to everybody, so that statements join whatever transaction is open and transactions meet
  * inside each other (typeorm issues 1884, 8668). Here each runner is its own and has the connection to itself from
  * its first statement to its release, like a pool of size one.
+ *
+ * A commit is written to disk, which takes as long as all else in a transaction. While others wait for their turn a
+ * transaction that is done leaves its commit to them: they go on as savepoints within the same transaction of SQLite.
+ * None is told to be committed before it is on disk.
  */
 export function serializeSqlite(driver: BetterSqlite3Driver): void {
-  const shared: SharedConnection = { lock: new FifoLock(), statements: new WeakMap() };
+  const shared: SharedConnection = {
+    lock: new FifoLock(),
+    group: new CommitGroup(),
+    statements: new WeakMap(),
+  };
   locks.set(driver, shared.lock);
   driver.createQueryRunner = (): QueryRunner => new SerializedQueryRunner(driver, shared);
 }
@@ -40,8 +50,14 @@ export function sqliteUse(
   return { limit: 1, inUse, idle: 1 - inUse, waiting: lock.waiting };
 }
 
+/** What a transaction does that the ones before it have left their commit to. */
+const MEMBER = 'group_member';
+
 class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   private turn: Promise<() => void> | undefined;
+  private isMember = false;
+  /** Whether its commit is left to others: there is nothing of its own left to undo. */
+  private hasLeftCommit = false;
   private inFlight: Promise<unknown> = Promise.resolve();
   private hasForeignKeysOff = false;
 
@@ -84,25 +100,78 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     if (!turn) return;
     // Not awaited: a runner that gives up while it waits must not wait on, only pass its turn when it comes.
     void Promise.all([turn, this.inFlight]).then(([leave]) => {
-      this.cleanConnection();
-      leave();
+      try {
+        this.cleanConnection();
+      } catch (error) {
+        this.shared.group.fail(error);
+        throw error;
+      } finally {
+        leave();
+      }
     });
   }
 
   private async queryInTurn(sql: string, parameters: unknown[], useStructuredResult: boolean): QueryAnswer {
     if (this.isReleased) return super.query(sql, parameters, useStructuredResult);
+    if (sql === 'ROLLBACK' && this.hasLeftCommit) return undefined;
     const connection = await this.connect();
     if (this.transactionDepth > 0 && !connection.inTransaction) {
       // As it does when the disk is full. What follows would no longer be undone by a rollback.
       throw new Error('SQLite has ended the transaction by itself');
     }
+    if (sql === 'BEGIN TRANSACTION') return this.begin(connection);
+    if (sql === 'COMMIT') return this.commit(connection);
+    if (sql === 'ROLLBACK' && this.isMember && this.shared.group.isOpen) return this.undoMember(connection);
+    // A statement beside any transaction is not to see, nor to be part of, what is not committed.
+    if (this.transactionDepth === 0) this.commitGroup(connection);
+    return this.send(connection, sql, parameters, useStructuredResult);
+  }
+
+  private begin(connection: SqliteConnection): QueryAnswer {
+    this.hasLeftCommit = false;
+    this.isMember = this.shared.group.isOpen;
     // A transaction that begins as a reader fails, without waiting, if another process wrote before its first write.
-    const statement = sql === 'BEGIN TRANSACTION' ? 'BEGIN IMMEDIATE' : sql;
+    return this.send(connection, this.isMember ? `SAVEPOINT ${MEMBER}` : 'BEGIN IMMEDIATE');
+  }
+
+  private async commit(connection: SqliteConnection): Promise<void> {
+    const { lock, group } = this.shared;
+    if (this.isMember) await this.send(connection, `RELEASE ${MEMBER}`);
+    this.isMember = false;
+    if (lock.waiting === 0 || group.isFull) {
+      await this.send(connection, 'COMMIT').catch((error: unknown) => {
+        group.fail(error);
+        throw error;
+      });
+      return group.succeed();
+    }
+    const committed = group.join();
+    this.hasLeftCommit = true;
+    const leave = await this.turn;
+    this.turn = undefined;
+    leave?.();
+    await committed;
+  }
+
+  private async undoMember(connection: SqliteConnection): Promise<void> {
+    await this.send(connection, `ROLLBACK TO ${MEMBER}`);
+    await this.send(connection, `RELEASE ${MEMBER}`);
+    this.isMember = false;
+  }
+
+  private async send(
+    connection: SqliteConnection,
+    statement: string,
+    parameters: unknown[] = [],
+    useStructuredResult = false,
+  ): QueryAnswer {
     const deadline = Date.now() + busyTimeoutMs;
     for (;;) {
       try {
         return (await super.query(statement, parameters, useStructuredResult)) as unknown;
       } catch (error) {
+        // As it is when the disk is full: what was left to be committed with it is undone, too.
+        if (!connection.inTransaction) this.shared.group.fail(error);
         const mayWait = isBusy(error) && !connection.inTransaction && Date.now() < deadline;
         if (!mayWait) {
           nameSqliteKey(error, this.dataSource.entityMetadatas);
@@ -114,6 +183,19 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     }
   }
 
+  /** Commits what others have left to be committed. Its failure is theirs. */
+  private commitGroup(connection: SqliteConnection): void {
+    const { group } = this.shared;
+    if (!group.isOpen) return;
+    try {
+      connection.exec('COMMIT');
+      group.succeed();
+    } catch (error) {
+      group.fail(error);
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+    }
+  }
+
   private shareStatements(connection: SqliteConnection): void {
     const statements = this.shared.statements.get(connection) ?? new Map<string, SqliteStatement>();
     this.shared.statements.set(connection, statements);
@@ -121,9 +203,12 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   }
 
   private cleanConnection(): void {
+    const { lock, group } = this.shared;
     const connection = this.driver.databaseConnection as SqliteConnection;
-    if (!connection.open) return;
-    if (connection.inTransaction) connection.exec('ROLLBACK');
+    if (!connection.open) return group.fail(new Error('the database was closed'));
+    if (this.isMember && group.isOpen) connection.exec(`ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}`);
+    if (lock.waiting === 0) this.commitGroup(connection);
+    if (!group.isOpen && connection.inTransaction) connection.exec('ROLLBACK');
     // A failed migration leaves them off, which would then hold for every later statement.
     if (this.hasForeignKeysOff) connection.pragma('foreign_keys = ON');
   }
