@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { endOfTurn } from '../common/end-of-turn.js';
 import type { PlutoDataSource } from './pluto-data-source.js';
 
 /** More would make the statement longer without making each row cheaper. */
@@ -26,7 +27,7 @@ export class BatchedRead<Key extends string | number, Row> {
     this.loader = new DataLoader((keys) => this.read(keys), {
       cache: false,
       maxBatchSize: KEYS_MAX,
-      batchScheduleFn: (send) => setImmediate(send),
+      batchScheduleFn: (send) => void endOfTurn().then(send),
     });
   }
 

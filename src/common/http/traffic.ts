@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atEndOfTurn } from '../end-of-turn.js';
 
 /** For requests that were sent before their connection could be seen to end. */
 const LAST_REQUESTS_MS = 200;
@@ -41,7 +42,8 @@ export class Traffic {
     fastify.addHook('onSend', (request, reply, payload, done) => {
       const isLast = (this.perSocket.get(request.raw.socket) ?? 1) <= 1;
       if (this.isEnding && isLast) void reply.header('connection', 'close');
-      done(null, payload);
+      // Answers of one turn go out together: to wake a client for each takes as long as all else (88 µs a request, not 53).
+      atEndOfTurn(() => done(null, payload));
     });
     // Fastify goes on to close what is idle, which is also a connection whose request has arrived and is not read yet.
     fastify.addHook('preClose', async () => {
