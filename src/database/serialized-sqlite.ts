@@ -115,7 +115,7 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     if (this.isReleased) return super.query(sql, parameters, useStructuredResult);
     if (sql === 'ROLLBACK' && this.hasLeftCommit) return undefined;
     const connection = await this.connect();
-    if (this.transactionDepth > 0 && !connection.inTransaction) {
+    if (this.transactionDepth > 0 && !isInTransaction(connection)) {
       // As it does when the disk is full. What follows would no longer be undone by a rollback.
       throw new Error('SQLite has ended the transaction by itself');
     }
@@ -171,8 +171,8 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
         return (await super.query(statement, parameters, useStructuredResult)) as unknown;
       } catch (error) {
         // As it is when the disk is full: what was left to be committed with it is undone, too.
-        if (!connection.inTransaction) this.shared.group.fail(error);
-        const mayWait = isBusy(error) && !connection.inTransaction && Date.now() < deadline;
+        if (!isInTransaction(connection)) this.shared.group.fail(error);
+        const mayWait = isBusy(error) && !isInTransaction(connection) && Date.now() < deadline;
         if (!mayWait) {
           nameSqliteKey(error, this.dataSource.entityMetadatas);
           throw error;
@@ -192,7 +192,7 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
       group.succeed();
     } catch (error) {
       group.fail(error);
-      if (connection.inTransaction) connection.exec('ROLLBACK');
+      if (isInTransaction(connection)) connection.exec('ROLLBACK');
     }
   }
 
@@ -212,6 +212,11 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     // A failed migration leaves them off, which would then hold for every later statement.
     if (this.hasForeignKeysOff) connection.pragma('foreign_keys = ON');
   }
+}
+
+/** libsql ends the process when a closed connection is asked. */
+function isInTransaction(connection: SqliteConnection): boolean {
+  return connection.open && connection.inTransaction;
 }
 
 function isBusy(error: unknown): boolean {
