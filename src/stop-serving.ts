@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { Traffic } from './common/http/traffic.js';
@@ -42,9 +42,6 @@ async function finish({ app, backgroundWork, log }: Served): Promise<void> {
     unfinished.delete(name);
   });
   const finishing = async () => {
-    // Requests that came along with the signal are read first; closing would take their connections for idle ones.
-    await nextTurn();
-    await nextTurn();
     await Promise.all([...working, app.getHttpAdapter().close()]);
     await app.close();
     return true;

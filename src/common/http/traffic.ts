@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Server, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { atEndOfTurn } from '../end-of-turn.js';
 
 /** For requests that were sent before their connection could be seen to end. */
 const LAST_REQUESTS_MS = 200;
+/** Whoever goes on sending does not keep the server from ending. */
+const TURNS_MAX = 100;
 /** Requests on one connection that are not answered yet; browsers and proxies send one at a time. */
 const PIPELINED_MAX = 16;
 
@@ -14,6 +16,7 @@ const PIPELINED_MAX = 16;
 export class Traffic {
   private readonly requests = new Set<FastifyRequest>();
   private readonly perSocket = new WeakMap<Socket, number>();
+  private count = 0;
   private isEnding = false;
 
   /** Whether requests should be sent elsewhere. */
@@ -49,9 +52,21 @@ export class Traffic {
     fastify.addHook('preClose', async () => {
       this.leave();
       if (!fastify.server.listening) return;
+      await this.readWhatHasArrived();
       Server.prototype.close.call(fastify.server);
       await sleep(LAST_REQUESTS_MS);
+      await this.readWhatHasArrived();
     });
+  }
+
+  /** Returns once the event loop has found no more requests: a busy one finds them long after they have arrived. */
+  private async readWhatHasArrived(): Promise<void> {
+    // The first turn may take a connection whose request is read in the second.
+    for (let turns = 0, silent = 0; turns < TURNS_MAX && silent < 2; turns++) {
+      const before = this.count;
+      await nextTurn();
+      silent = this.count === before ? silent + 1 : 0;
+    }
   }
 
   /** @returns false for one request too many on a connection that does not wait for its answers */
@@ -61,6 +76,7 @@ export class Traffic {
     if (unanswered > PIPELINED_MAX || socket.destroyed) return false;
     this.perSocket.set(socket, unanswered);
     this.requests.add(request);
+    this.count++;
     raw.once('close', () => {
       this.requests.delete(request);
       this.perSocket.set(socket, (this.perSocket.get(socket) ?? 1) - 1);
