@@ -46,7 +46,7 @@ export class PlutoProcess {
     const logFile = join(folder, `pluto-${port}.log`);
     const log = openSync(logFile, 'w');
     const began = performance.now();
-    const child = spawn(process.execPath, [join(packageDirectory, 'dist/src/main.js')], {
+    const child = spawn(process.execPath, [join(packageDirectory, 'dist/pluto.js')], {
       cwd: folder,
       env: { PATH: process.env.PATH ?? '', HOST: '127.0.0.1', PORT: String(port), ...env },
       stdio: ['ignore', log, log],

@@ -3,8 +3,8 @@ import { execSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const sources = ['src', 'migrations', 'ormconfig.ts', 'package.json'];
-const product = 'dist/src/cli.js';
+const sources = ['src', 'migrations', 'scripts/bundle.mjs', 'ormconfig.ts', 'package.json'];
+const product = 'dist/pluto.js';
 
 function newest(path) {
   const own = statSync(path);

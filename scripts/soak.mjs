@@ -73,7 +73,7 @@ let requests = 0;
 const failures = [];
 let isOver = false;
 
-const server = spawn(process.execPath, [join(import.meta.dirname, '../dist/src/main.js')], {
+const server = spawn(process.execPath, [join(import.meta.dirname, '../dist/pluto.js')], {
   cwd: folder,
   env,
 });

@@ -8,22 +8,22 @@ import { eventually } from './eventually.js';
 interface Build {
   sources: string[];
   product: string;
-  command: string[];
+  command: [string, ...string[]];
   lock: string;
 }
 
 const cache = join(packageDirectory, 'node_modules/.cache');
 const common = ['src', 'migrations', 'package.json', 'tsconfig.json'];
 const server: Build = {
-  sources: [...common, 'ormconfig.ts', 'tsconfig.build.json'],
-  product: join(packageDirectory, 'dist/src/main.js'),
-  command: ['nest', 'build'],
+  sources: [...common, 'ormconfig.ts', 'tsconfig.build.json', 'scripts/bundle.mjs'],
+  product: join(packageDirectory, 'dist/pluto.js'),
+  command: ['npm', 'run', 'build'],
   lock: join(cache, 'pluto-build.lock'),
 };
 const bench: Build = {
   sources: [...common, 'bench', 'tsconfig.bench.json'],
   product: join(cache, 'bench/bench/main.js'),
-  command: ['tsc', '-p', 'tsconfig.bench.json'],
+  command: ['npx', 'tsc', '-p', 'tsconfig.bench.json'],
   lock: join(cache, 'pluto-bench.lock'),
 };
 const BUILD_MS = 120_000;
@@ -50,8 +50,8 @@ async function built(build: Build): Promise<string> {
   }
 }
 
-async function run(command: string[]): Promise<void> {
-  const compiling = promisify(execFile)('npx', command, { cwd: packageDirectory });
+async function run([program, ...parameters]: [string, ...string[]]): Promise<void> {
+  const compiling = promisify(execFile)(program, parameters, { cwd: packageDirectory });
   await compiling.catch((error: { stdout?: string; stderr?: string }) => {
     throw new Error(`the build failed:\n${error.stdout}${error.stderr}`);
   });

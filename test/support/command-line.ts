@@ -31,7 +31,7 @@ export async function runPluto(
   args: string[],
   { env, cwd, input = '' }: { env: Record<string, string>; cwd: string; input?: string },
 ): Promise<Outcome> {
-  program ??= builtServer().then((server) => join(dirname(server), 'cli.js'));
+  program ??= builtServer().then((server) => join(dirname(server), 'src/cli.js'));
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [await program, ...args], { cwd, env: { PATH, ...env } });
   const outcome: Outcome = { code: null, stdout: '', stderr: '' };

@@ -15,7 +15,7 @@ echo "production install: $size_mb MB (at most $limit_mb)"
 [ "$size_mb" -lt "$limit_mb" ]
 
 port=$(node -e "const s = require('net').createServer().listen(0, () => { console.log(s.address().port); s.close(); })")
-HOST=127.0.0.1 PORT=$port DATA_DIR=$folder/data node dist/src/main.js >server.log 2>&1 &
+HOST=127.0.0.1 PORT=$port DATA_DIR=$folder/data node dist/pluto.js >server.log 2>&1 &
 server=$!
 node - "$port" <<'NODE' || { cat server.log; exit 1; }
 const ask = async (path) => {
@@ -36,6 +36,6 @@ const answers = async (path, tries = 60) => {
   for (const path of ['docs', 'docs/swagger-ui-bundle.js', 'v1/token/publickey']) await ask(path);
 })();
 NODE
-lazily="['sharp', '@nestjs-modules/mailer', 'mysql2', 'ioredis', 'prom-client', 'pino-pretty', '@node-rs/argon2']"
+lazily="['sharp', 'nodemailer', 'mysql2', 'ioredis', 'prom-client', 'pino-pretty', '@node-rs/argon2']"
 node -e "Promise.all($lazily.map((name) => import(name)))"
 echo 'production install: the server answers, and what it reads later is there'

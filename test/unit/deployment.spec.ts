@@ -208,7 +208,7 @@ describe('Dockerfile', () => {
   });
 
   it('starts what is built, and asks a route that there is for its health', () => {
-    expect(last).toContain('CMD ["node", "dist/src/main.js"]');
+    expect(last).toContain('CMD ["node", "dist/pluto.js"]');
     expect(existsSync(join(packageDirectory, 'src/main.ts'))).toBe(true);
     expect(/^HEALTHCHECK .*$/m.exec(last)![0]).toContain("'/health/live'");
     expect(read('src/health/health.controller.ts')).toMatch(

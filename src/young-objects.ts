@@ -1,0 +1,14 @@
+import { setFlagsFromString } from 'node:v8';
+
+// What a start allocates makes V8 widen its space for young objects to 32 MB, which it never gives back: a server at
+// rest holds 20 MB less without. Under load the width is worth having: fewer objects grow old for nothing.
+
+/** While the server starts. */
+export function keepSpaceForYoungObjects(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/** From then on as V8 does of itself. */
+export function widenSpaceForYoungObjects(): void {
+  setFlagsFromString('--semi-space-growth-factor=2');
+}
