@@ -34,7 +34,7 @@ const { outputFiles, metafile } = await build({
   mainFields: ['module', 'main'],
   bundle: true,
   splitting: true,
-  // Nest and TypeORM go by the names of classes.
+  // Nest and TypeORM go by the names of classes: see `nameClassesOnly`.
   keepNames: true,
   external,
   plugins: [nestRequires],
@@ -53,9 +53,23 @@ for (const [file, { imports }] of Object.entries(metafile.inputs))
     if (file.startsWith('dist/') && kind === 'dynamic-import' && metafile.inputs[path]?.format === 'cjs')
       throw new Error(`${file}: import() of ${path}, which is CommonJS`);
 
+// esbuild names every function as it was, each time that one is made: a fifth of the time of a simple request. Only
+// classes are to be named.
+const nameEach = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });';
+const nameNone = 'var __name = (target) => target;';
+const nameClassesOnly = (text) =>
+  text
+    .replace(nameEach, nameNone)
+    .replace(
+      /__name\(this, ("[^"]*")\)/g,
+      'Object.defineProperty(this, "name", { configurable: true, value: $1 })',
+    );
+if (!outputFiles.some(({ text }) => text.includes(nameEach)))
+  throw new Error('esbuild names functions in another way');
+
 // One letter beyond ASCII makes a file take twice the memory; those that are left are in patterns and comments.
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 for (const { path, text } of outputFiles) {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text.replace(/[\u0080-\uffff]/g, escaped));
+  writeFileSync(path, nameClassesOnly(text).replace(/[\u0080-\uffff]/g, escaped));
 }
