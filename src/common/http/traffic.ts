@@ -45,6 +45,8 @@ export class Traffic {
     fastify.addHook('onSend', (request, reply, payload, done) => {
       const isLast = (this.perSocket.get(request.raw.socket) ?? 1) <= 1;
       if (this.isEnding && isLast) void reply.header('connection', 'close');
+      // A file is given a listener at once, or its failure would find none.
+      if (typeof payload !== 'string') return done(null, payload);
       // Answers of one turn go out together: to wake a client for each takes as long as all else (88 µs a request, not 53).
       atEndOfTurn(() => done(null, payload));
     });
