@@ -4,7 +4,6 @@ import { currentRequest } from '../common/http/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { PURGE_BATCH } from '../database/purge.js';
 import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
-import { execute } from '../database/statements.js';
 import { actorOf, type ActorOutsideRequests } from './audit-actor.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { impersonalTypes } from './event-traits.js';
@@ -41,7 +40,7 @@ export class AuditRecorder {
     const { type, applicationId, userId, detail } = event;
     const request = currentRequest();
     const { actorKind, actorId, actorClient } = actorOf(event, request, this.actorOutsideRequests);
-    await execute(manager, ADD, [
+    await manager.query(ADD, [
       nowSeconds(),
       type,
       applicationId,
