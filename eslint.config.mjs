@@ -19,6 +19,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    ignores: ['src/database/transaction-context.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          name: 'node:async_hooks',
+          message: 'On Node 20 it makes each promise of the process dearer: hand down what is needed.',
+        },
+      ],
+    },
+  },
+  {
     // Jest's matchers are typed with `any`; the assertions themselves are the check.
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: {

@@ -31,6 +31,7 @@ const esModules = [
 
 export default {
   globalSetup: './test/support/global-setup.ts',
+  setupFiles: ['./test/support/watch-transactions.ts'],
   testEnvironment: 'node',
   testRegex: '/test/(unit|contract|e2e|browser)/.*\\.spec\\.ts$',
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { PoolConnection, QueryError } from 'mysql2';
 import { DatabaseUnavailable, isConnectionLost } from './database-error.js';
 import { whenOverdue } from './overdue.js';
-import { isPatient } from './query-patience.js';
 
 /** How late an answer may be before it is asked whether the database is there at all. */
 export const SUSPICIOUS_MS = 800;
@@ -16,6 +15,8 @@ interface Statement {
 
 interface Guard {
   queryTimeoutMs: number;
+  /** Whether statements may take as long as they like just now. */
+  isPatient: () => boolean;
   suspect: () => void;
   noteAnswer: () => void;
   forget: () => void;
@@ -67,15 +68,15 @@ export class GuardedConnection {
 
   private begin(callback: QueryCallback): QueryCallback {
     const { queryTimeoutMs, suspect, noteAnswer } = this.guard;
-    const patient = isPatient();
-    const reminders = patient
+    const isPatient = this.guard.isPatient();
+    const reminders = isPatient
       ? []
       : [
           whenOverdue(Math.min(SUSPICIOUS_MS, queryTimeoutMs), suspect),
           whenOverdue(queryTimeoutMs, () => this.giveUp()),
         ];
     const statement: Statement = {
-      isPatient: patient,
+      isPatient,
       settle: (error, ...rest) => {
         if (!this.statements.delete(statement)) return;
         reminders.forEach((callOff) => callOff());

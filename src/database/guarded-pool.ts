@@ -55,6 +55,7 @@ export class GuardedPool {
   private readonly served = new Set<Waiter>();
   private readonly limit: number;
   private free: number;
+  private slowWorks = 0;
 
   constructor(
     options: PoolOptions,
@@ -95,7 +96,6 @@ export class GuardedPool {
 
   /** Sends one statement on a connection of its own. */
   async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    // Awaited, so that the statement is sent in its own context and not in that of whoever gave the connection back.
     const connection = await new Promise<PoolConnection>((resolve, reject) =>
       this.getConnection((error, lent) => (lent ? resolve(lent) : reject(error ?? away()))),
     );
@@ -105,6 +105,16 @@ export class GuardedPool {
       );
     } finally {
       connection.release();
+    }
+  }
+
+  /** While the work is done, statements may take as long as they like. */
+  async withoutQueryTimeout<T>(work: () => Promise<T>): Promise<T> {
+    this.slowWorks += 1;
+    try {
+      return await work();
+    } finally {
+      this.slowWorks -= 1;
     }
   }
 
@@ -159,6 +169,7 @@ export class GuardedPool {
   private adopt(connection: PoolConnection, { needed, tried }: SessionSettings): void {
     const guarded = new GuardedConnection(connection, {
       queryTimeoutMs: this.times.queryTimeoutMs,
+      isPatient: () => this.slowWorks > 0,
       suspect: () => this.watch.suspect(),
       noteAnswer: () => this.watch.noteAnswer(),
       forget: () => this.connections.delete(connection),

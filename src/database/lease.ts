@@ -102,7 +102,7 @@ class Lease {
     // Looked for first, because a server may run without the right to make tables.
     if (await this.inRunner((runner) => runner.hasTable('leases'))) return;
     const collation = this.isSqlite ? '' : ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
-    await withoutQueryTimeout(() =>
+    await withoutQueryTimeout(this.dataSource, () =>
       this.change(
         'CREATE TABLE IF NOT EXISTS leases (name varchar(64) NOT NULL PRIMARY KEY, ' +
           `owner varchar(36) NOT NULL, expires_at bigint NOT NULL)${collation}`,

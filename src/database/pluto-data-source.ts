@@ -8,8 +8,8 @@ import { SqliteReader } from './sqlite-reader.js';
 import { assertOutsideTransaction } from './transaction-context.js';
 
 /**
- * TypeORM's DataSource, made safe for concurrent transactions on SQLite, and refusing on every dialect to open a
- * second connection from inside a transaction. Migrations may take their time.
+ * TypeORM's DataSource, made safe for concurrent transactions on SQLite. Where transactions are watched (`watchTransactions`)
+ * it refuses on every dialect to open a second connection from inside one. Migrations may take their time.
  * @see dataSourceOptions for its options
  */
 export class PlutoDataSource extends DataSource {
@@ -72,10 +72,10 @@ export class PlutoDataSource extends DataSource {
   override runMigrations(
     ...options: Parameters<DataSource['runMigrations']>
   ): ReturnType<DataSource['runMigrations']> {
-    return withoutQueryTimeout(() => super.runMigrations(...options));
+    return withoutQueryTimeout(this, () => super.runMigrations(...options));
   }
 
   override undoLastMigration(...options: Parameters<DataSource['undoLastMigration']>): Promise<void> {
-    return withoutQueryTimeout(() => super.undoLastMigration(...options));
+    return withoutQueryTimeout(this, () => super.undoLastMigration(...options));
   }
 }

@@ -1,12 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSource } from 'typeorm';
+import { GuardedPool } from './guarded-pool.js';
 
-const patience = new AsyncLocalStorage<true>();
-
-/** Does work whose statements may take as long as they like: changes of the schema take minutes on large tables. */
-export function withoutQueryTimeout<T>(work: () => Promise<T>): Promise<T> {
-  return patience.run(true, work);
-}
-
-export function isPatient(): boolean {
-  return patience.getStore() === true;
+/**
+ * Does work whose statements may take as long as they like: changes of the schema take minutes on large tables. So may
+ * all others of the data source meanwhile.
+ */
+export function withoutQueryTimeout<T>({ driver }: DataSource, work: () => Promise<T>): Promise<T> {
+  const { pool } = driver as { pool?: unknown };
+  return pool instanceof GuardedPool ? pool.withoutQueryTimeout(work) : work();
 }
