@@ -99,9 +99,9 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     const turn = this.turn;
     if (!turn) return;
     // Not awaited: a runner that gives up while it waits must not wait on, only pass its turn when it comes.
-    void Promise.all([turn, this.inFlight]).then(([leave]) => {
+    void Promise.all([turn, this.inFlight]).then(async ([leave]) => {
       try {
-        this.cleanConnection();
+        await this.cleanConnection();
       } catch (error) {
         this.shared.group.fail(error);
         throw error;
@@ -123,7 +123,7 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     if (sql === 'COMMIT') return this.commit(connection);
     if (sql === 'ROLLBACK' && this.isMember && this.shared.group.isOpen) return this.undoMember(connection);
     // A statement beside any transaction is not to see, nor to be part of, what is not committed.
-    if (this.transactionDepth === 0) this.commitGroup(connection);
+    if (this.transactionDepth === 0) await this.commitGroup(connection);
     return this.send(connection, sql, parameters, useStructuredResult);
   }
 
@@ -139,11 +139,7 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     if (this.isMember) await this.send(connection, `RELEASE ${MEMBER}`);
     this.isMember = false;
     if (lock.waiting === 0 || group.isFull) {
-      await this.send(connection, 'COMMIT').catch((error: unknown) => {
-        group.fail(error);
-        throw error;
-      });
-      return group.succeed();
+      return this.commitAll(connection);
     }
     const committed = group.join();
     this.hasLeftCommit = true;
@@ -184,16 +180,23 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   }
 
   /** Commits what others have left to be committed. Its failure is theirs. */
-  private commitGroup(connection: SqliteConnection): void {
-    const { group } = this.shared;
-    if (!group.isOpen) return;
-    try {
-      connection.exec('COMMIT');
-      group.succeed();
-    } catch (error) {
-      group.fail(error);
+  private async commitGroup(connection: SqliteConnection): Promise<void> {
+    if (!this.shared.group.isOpen) return;
+    await this.commitAll(connection).catch(() => {
       if (isInTransaction(connection)) connection.exec('ROLLBACK');
+    });
+  }
+
+  private async commitAll(connection: SqliteConnection): Promise<void> {
+    const { group } = this.shared;
+    try {
+      await connection.commit();
+    } catch (error) {
+      nameSqliteKey(error, this.dataSource.entityMetadatas);
+      group.fail(error);
+      throw error;
     }
+    group.succeed();
   }
 
   private shareStatements(connection: SqliteConnection): void {
@@ -202,15 +205,15 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     Object.assign(this, { stmtCache: statements });
   }
 
-  private cleanConnection(): void {
+  private async cleanConnection(): Promise<void> {
     const { lock, group } = this.shared;
     const connection = this.driver.databaseConnection as SqliteConnection;
     if (!connection.open) return group.fail(new Error('the database was closed'));
     if (this.isMember && group.isOpen) connection.exec(`ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}`);
-    if (lock.waiting === 0) this.commitGroup(connection);
-    if (!group.isOpen && connection.inTransaction) connection.exec('ROLLBACK');
+    if (lock.waiting === 0) await this.commitGroup(connection);
+    if (!group.isOpen && isInTransaction(connection)) connection.exec('ROLLBACK');
     // A failed migration leaves them off, which would then hold for every later statement.
-    if (this.hasForeignKeysOff) connection.pragma('foreign_keys = ON');
+    if (this.hasForeignKeysOff && connection.open) connection.pragma('foreign_keys = ON');
   }
 }
 

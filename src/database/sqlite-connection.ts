@@ -1,4 +1,8 @@
 import Libsql from 'libsql';
+import AsynchronousLibsql from 'libsql/promise';
+
+/** Both kinds of connections are one to libsql, which has asynchronous functions in the one class alone. */
+const executeAside = AsynchronousLibsql.prototype.exec as (this: object, sql: string) => Promise<void>;
 
 /** A prepared statement, as far as it is used here and by TypeORM's better-sqlite3 driver. */
 export interface SqliteStatement {
@@ -18,6 +22,15 @@ export class SqliteConnection extends Libsql {
     const statement = super.prepare<Parameters>(sql);
     bindSafely(statement);
     return statement;
+  }
+
+  /**
+   * Commits in a thread of libsql's: the disk would keep the event loop waiting. Until it is done nothing else may use the
+   * connection.
+   * @throws SqliteError, or TypeError when it is closed
+   */
+  commit(): Promise<void> {
+    return executeAside.call(this, 'COMMIT');
   }
 }
 

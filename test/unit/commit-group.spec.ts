@@ -38,21 +38,10 @@ afterEach(async () => {
 function countCommits(): void {
   commits = 0;
   const connection = (dataSource.driver as BetterSqlite3Driver).databaseConnection as SqliteConnection;
-  const prepare = connection.prepare.bind(connection);
-  jest.spyOn(connection, 'prepare').mockImplementation((sql: string) => {
-    const statement = prepare(sql);
-    if (sql !== 'COMMIT') return statement;
-    const run = statement.run.bind(statement);
-    statement.run = (...parameters: unknown[]) => {
-      commits++;
-      return run(...parameters);
-    };
-    return statement;
-  });
-  const exec = connection.exec.bind(connection);
-  jest.spyOn(connection, 'exec').mockImplementation((sql: string) => {
-    if (sql === 'COMMIT') commits++;
-    return exec(sql);
+  const commit = connection.commit.bind(connection);
+  jest.spyOn(connection, 'commit').mockImplementation(() => {
+    commits++;
+    return commit();
   });
 }
 
