@@ -6,11 +6,10 @@ import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
-import { Transactions } from '../database/transactions.js';
+import { RetryTransaction, Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { applicationKey, ApplicationsService } from '../rbac/applications.service.js';
-import { parseScopes } from '../rbac/effective-scopes.js';
-import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { effectiveScopes, parseScopes } from '../rbac/effective-scopes.js';
 import { RefreshTokensService, type ShownToken } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
 import { TokenIssuerService, type TokenPair } from './token-issuer.service.js';
@@ -43,7 +42,6 @@ export class RefreshService {
     private readonly applications: ApplicationsService,
     private readonly sessions: SessionsService,
     private readonly tokens: RefreshTokensService,
-    private readonly grants: UserGrantsService,
     private readonly issuer: TokenIssuerService,
     private readonly limits: Limits,
     private readonly events: SecurityEvents,
@@ -61,7 +59,7 @@ export class RefreshService {
   async refresh(request: RefreshRequest): Promise<TokenPair> {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
-    const rotation = await this.rotate({ ...shown, tokenHash }, request);
+    const rotation = await this.rotate(shown, tokenHash, request);
     if (rotation.outcome === 'stolen') throw this.theft(shown);
     return this.issuer.pair({
       userId: shown.session.userId,
@@ -86,9 +84,16 @@ export class RefreshService {
     return shown;
   }
 
-  private async rotate(exchange: Exchange, request: RefreshRequest): Promise<Rotation> {
+  private async rotate(shown: ShownToken, tokenHash: string, request: RefreshRequest): Promise<Rotation> {
+    let known: ShownToken | null = shown;
     try {
-      return await this.transactions.run((manager) => this.rotateWithin(manager, exchange, request));
+      return await this.transactions.run(async (manager) => {
+        // What was read before the transaction is good for one attempt.
+        const current = known ?? (await this.tokens.find(tokenHash, manager));
+        known = null;
+        if (!current) throw new PlutoError('invalidRefreshToken');
+        return this.rotateWithin(manager, { ...current, tokenHash }, request);
+      });
     } catch (error) {
       // The session was ended by someone else while its successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
@@ -102,8 +107,9 @@ export class RefreshService {
     request: RefreshRequest,
   ): Promise<Rotation> {
     const { sessionId, session } = exchange;
-    const latestScopes = await this.sessions.noteUse(manager, sessionId);
-    if (!latestScopes) throw new PlutoError('invalidRefreshToken');
+    const scopes = scopesFor(exchange, parseScopes(request.scopes));
+    const change = { former: session.scopes, granted: scopes };
+    if (!(await this.sessions.noteRefresh(manager, sessionId, change))) throw new RetryTransaction();
     const refreshTokenExpiresAt = await this.succeed(manager, exchange, request);
     if (refreshTokenExpiresAt === null) {
       const { userId, applicationId } = session;
@@ -112,8 +118,6 @@ export class RefreshService {
       await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
       return { outcome: 'stolen' };
     }
-    const scopes = await this.scopesFor(manager, exchange, parseScopes(request.scopes), latestScopes);
-    if (scopes.join() !== latestScopes.join()) await this.sessions.setScopes(manager, sessionId, scopes);
     return { outcome: 'rotated', scopes, refreshTokenExpiresAt };
   }
 
@@ -137,17 +141,6 @@ export class RefreshService {
     return used.successor.usedAt !== null && isGraceOver ? null : used.successor.expiresAt;
   }
 
-  private scopesFor(
-    manager: EntityManager,
-    { session: { userId, applicationId, grantedScopes } }: Exchange,
-    asked: string[],
-    latestScopes: string[],
-  ): Promise<string[]> {
-    const requested = asked.length > 0 ? asked : latestScopes;
-    const ceiling = grantedScopes === null ? {} : { ceiling: grantedScopes };
-    return this.grants.scopesFor({ userId, applicationId, requested, ...ceiling }, manager);
-  }
-
   private theft({ sessionId, session: { userId, applicationId } }: ShownToken): PlutoError {
     this.logger.warn({
       msg: 'a used refresh token was shown again: session ended',
@@ -157,4 +150,8 @@ export class RefreshService {
     });
     return new PlutoError('invalidRefreshToken');
   }
+}
+
+function scopesFor({ session, role }: ShownToken, asked: string[]): string[] {
+  return effectiveScopes(asked.length > 0 ? asked : session.scopes, role, session.grantedScopes ?? undefined);
 }

@@ -26,9 +26,7 @@ const ADD = `
   INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
     user_agent, created_at, last_used_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-const NOTE_USE = 'UPDATE sessions SET last_used_at = ? WHERE id = ?';
-const FIND_SCOPES = 'SELECT scopes FROM sessions WHERE id = ?';
-const SET_SCOPES = 'UPDATE sessions SET scopes = ? WHERE id = ?';
+const NOTE_REFRESH = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ? AND scopes = ?';
 
 /** A refresh that came in time may be about to store a successor. */
 const REFRESH_UNDER_WAY_SECONDS = 60;
@@ -83,17 +81,18 @@ export class SessionsService {
   }
 
   /**
-   * Notes a refresh, and has others that refresh or end the session wait until the end of the transaction.
-   * @returns the scopes of the session's latest token; null when it has ended
+   * Notes a refresh with the scopes that it grants, and has others that refresh or end the session wait until the end of
+   * the transaction.
+   * @param former the scopes of the session's latest token, as they were read before
+   * @returns false when the session has ended, or its latest token has other scopes by now
    */
-  async noteUse(manager: EntityManager, id: string): Promise<string[] | null> {
-    if ((await execute(manager, NOTE_USE, [nowSeconds(), id])) === 0) return null;
-    const [session] = await manager.query<{ scopes: string }[]>(FIND_SCOPES, [id]);
-    return session ? (JSON.parse(session.scopes) as string[]) : null;
-  }
-
-  async setScopes(manager: EntityManager, id: string, scopes: string[]): Promise<void> {
-    await execute(manager, SET_SCOPES, [JSON.stringify(scopes), id]);
+  async noteRefresh(
+    manager: EntityManager,
+    id: string,
+    { former, granted }: { former: string[]; granted: string[] },
+  ): Promise<boolean> {
+    const parameters = [nowSeconds(), JSON.stringify(granted), id, JSON.stringify(former)];
+    return (await execute(manager, NOTE_REFRESH, parameters)) === 1;
   }
 
   /** @returns whether it had not ended before */

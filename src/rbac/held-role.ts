@@ -1,0 +1,38 @@
+import type { RoleScopes } from './effective-scopes.js';
+
+/** One for each scope of the role that an account holds, or a single one: without scope, or without role. */
+export interface HeldRoleRow {
+  roleId: number | null;
+  roleName: string | null;
+  defaultScopeId: number | null;
+  scopeId: number | null;
+  scopeName: string | null;
+}
+
+/** What `toRoleScopes` reads, to be selected beside `joinHeldRole`. */
+export const HELD_ROLE_COLUMNS = `
+  role.id AS roleId, role.name AS roleName, role.default_scope_id AS defaultScopeId, scope.id AS scopeId,
+  scope.name AS scopeName`;
+
+/**
+ * Joins to `applications a` the role that the account holds there: the one that it was given, else the default one.
+ * @param userId the account, as SQL
+ */
+export const joinHeldRole = (userId: string) => `
+  LEFT JOIN user_roles g ON g.application_id = a.id AND g.user_id = ${userId}
+  LEFT JOIN roles role ON role.id = COALESCE(g.role_id, a.default_role_id) AND role.application_id = a.id
+  LEFT JOIN role_scopes rs ON rs.role_id = role.id
+  LEFT JOIN scopes scope ON scope.id = rs.scope_id AND scope.application_id = a.id`;
+
+/** @returns null: no role at all */
+export function toRoleScopes(rows: HeldRoleRow[]): RoleScopes | null {
+  const [first] = rows;
+  if (!first || first.roleId === null || first.roleName === null) return null;
+  return {
+    roleId: first.roleId,
+    roleName: first.roleName,
+    scopes: rows.flatMap(({ scopeName }) => scopeName ?? []),
+    defaultScope:
+      rows.find(({ scopeId }) => scopeId !== null && scopeId === first.defaultScopeId)?.scopeName ?? null,
+  };
+}
