@@ -102,9 +102,6 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     void Promise.all([turn, this.inFlight]).then(([leave]) => {
       try {
         this.cleanConnection();
-      } catch (error) {
-        this.shared.group.fail(error);
-        throw error;
       } finally {
         leave();
       }
@@ -127,11 +124,14 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     return this.send(connection, sql, parameters, useStructuredResult);
   }
 
-  private begin(connection: SqliteConnection): QueryAnswer {
+  private async begin(connection: SqliteConnection): Promise<void> {
+    const { group } = this.shared;
     this.hasLeftCommit = false;
-    this.isMember = this.shared.group.isOpen;
+    const isMember = group.isOpen;
     // A transaction that begins as a reader fails, without waiting, if another process wrote before its first write.
-    return this.send(connection, this.isMember ? `SAVEPOINT ${MEMBER}` : 'BEGIN IMMEDIATE');
+    await this.send(connection, isMember ? `SAVEPOINT ${MEMBER}` : 'BEGIN IMMEDIATE');
+    this.isMember = isMember;
+    if (isMember) group.noteTurn();
   }
 
   private async commit(connection: SqliteConnection): Promise<void> {
@@ -206,8 +206,12 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     const { lock, group } = this.shared;
     const connection = this.driver.databaseConnection as SqliteConnection;
     if (!connection.open) return group.fail(new Error('the database was closed'));
-    if (this.isMember && group.isOpen) connection.exec(`ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}`);
-    if (lock.waiting === 0) this.commitGroup(connection);
+    try {
+      if (this.isMember && group.isOpen) connection.exec(`ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}`);
+    } catch (error) {
+      group.fail(error);
+    }
+    if (lock.waiting === 0 || group.isFull) this.commitGroup(connection);
     if (!group.isOpen && connection.inTransaction) connection.exec('ROLLBACK');
     // A failed migration leaves them off, which would then hold for every later statement.
     if (this.hasForeignKeysOff) connection.pragma('foreign_keys = ON');

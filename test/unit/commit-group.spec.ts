@@ -145,10 +145,13 @@ describe('transactions on SQLite that run at once', () => {
     const done = addAlone('a');
     const waiter = dataSource.createQueryRunner();
     const waiting = waiter.startTransaction().catch((error: unknown) => error);
+    while (sqliteUse(dataSource.driver)!.waiting === 0) await Promise.resolve();
     await waiter.release();
     await done;
     expect(committed()).toEqual(['a']);
     expect(await waiting).toBeInstanceOf(Error);
+    await addAlone('b');
+    expect(committed()).toEqual(['a', 'b']);
   });
 
   it('are committed when the last of them leaves its own open', async () => {
@@ -159,6 +162,25 @@ describe('transactions on SQLite that run at once', () => {
     await careless.release();
     await done;
     expect(committed()).toEqual(['a']);
+  });
+
+  it('are committed although the ones that follow change their minds all the time', async () => {
+    let isDone = false;
+    let changes = 0;
+    const waver = async () => {
+      while (!isDone && changes < 500) {
+        const wavering = transactions.run(async (manager) => {
+          await add(manager, 'never');
+          throw new Error('changed my mind');
+        });
+        await wavering.catch(() => changes++);
+      }
+    };
+    const waverers = [waver(), waver(), waver()];
+    await addAlone('a').then(() => (isDone = true));
+    await Promise.all(waverers);
+    expect(committed()).toEqual(['a']);
+    expect(changes).toBeLessThan(100);
   });
 
   it('are too many for one commit at some point', async () => {
