@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type QueryRunner } from 'typeorm';
+import { QueryFailedError, QueryResult, QueryRunnerAlreadyReleasedError, type QueryRunner } from 'typeorm';
 import { type BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner.js';
 import { CommitGroup } from './commit-group.js';
@@ -9,13 +9,20 @@ import { FifoLock } from './fifo-lock.js';
 import { type SqliteConnection, type SqliteStatement } from './sqlite-connection.js';
 
 const busyTimeoutMs = 10_000;
+/** Those prepared first are forgotten first. */
+const statementsMax = 200;
 type QueryAnswer = ReturnType<BetterSqlite3QueryRunner['query']>;
 
-/** Statements are cached per connection, since one of a closed connection is useless. */
+interface PreparedStatement {
+  readonly statement: SqliteStatement;
+  readonly isReader: boolean;
+}
+
+/** Statements are kept per connection, since one of a closed connection is useless. */
 interface SharedConnection {
   readonly lock: FifoLock;
   readonly group: CommitGroup;
-  readonly statements: WeakMap<SqliteConnection, Map<string, SqliteStatement>>;
+  readonly statements: WeakMap<SqliteConnection, Map<string, PreparedStatement>>;
 }
 
 /**
@@ -70,9 +77,7 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
 
   override async connect(): Promise<SqliteConnection> {
     await (this.turn ??= this.shared.lock.acquire());
-    const connection = (await super.connect()) as SqliteConnection;
-    this.shareStatements(connection);
-    return connection;
+    return (await super.connect()) as SqliteConnection;
   }
 
   override async query(sql: string, parameters: unknown[] = [], useStructuredResult = false): QueryAnswer {
@@ -102,9 +107,6 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     void Promise.all([turn, this.inFlight]).then(async ([leave]) => {
       try {
         await this.cleanConnection();
-      } catch (error) {
-        this.shared.group.fail(error);
-        throw error;
       } finally {
         leave();
       }
@@ -112,9 +114,10 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   }
 
   private async queryInTurn(sql: string, parameters: unknown[], useStructuredResult: boolean): QueryAnswer {
-    if (this.isReleased) return super.query(sql, parameters, useStructuredResult);
     if (sql === 'ROLLBACK' && this.hasLeftCommit) return undefined;
-    const connection = await this.connect();
+    const connection = this.isReleased ? null : await this.connect();
+    // It may have been while it waited for its turn.
+    if (!connection || this.isReleased) throw new QueryRunnerAlreadyReleasedError();
     if (this.transactionDepth > 0 && !isInTransaction(connection)) {
       // As it does when the disk is full. What follows would no longer be undone by a rollback.
       throw new Error('SQLite has ended the transaction by itself');
@@ -127,20 +130,21 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     return this.send(connection, sql, parameters, useStructuredResult);
   }
 
-  private begin(connection: SqliteConnection): QueryAnswer {
+  private async begin(connection: SqliteConnection): Promise<void> {
+    const { group } = this.shared;
     this.hasLeftCommit = false;
-    this.isMember = this.shared.group.isOpen;
+    const isMember = group.isOpen;
     // A transaction that begins as a reader fails, without waiting, if another process wrote before its first write.
-    return this.send(connection, this.isMember ? `SAVEPOINT ${MEMBER}` : 'BEGIN IMMEDIATE');
+    await this.send(connection, isMember ? `SAVEPOINT ${MEMBER}` : 'BEGIN IMMEDIATE');
+    this.isMember = isMember;
+    if (isMember) group.noteTurn();
   }
 
   private async commit(connection: SqliteConnection): Promise<void> {
     const { lock, group } = this.shared;
     if (this.isMember) await this.send(connection, `RELEASE ${MEMBER}`);
     this.isMember = false;
-    if (lock.waiting === 0 || group.isFull) {
-      return this.commitAll(connection);
-    }
+    if (lock.waiting === 0 || group.isFull) return this.commitAll(connection);
     const committed = group.join();
     this.hasLeftCommit = true;
     const leave = await this.turn;
@@ -164,7 +168,7 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     const deadline = Date.now() + busyTimeoutMs;
     for (;;) {
       try {
-        return (await super.query(statement, parameters, useStructuredResult)) as unknown;
+        return this.execute(connection, statement, parameters, useStructuredResult);
       } catch (error) {
         // As it is when the disk is full: what was left to be committed with it is undone, too.
         if (!isInTransaction(connection)) this.shared.group.fail(error);
@@ -191,26 +195,59 @@ class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     const { group } = this.shared;
     try {
       await connection.commit();
-    } catch (error) {
-      nameSqliteKey(error, this.dataSource.entityMetadatas);
+    } catch (cause) {
+      const error = new QueryFailedError('COMMIT', [], cause as Error);
       group.fail(error);
       throw error;
     }
     group.succeed();
   }
 
-  private shareStatements(connection: SqliteConnection): void {
-    const statements = this.shared.statements.get(connection) ?? new Map<string, SqliteStatement>();
-    this.shared.statements.set(connection, statements);
-    Object.assign(this, { stmtCache: statements });
+  /** As TypeORM does it, without its loggers and subscribers, which nobody has: a statement takes half as long again with them. */
+  private execute(
+    connection: SqliteConnection,
+    sql: string,
+    parameters: unknown[],
+    useStructuredResult: boolean,
+  ): unknown {
+    const result = new QueryResult();
+    try {
+      const { statement, isReader } = this.prepare(connection, sql);
+      if (isReader) {
+        result.raw = result.records = statement.all(...parameters);
+      } else {
+        const { changes, lastInsertRowid } = statement.run(...parameters);
+        result.affected = changes;
+        result.raw = lastInsertRowid;
+      }
+    } catch (error) {
+      throw new QueryFailedError(sql, parameters, error as Error);
+    }
+    return useStructuredResult ? result : result.raw;
+  }
+
+  private prepare(connection: SqliteConnection, sql: string): PreparedStatement {
+    const known = this.shared.statements.get(connection) ?? new Map<string, PreparedStatement>();
+    this.shared.statements.set(connection, known);
+    const found = known.get(sql);
+    if (found) return found;
+    const statement = connection.prepare(sql) as SqliteStatement;
+    const prepared = { statement, isReader: statement.reader };
+    known.set(sql, prepared);
+    if (known.size > statementsMax) known.delete(known.keys().next().value!);
+    return prepared;
   }
 
   private async cleanConnection(): Promise<void> {
     const { lock, group } = this.shared;
     const connection = this.driver.databaseConnection as SqliteConnection;
     if (!connection.open) return group.fail(new Error('the database was closed'));
-    if (this.isMember && group.isOpen) connection.exec(`ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}`);
-    if (lock.waiting === 0) await this.commitGroup(connection);
+    try {
+      if (this.isMember && group.isOpen) connection.exec(`ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}`);
+    } catch (error) {
+      group.fail(error);
+    }
+    if (lock.waiting === 0 || group.isFull) await this.commitGroup(connection);
     if (!group.isOpen && isInTransaction(connection)) connection.exec('ROLLBACK');
     // A failed migration leaves them off, which would then hold for every later statement.
     if (this.hasForeignKeysOff && connection.open) connection.pragma('foreign_keys = ON');

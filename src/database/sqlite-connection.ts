@@ -2,7 +2,9 @@ import Libsql from 'libsql';
 import AsynchronousLibsql from 'libsql/promise';
 
 /** Both kinds of connections are one to libsql, which has asynchronous functions in the one class alone. */
-const executeAside = AsynchronousLibsql.prototype.exec as (this: object, sql: string) => Promise<void>;
+const { exec: executeAside } = AsynchronousLibsql.prototype as {
+  exec: (this: object, sql: string) => Promise<void>;
+};
 
 /** A prepared statement, as far as it is used here and by TypeORM's better-sqlite3 driver. */
 export interface SqliteStatement {

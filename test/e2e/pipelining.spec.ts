@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlutoDataSource } from '../../src/database/pluto-data-source.js';
+import { signedIn } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 
 let app: TestApp;
@@ -37,4 +39,34 @@ describe('requests that do not wait for their answers', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
     expect((await app.client.get('/health/live')).status).toBe(200);
   });
+
+  it('do not keep the server from ending when they are answered at the same moment', async () => {
+    const ending = await startTestApp();
+    const { token } = await signedIn(ending);
+    slowDown(ending.dataSource as PlutoDataSource, 1000);
+    const { hostname, port } = new URL(ending.url);
+    const socket = connect(Number(port), hostname).setEncoding('latin1');
+    let answer = '';
+    socket.on('data', (text: string) => (answer += text));
+    const isEnded = new Promise<boolean>((resolve) => socket.on('close', () => resolve(true)));
+    socket.write(
+      `GET /v1/user/info HTTP/1.1\r\nHost: pluto\r\nAuthorization: Bearer ${token}\r\n\r\n`.repeat(2),
+    );
+    await sleep(200);
+    const stopping = ending.stop();
+    const isEndedInTime = await Promise.race([isEnded, sleep(5000, false)]);
+    socket.destroy();
+    await stopping;
+    await ending.close();
+    expect([answersIn(answer), isEndedInTime]).toEqual([2, true]);
+  }, 20_000);
 });
+
+/** Has every read take so long, and so those of one turn end in one. */
+function slowDown(dataSource: PlutoDataSource, ms: number): void {
+  const read = dataSource.read.bind(dataSource);
+  jest.spyOn(dataSource, 'read').mockImplementation(async (sql, parameters) => {
+    await sleep(ms);
+    return read(sql, parameters);
+  });
+}

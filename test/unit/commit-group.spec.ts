@@ -65,6 +65,19 @@ describe('transactions on SQLite that run at once', () => {
     expect(commits).toBeLessThan(MEMBERS / 4);
   });
 
+  it('are committed beside the event loop', async () => {
+    const connection = (dataSource.driver as BetterSqlite3Driver).databaseConnection as SqliteConnection;
+    let turnsMeanwhile = 0;
+    jest.spyOn(connection, 'commit').mockImplementation(async () => {
+      let isUnderWay = true;
+      setImmediate(() => (turnsMeanwhile += isUnderWay ? 1 : 0));
+      await SqliteConnection.prototype.commit.call(connection);
+      isUnderWay = false;
+    });
+    for (const id of numbered('b')) await addAlone(id);
+    expect(turnsMeanwhile).toBeGreaterThan(MEMBERS / 2);
+  });
+
   it('go on when one of them fails, which leaves nothing', async () => {
     const ids = numbered('b');
     const results = await Promise.allSettled(
@@ -134,10 +147,13 @@ describe('transactions on SQLite that run at once', () => {
     const done = addAlone('a');
     const waiter = dataSource.createQueryRunner();
     const waiting = waiter.startTransaction().catch((error: unknown) => error);
+    while (sqliteUse(dataSource.driver)!.waiting === 0) await Promise.resolve();
     await waiter.release();
     await done;
     expect(committed()).toEqual(['a']);
     expect(await waiting).toBeInstanceOf(Error);
+    await addAlone('b');
+    expect(committed()).toEqual(['a', 'b']);
   });
 
   it('are committed when the last of them leaves its own open', async () => {
@@ -148,6 +164,25 @@ describe('transactions on SQLite that run at once', () => {
     await careless.release();
     await done;
     expect(committed()).toEqual(['a']);
+  });
+
+  it('are committed although the ones that follow change their minds all the time', async () => {
+    let isDone = false;
+    let changes = 0;
+    const waver = async () => {
+      while (!isDone && changes < 500) {
+        const wavering = transactions.run(async (manager) => {
+          await add(manager, 'never');
+          throw new Error('changed my mind');
+        });
+        await wavering.catch(() => changes++);
+      }
+    };
+    const waverers = [waver(), waver(), waver()];
+    await addAlone('a').then(() => (isDone = true));
+    await Promise.all(waverers);
+    expect(committed()).toEqual(['a']);
+    expect(changes).toBeLessThan(100);
   });
 
   it('are too many for one commit at some point', async () => {

@@ -18,6 +18,7 @@ export class Traffic {
   private readonly perSocket = new WeakMap<Socket, number>();
   private count = 0;
   private isEnding = false;
+  private isClosed = false;
 
   /** Whether requests should be sent elsewhere. */
   get isLeaving(): boolean {
@@ -58,6 +59,7 @@ export class Traffic {
       Server.prototype.close.call(fastify.server);
       await sleep(LAST_REQUESTS_MS);
       await this.readWhatHasArrived();
+      this.isClosed = true;
     });
   }
 
@@ -81,7 +83,10 @@ export class Traffic {
     this.count++;
     raw.once('close', () => {
       this.requests.delete(request);
-      this.perSocket.set(socket, (this.perSocket.get(socket) ?? 1) - 1);
+      const left = (this.perSocket.get(socket) ?? 1) - 1;
+      this.perSocket.set(socket, left);
+      // Answers that are ready at once take each other for the last one, and none has ended the connection.
+      if (left === 0 && this.isClosed) socket.destroySoon();
     });
     return true;
   }
