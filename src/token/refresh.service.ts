@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { sha256 } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
@@ -23,6 +24,7 @@ interface RefreshRequest {
   scopes: string | undefined;
   /** The OAuth client that asks; null on the first-party route. */
   clientKey: string | null;
+  origin: Origin;
 }
 
 type Rotation =
@@ -62,7 +64,7 @@ export class RefreshService {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
     const rotation = await this.rotate({ ...shown, tokenHash }, request);
-    if (rotation.outcome === 'stolen') throw this.theft(shown);
+    if (rotation.outcome === 'stolen') throw this.theft(shown, request.origin);
     return this.issuer.pair({
       userId: shown.session.userId,
       applicationName: shown.application.name,
@@ -88,7 +90,9 @@ export class RefreshService {
 
   private async rotate(exchange: Exchange, request: RefreshRequest): Promise<Rotation> {
     try {
-      return await this.transactions.run((manager) => this.rotateWithin(manager, exchange, request));
+      return await this.transactions.runFor(request.origin, (manager) =>
+        this.rotateWithin(manager, exchange, request),
+      );
     } catch (error) {
       // The session was ended by someone else while its successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
@@ -148,9 +152,13 @@ export class RefreshService {
     return this.grants.scopesFor({ userId, applicationId, requested, ...ceiling }, manager);
   }
 
-  private theft({ sessionId, session: { userId, applicationId } }: ShownToken): PlutoError {
+  private theft(
+    { sessionId, session: { userId, applicationId } }: ShownToken,
+    { requestId }: Origin,
+  ): PlutoError {
     this.logger.warn({
       msg: 'a used refresh token was shown again: session ended',
+      requestId,
       sessionId,
       userId,
       applicationId,
