@@ -51,8 +51,10 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     genReqId: requestId,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      standInForHooks(request, reply, hookOptions, () => errors.send(error, request, reply)),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      standInForHooks(request, reply, hookOptions);
+      errors.send(error, request, reply);
+    },
     clientErrorHandler: refuseUnreadable,
   });
   // Fastify reads it unasked.

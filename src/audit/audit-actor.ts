@@ -1,4 +1,4 @@
-import type { currentRequest } from '../common/http/request-context.js';
+import type { Origin } from '../common/origin.js';
 import type { SecurityEvent } from '../database/security-events.js';
 import type { AuditEvent } from './audit-event.entity.js';
 import { eventTraits } from './event-traits.js';
@@ -11,12 +11,12 @@ type AuditActor = Pick<AuditEvent, 'actorKind' | 'actorId' | 'actorClient'>;
 /** Who is to be named for an event: the bearer of the request's token, else whoever the kind of event tells. */
 export function actorOf(
   event: Pick<SecurityEvent, 'type' | 'userId'>,
-  request: ReturnType<typeof currentRequest>,
+  origin: Pick<Origin, 'actor'> | null,
   outsideRequests: ActorOutsideRequests,
 ): AuditActor {
-  if (!request) return { actorKind: outsideRequests, actorId: null, actorClient: null };
-  if (request.actor) {
-    const { userId, clientKey } = request.actor;
+  if (!origin) return { actorKind: outsideRequests, actorId: null, actorClient: null };
+  if (origin.actor) {
+    const { userId, clientKey } = origin.actor;
     // 0: a client that acts for itself.
     const actorId = userId === 0 ? null : userId;
     return { actorKind: clientKey === null ? 'user' : 'client', actorId, actorClient: clientKey };

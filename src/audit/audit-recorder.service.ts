@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { currentRequest } from '../common/http/request-context.js';
+import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { PURGE_BATCH } from '../database/purge.js';
 import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
@@ -33,13 +33,12 @@ export class AuditRecorder {
     @Inject(ACTOR_OUTSIDE_REQUESTS) private readonly actorOutsideRequests: ActorOutsideRequests,
   ) {
     // Here and not in a hook: the first start publishes before the hooks have run.
-    events.subscribe((event, manager) => this.record(event, manager));
+    events.subscribe((event, manager, origin) => this.record(event, manager, origin));
   }
 
-  private async record(event: SecurityEvent, manager: EntityManager): Promise<void> {
+  private async record(event: SecurityEvent, manager: EntityManager, origin: Origin | null): Promise<void> {
     const { type, applicationId, userId, detail } = event;
-    const request = currentRequest();
-    const { actorKind, actorId, actorClient } = actorOf(event, request, this.actorOutsideRequests);
+    const { actorKind, actorId, actorClient } = actorOf(event, origin, this.actorOutsideRequests);
     await manager.query(ADD, [
       nowSeconds(),
       type,
@@ -48,8 +47,8 @@ export class AuditRecorder {
       actorKind,
       actorId,
       actorClient,
-      request?.address ?? '',
-      request?.requestId ?? '',
+      origin?.address ?? '',
+      origin?.requestId ?? '',
       JSON.stringify(detail),
     ]);
     if (type === 'account.deleted' && userId !== null) await this.forget(manager, [userId]);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { randomToken } from '../common/crypto.js';
+import type { Origin } from '../common/origin.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
@@ -45,13 +46,19 @@ export class AdministratorAccountsService {
    * Makes a confirmed account of `pluto` with the role `admin`.
    * @throws PlutoError badRequest for a common password | mailAlreadyRegistered | userIdExists
    */
-  async create(administrator: Omit<NewAdministrator, 'passwordHash'>, password: string): Promise<number> {
+  async create(
+    administrator: Omit<NewAdministrator, 'passwordHash'>,
+    password: string,
+    origin: Origin | null,
+  ): Promise<number> {
     await assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
-    return this.transactions.run((manager) => this.createWithin(manager, { ...administrator, passwordHash }));
+    return this.transactions.runFor(origin, (manager) =>
+      this.createWithin(manager, { ...administrator, passwordHash }),
+    );
   }
 
-  /** As `create`, within a transaction. @returns the account's id */
+  /** As `create`, within a transaction of `runFor`. @returns the account's id */
   async createWithin(manager: EntityManager, administrator: NewAdministrator): Promise<number> {
     const { application, adminRole } = await this.seed.plant(manager);
     const { user } = await this.mails.createAccount(manager, {

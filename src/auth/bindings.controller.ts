@@ -3,6 +3,7 @@ import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, OwnAppOnly, type Principal } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
+import { CurrentOrigin, type Origin } from '../common/origin.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { BindingsService } from './bindings.service.js';
@@ -49,7 +50,7 @@ export class BindingsController {
     const credential = body[field];
     if (credential === undefined) throw badRequest([`${field} is needed with the type ${body.type}`]);
     if (body.type === 'mail') await this.bindings.bindMail(principal, credential, caller);
-    else await this.bindings.bindProvider(principal, body.type, credential);
+    else await this.bindings.bindProvider(principal, body.type, credential, caller);
   }
 
   @Post('unbinding')
@@ -59,7 +60,11 @@ export class BindingsController {
     description: 'Remove external account binding from user profile',
     errors: [...TOKEN_ERRORS, 'forbidden', 'bindNotExist', 'cannotUnbindLast'],
   })
-  async unbind(@CurrentPrincipal() principal: Principal, @Body() body: UnbindDto): Promise<void> {
-    await this.bindings.unbind(principal, body.type);
+  async unbind(
+    @CurrentPrincipal() principal: Principal,
+    @Body() body: UnbindDto,
+    @CurrentOrigin() origin: Origin,
+  ): Promise<void> {
+    await this.bindings.unbind(principal, body.type, origin);
   }
 }

@@ -54,7 +54,9 @@ export class FirstStartService {
     if (await isCommonPassword(password))
       throw new Error('ADMIN_PASSWORD takes a password that is not one of those that are guessed first');
     const [key, passwordHash] = await Promise.all([this.keys.draft(), this.passwords.hash(password)]);
-    const isMade = await this.transactions.run((manager) => this.plant(manager, { key, passwordHash }));
+    const isMade = await this.transactions.runFor(null, (manager) =>
+      this.plant(manager, { key, passwordHash }),
+    );
     if (!isMade) return null;
     return {
       mail: this.settings.adminMail,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
@@ -52,7 +53,7 @@ export class MailVerificationService {
     // By a handle, which everyone can see, in silence: whose mail it is is not to be found out by using up its limit.
     else if (!(await this.limits.allows('mail-recipient', key))) return;
     if (!account) return;
-    await this.linkMails.send((manager) =>
+    await this.linkMails.send(caller, (manager) =>
       this.linkMails.queueVerification(manager, account, application, caller),
     );
   }
@@ -69,8 +70,8 @@ export class MailVerificationService {
    * Uses a link up.
    * @returns the account and whether this call was the one that confirmed it; null for an unknown or expired link
    */
-  async confirm(token: string): Promise<(VerificationLink & { isFirst: boolean }) | null> {
-    return this.transactions.run(async (manager) => {
+  async confirm(token: string, origin: Origin): Promise<(VerificationLink & { isFirst: boolean }) | null> {
+    return this.transactions.runFor(origin, async (manager) => {
       const link = await this.tokens.find('verify-mail', token, manager);
       if (!link) return null;
       const isUnused = await this.tokens.consume(manager, link);

@@ -19,7 +19,7 @@ export class PageLoginService {
    */
   login(credentials: Credentials, replaced: string): Promise<string> {
     return this.logins.prove(credentials, ({ application, authenticate }) =>
-      this.transactions.run(async (manager) => {
+      this.transactions.runFor(credentials.caller, async (manager) => {
         const userId = await authenticate(manager);
         return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
       }),

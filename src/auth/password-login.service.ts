@@ -94,10 +94,10 @@ export class PasswordLoginService {
     });
     if (!found || stored === null || !isRight) {
       await attempt.fail();
-      throw await this.refuse(place, 'credentials');
+      throw await this.refuse(place, 'credentials', caller);
     }
     await attempt.forgive();
-    if (!found.isVerified) throw await this.refuse(place, 'unverified');
+    if (!found.isVerified) throw await this.refuse(place, 'unverified', caller);
 
     const { userId } = place;
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
@@ -121,10 +121,11 @@ export class PasswordLoginService {
   private async refuse(
     { applicationId, userId }: { applicationId: number; userId: number },
     reason: 'credentials' | 'unverified',
+    caller: Caller,
   ): Promise<PlutoError> {
     const event = { applicationId, userId: userId === 0 ? null : userId };
     const detail = { method: 'password' as const, reason };
-    await this.transactions.run((manager) =>
+    await this.transactions.runFor(caller, (manager) =>
       this.events.publish(manager, { type: 'login.failed', ...event, detail }),
     );
     return new PlutoError(reason === 'credentials' ? 'invalidPassword' : 'mailNotVerified');

@@ -48,7 +48,9 @@ export class PasswordResetService {
     await this.limits.count('mail-recipient', recipientKey('reset-password', application.id, mail));
     const account = await this.accounts.findByMail(application.id, mail);
     if (!account || !(await this.accounts.owns(account))) return;
-    await this.linkMails.send((manager) => this.linkMails.queueReset(manager, account, application, caller));
+    await this.linkMails.send(caller, (manager) =>
+      this.linkMails.queueReset(manager, account, application, caller),
+    );
   }
 
   /** Whose password a link would set; null for an unknown, used or expired one. Looking uses nothing up. */
@@ -70,7 +72,7 @@ export class PasswordResetService {
     if (!found) return null;
     await assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
-    return this.transactions.run(async (manager) => {
+    return this.transactions.runFor(caller, async (manager) => {
       const link = await this.tokens.find('reset-password', token, manager);
       if (!link || !(await this.tokens.consume(manager, link))) return null;
       const account = await this.accounts.findByIdentity(link.identityId, manager);

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
@@ -58,7 +59,7 @@ export class ProviderLoginService {
     const person = await this.providers
       .get(type)
       .identify(application, credential)
-      .catch((error: unknown) => this.refused(application, type, error));
+      .catch((error: unknown) => this.refused(application, type, error, caller));
     return this.signIn(application, type, { ...person, name: person.name || name }, { deviceId, caller });
   }
 
@@ -83,11 +84,16 @@ export class ProviderLoginService {
   }
 
   /** Tells of a sign-in that a provider did not vouch for. @throws `error`, always */
-  async refused({ id: applicationId }: Application, method: ProviderType, error: unknown): Promise<never> {
+  async refused(
+    { id: applicationId }: Application,
+    method: ProviderType,
+    error: unknown,
+    origin: Origin,
+  ): Promise<never> {
     const isRefusal = error instanceof PlutoError && error.status === 403 && error.key !== 'forbidden';
     if (isRefusal) {
       const detail = { method, reason: 'credentials' as const };
-      await this.transactions.run((manager) =>
+      await this.transactions.runFor(origin, (manager) =>
         this.events.publish(manager, { type: 'login.failed', applicationId, userId: null, detail }),
       );
     }

@@ -71,7 +71,9 @@ export class RegistrationService {
     const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
     for await (const identity of this.mails.findPendingBefore(longAgo)) {
       signal.throwIfAborted();
-      const isDeleted = await this.transactions.run((manager) => this.deleteIfAbandoned(manager, identity));
+      const isDeleted = await this.transactions.runFor(null, (manager) =>
+        this.deleteIfAbandoned(manager, identity),
+      );
       if (isDeleted)
         this.logger.log({ msg: 'mail that was never confirmed deleted', userId: identity.userId });
     }
@@ -82,7 +84,7 @@ export class RegistrationService {
     const passwordHash = await this.passwords.hash(password);
     const isVerified = this.settings.skipRegisterVerifyMail;
     const { id: applicationId } = application;
-    await this.transactions.run(async (manager) => {
+    await this.transactions.runFor(caller, async (manager) => {
       const account = await this.mails.createAccount(manager, {
         applicationId,
         mail,

@@ -36,7 +36,7 @@ async function create(
   { handle, name, passwordStdin }: CreateOptions,
 ): Promise<void> {
   const password = passwordStdin ? readPassword() : administrators.generatePassword();
-  const id = await administrators.create({ mail, handle, name: name.trim() }, password);
+  const id = await administrators.create({ mail, handle, name: name.trim() }, password, null);
   print(`administrator ${id} made: ${mail}`);
   if (!passwordStdin) print(`password (shown this once): ${password}`);
 }

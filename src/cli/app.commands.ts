@@ -13,7 +13,7 @@ export function addAppCommands(program: Command, withServices: WithServices): vo
     .argument('<name>', 'what its clients send as app_id, such as org.example.app', readName)
     .action((name: string) =>
       withServices(async (services) => {
-        const application = await services.get(ApplicationsService).create(name);
+        const application = await services.get(ApplicationsService).create(name, null);
         print(`application ${application.id} made: ${application.name}`);
       }),
     );

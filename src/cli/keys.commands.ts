@@ -17,7 +17,7 @@ export function addKeysCommands(program: Command, withServices: WithServices): v
     )
     .option('--lead <seconds>', 'time from publication to first use', readSeconds, PUBLISH_LEAD_SECONDS)
     .action(({ lead }: { lead: number }) =>
-      withServices(async (services) => printKeys(await services.get(KeyRotationService).rotate(lead))),
+      withServices(async (services) => printKeys(await services.get(KeyRotationService).rotate(null, lead))),
     );
 }
 

@@ -60,13 +60,13 @@ export function addRoleCommands(program: Command, withServices: WithServices): v
 
 async function createScope(services: INestApplicationContext, app: string, name: string): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
-  const scope = await services.get(ScopesService).create(id, name);
+  const scope = await services.get(ScopesService).create(id, name, null);
   print(`scope ${scope.id} made: ${scope.name}`);
 }
 
 async function createRole(services: INestApplicationContext, app: string, name: string): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
-  const role = await services.get(RolesService).create(id, name);
+  const role = await services.get(RolesService).create(id, name, null);
   print(`role ${role.id} made: ${role.name}`);
 }
 
@@ -98,14 +98,14 @@ async function setScopes(
   const [defaultId] = defaultScope === undefined ? [] : await scopes.idsByName(id, [defaultScope]);
   if (defaultId !== undefined && !scopeIds.includes(defaultId))
     throw new Error(`${defaultScope} is to be the default, but is not among the scopes`);
-  await roles.replaceScopes(role.id, scopeIds, defaultId);
+  await roles.replaceScopes(role.id, { scopeIds, defaultScopeId: defaultId }, null);
   await listRoles(services, app);
 }
 
 async function setDefaultRole(services: INestApplicationContext, app: string, name: string): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
   const role = await services.get(RolesService).getByName(id, name);
-  await services.get(ApplicationsService).setDefaultRole(id, role.id);
+  await services.get(ApplicationsService).setDefaultRole(id, role.id, null);
   await listRoles(services, app);
 }
 
@@ -119,7 +119,7 @@ async function assign(
   const role = await services.get(RolesService).getByName(id, name);
   const found = await services.get(AccountsService).findUser(id, account);
   if (!found) throw new Error(`${app} has no account ${account}`);
-  await services.get(UserRoleAssignmentService).assign(found.id, id, role.id);
+  await services.get(UserRoleAssignmentService).assign(found.id, id, role.id, null);
   print(`${account} has the role ${role.name} now`);
 }
 

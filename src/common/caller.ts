@@ -1,18 +1,16 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { addressOf } from './http/request-context.js';
 import { chooseLanguage, type Language } from './languages.js';
+import { readOrigin, type Origin, type OriginRequest } from './origin.js';
 
 /** From where a request came, as sessions remember it, and the language its sender reads. */
-export interface Caller {
-  address: string;
+export interface Caller extends Origin {
   /** At most 255 characters; `''` when none was told. */
   userAgent: string;
   language: Language;
   acceptLanguage: string | undefined;
 }
 
-interface CallerRequest {
-  ip: string;
+interface CallerRequest extends OriginRequest {
   headers: Record<string, string | undefined>;
 }
 
@@ -23,7 +21,7 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
   const request = context.switchToHttp().getRequest<CallerRequest>();
   const acceptLanguage = request.headers['accept-language'];
   return {
-    address: addressOf(request),
+    ...readOrigin(request),
     userAgent: (request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,

@@ -1,21 +1,16 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 import type pretty from 'pino-pretty';
-import { currentRequest } from './http/request-context.js';
 import { loadWhenNeeded } from './load-when-needed.js';
 
 export type LogFormat = 'pretty' | 'json';
 
-/** The one structured log of the process: JSON lines, or readable ones on a terminal, with the request's id. */
+/** The one structured log of the process: JSON lines, or readable ones on a terminal. */
 export function createLog(level: string, format: LogFormat, destination?: DestinationStream): PinoLogger {
   const stream = destination ?? (format === 'pretty' ? readable() : undefined);
   return pino(
     {
       level,
-      mixin: () => {
-        const requestId = currentRequest()?.requestId;
-        return requestId === undefined ? {} : { requestId };
-      },
       serializers: { err: serializeError },
     },
     stream ?? pino.destination(1),

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { Origin } from '../common/origin.js';
+import { originOf } from './transactions.js';
 
 /** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
 export interface SecurityEventDetails {
@@ -40,7 +42,12 @@ export type SecurityEvent = {
   };
 }[SecurityEventType];
 
-type SecurityListener = (event: SecurityEvent, manager: EntityManager) => void | Promise<void>;
+/** @param origin the request that the event is of; null outside requests */
+type SecurityListener = (
+  event: SecurityEvent,
+  manager: EntityManager,
+  origin: Origin | null,
+) => void | Promise<void>;
 
 /** Tells whoever listens (the audit trail, the metrics) of security events. */
 @Injectable()
@@ -55,8 +62,12 @@ export class SecurityEvents {
     this.listeners.push(listener);
   }
 
-  /** Publishes an event in the transaction of what happened, so that neither is kept without the other. */
+  /**
+   * Publishes an event in the transaction of what happened, so that neither is kept without the other.
+   * @throws Error if the manager is not one of `Transactions.runFor`
+   */
   async publish(manager: EntityManager, event: SecurityEvent): Promise<void> {
-    for (const listener of this.listeners) await listener(event, manager);
+    const origin = originOf(manager);
+    for (const listener of this.listeners) await listener(event, manager, origin);
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import {
   COMMIT_OUTCOME_UNKNOWN,
   isConnectionLost,
@@ -28,7 +29,13 @@ export class CommitOutcomeUnknown extends Error {
 
 type AfterCommit = () => void | Promise<void>;
 
-const afterCommits = new WeakMap<QueryRunner, AfterCommit[]>();
+interface RunningTransaction {
+  /** Null outside requests; undefined where nobody has said. */
+  origin: Origin | null | undefined;
+  afterCommit: AfterCommit[];
+}
+
+const running = new WeakMap<QueryRunner, RunningTransaction>();
 
 /**
  * Has something done once the transaction of `manager` is committed, and never if it is rolled back. It runs outside
@@ -36,9 +43,22 @@ const afterCommits = new WeakMap<QueryRunner, AfterCommit[]>();
  * @throws Error if the manager is not one handed out by `Transactions.run`
  */
 export function afterCommit(manager: EntityManager, callback: AfterCommit): void {
-  const callbacks = manager.queryRunner && afterCommits.get(manager.queryRunner);
-  if (!callbacks) throw new Error('afterCommit needs the manager of a running transaction');
-  callbacks.push(callback);
+  const transaction = manager.queryRunner && running.get(manager.queryRunner);
+  if (!transaction) throw new Error('afterCommit needs the manager of a running transaction');
+  transaction.afterCommit.push(callback);
+}
+
+/**
+ * The request on whose behalf the transaction of `manager` runs; null outside requests.
+ * @throws Error if the manager is not one handed out by `Transactions.runFor`: what nobody has said is not to be guessed
+ */
+export function originOf(manager: EntityManager): Origin | null {
+  const origin = manager.queryRunner && running.get(manager.queryRunner)?.origin;
+  if (origin === undefined)
+    throw new Error(
+      'Nobody has said on whose behalf this runs: begin the transaction with Transactions.runFor()',
+    );
+  return origin;
 }
 
 /** Transactions: one around one use case. */
@@ -57,11 +77,26 @@ export class Transactions {
    * @returns what `work` returned, after the commit has succeeded
    * @throws whatever `work` threw; PlutoError serviceUnavailable when the attempts are used up; CommitOutcomeUnknown
    */
-  async run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.runUntilDone(undefined, work);
+  }
+
+  /**
+   * As `run`, for what publishes security events or logs.
+   * @param origin the request on whose behalf it is done; null for a command and for what the server does by itself
+   */
+  runFor<T>(origin: Origin | null, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.runUntilDone(origin, work);
+  }
+
+  private async runUntilDone<T>(
+    origin: Origin | null | undefined,
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<T> {
     const begun = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.attempt(work);
+        return await this.attempt(origin, work);
       } catch (error) {
         const elapsedMs = performance.now() - begun;
         if (!isRetryable(error, elapsedMs)) throw error;
@@ -73,16 +108,19 @@ export class Transactions {
     }
   }
 
-  private async attempt<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  private async attempt<T>(
+    origin: Origin | null | undefined,
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
-    const callbacks: AfterCommit[] = [];
-    afterCommits.set(runner, callbacks);
+    const transaction: RunningTransaction = { origin, afterCommit: [] };
+    running.set(runner, transaction);
     let result: T;
     try {
       await runner.startTransaction();
       result = await insideTransaction(this.dataSource, () => work(runner.manager)).finally(() => {
         refuseStragglers(runner);
-        afterCommits.delete(runner);
+        running.delete(runner);
       });
       await commit(runner);
     } catch (error) {
@@ -91,15 +129,15 @@ export class Transactions {
     } finally {
       await runner.release();
     }
-    for (const callback of callbacks) await this.runAfterCommit(callback);
+    for (const callback of transaction.afterCommit) await this.runAfterCommit(callback, origin?.requestId);
     return result;
   }
 
-  private async runAfterCommit(callback: AfterCommit): Promise<void> {
+  private async runAfterCommit(callback: AfterCommit, requestId: string | undefined): Promise<void> {
     try {
       await callback();
     } catch (error) {
-      this.logger.error({ msg: 'what was to follow a commit failed', err: error });
+      this.logger.error({ msg: 'what was to follow a commit failed', requestId, err: error });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { addressOf } from '../common/http/request-context.js';
+import { addressOf } from '../common/http/requests.js';
 import type { LimitName } from '../config/request-limits.js';
 import { Limits } from './limits.service.js';
 import { networkOf } from './network.js';

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
 import { Counter } from 'prom-client';
 import { type SecurityEvent, SecurityEvents, type SecurityEventType } from '../database/security-events.js';
 import { afterCommit } from '../database/transactions.js';
@@ -41,7 +40,7 @@ export class SecurityMetrics {
     for (const type of seriesFromStart) this.events.inc({ type }, 0);
     for (const result of ['succeeded', 'credentials', 'unverified'])
       this.logins.inc({ method: 'password', result }, 0);
-    securityEvents.subscribe((event, manager) => whenKept(manager, () => this.count(event)));
+    securityEvents.subscribe((event, manager) => afterCommit(manager, () => this.count(event)));
   }
 
   private count(event: SecurityEvent): void {
@@ -50,16 +49,5 @@ export class SecurityMetrics {
       this.logins.inc({ method: event.detail.method, result: 'succeeded' });
     if (event.type === 'login.failed')
       this.logins.inc({ method: event.detail.method, result: event.detail.reason });
-  }
-}
-
-/** What was rolled back has not happened; what is published outside a transaction has. */
-function whenKept(manager: EntityManager, count: () => void): void {
-  if (!manager.queryRunner) return count();
-  try {
-    afterCommit(manager, count);
-  } catch {
-    // Not a transaction of `Transactions.run`: a count is not worth undoing it.
-    count();
   }
 }

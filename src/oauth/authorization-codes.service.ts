@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
+import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { Purge } from '../database/purge.js';
@@ -73,13 +74,17 @@ export class AuthorizationCodesService {
    * Ends what a code was exchanged for, because it was shown again.
    * @see RFC 6749 section 4.1.2
    */
-  async revokeIssued({ id }: AuthorizationCode): Promise<void> {
+  async revokeIssued({ id }: AuthorizationCode, { requestId }: Origin): Promise<void> {
     const isEnded = await this.transactions.run(async (manager) => {
       const code = await manager.findOneBy(AuthorizationCode, { id });
       return code?.sessionId ? this.sessions.end(manager, code.sessionId) : false;
     });
     if (isEnded)
-      this.logger.warn({ msg: 'a used authorization code was shown again: session ended', codeId: id });
+      this.logger.warn({
+        msg: 'a used authorization code was shown again: session ended',
+        requestId,
+        codeId: id,
+      });
   }
 
   async purgeExpired(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly, CurrentPrincipal, UserOnly, type Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
 import { ADMIN_ERRORS, Operation, TOKEN_ERRORS } from '../common/operation.js';
+import { CurrentOrigin, type Origin } from '../common/origin.js';
 import { PLUTO } from '../rbac/names.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { ClientsService } from './clients.service.js';
@@ -49,9 +50,10 @@ export class ClientsController {
   async create(
     @CurrentPrincipal() { userId }: Principal,
     @Body() body: CreateClientDto,
+    @CurrentOrigin() origin: Origin,
   ): Promise<CreatedClientDto> {
     const { key, secret, redirect_uri: redirectUri } = body;
-    const client = await this.clients.create({ userId, key, secret, redirectUri });
+    const client = await this.clients.create({ userId, key, secret, redirectUri }, origin);
     return { key, status: client.status, redirect_uri: redirectUri, origin_secret: secret };
   }
 
@@ -63,9 +65,12 @@ export class ClientsController {
     answer: ChangedClientDto,
     errors: [...ADMIN_ERRORS, 'clientNotFound', 'invalidClientStatus'],
   })
-  async setStatus(@Body() { key, status }: ClientStatusDto): Promise<ChangedClientDto> {
+  async setStatus(
+    @Body() { key, status }: ClientStatusDto,
+    @CurrentOrigin() origin: Origin,
+  ): Promise<ChangedClientDto> {
     if (status !== 'approved' && status !== 'denied') throw new PlutoError('invalidClientStatus');
-    await this.clients.setStatus(key, status);
+    await this.clients.setStatus(key, status, origin);
     return { key, status };
   }
 

@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { equalInConstantTime, hmac } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import { isOpaque } from '../common/text-checks.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
@@ -44,12 +45,12 @@ export class ClientsService implements ClientGate {
    * Registers a client, which gets nothing until an administrator has approved it.
    * @throws PlutoError clientExists | tooManyRequests
    */
-  async create({ userId, key, secret, redirectUri }: NewClient): Promise<OAuthClient> {
+  async create({ userId, key, secret, redirectUri }: NewClient, origin: Origin): Promise<OAuthClient> {
     await this.limits.count('client-register', String(userId));
     const secretHash = this.hash(key, secret);
     const client = { userId, key, secretHash, redirectUri, status: 'pend' as const, createdAt: nowSeconds() };
     try {
-      return await this.transactions.run(async (manager) => {
+      return await this.transactions.runFor(origin, async (manager) => {
         const made = await manager.save(OAuthClient, { ...client });
         const detail = { client: key };
         await this.events.publish(manager, { type: 'client.created', applicationId: null, userId, detail });
@@ -75,8 +76,8 @@ export class ClientsService implements ClientGate {
    * Approves or denies a client. One that is denied loses its sessions and codes.
    * @throws PlutoError clientNotFound
    */
-  async setStatus(key: string, status: Exclude<ClientStatus, 'pend'>): Promise<void> {
-    await this.transactions.run(async (manager) => {
+  async setStatus(key: string, status: Exclude<ClientStatus, 'pend'>, origin: Origin): Promise<void> {
+    await this.transactions.runFor(origin, async (manager) => {
       const change = status === 'denied' ? { status, deniedAt: nowSeconds() } : { status };
       await manager.update(OAuthClient, { key }, change);
       const client = await manager.findOneBy(OAuthClient, { key });
@@ -91,7 +92,7 @@ export class ClientsService implements ClientGate {
       await manager.delete(AuthorizationCode, { clientId: client.id });
       await this.sessions.endAllOfClient(manager, key);
     });
-    this.logger.log({ msg: `client ${status}`, client: key });
+    this.logger.log({ msg: `client ${status}`, client: key, requestId: origin.requestId });
   }
 
   /**

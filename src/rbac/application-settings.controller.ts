@@ -2,6 +2,7 @@ import { Body, Controller, Get, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { AdminOnly } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
+import { CurrentOrigin, type Origin } from '../common/origin.js';
 import { ApplicationSettingsDto, ChangeApplicationSettingsDto } from './application-settings.dto.js';
 import type { ApplicationSettings } from './application-settings.entity.js';
 import { ApplicationSettingsService, type SettingsChange } from './application-settings.service.js';
@@ -42,8 +43,11 @@ export class ApplicationSettingsController {
     answer: ApplicationSettingsDto,
     errors: [...ADMIN_ERRORS, 'applicationNotExist'],
   })
-  async change(@Body() body: ChangeApplicationSettingsDto): Promise<ApplicationSettingsDto> {
-    return presentSettings(await this.settings.change(body.app_id, readChange(body)));
+  async change(
+    @Body() body: ChangeApplicationSettingsDto,
+    @CurrentOrigin() origin: Origin,
+  ): Promise<ApplicationSettingsDto> {
+    return presentSettings(await this.settings.change(body.app_id, readChange(body), origin));
   }
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
@@ -53,7 +54,7 @@ export class ApplicationsService {
   }
 
   /** @throws PlutoError applicationExists, also when the name differs in case only */
-  async create(name: string): Promise<Application> {
+  async create(name: string, origin: Origin | null): Promise<Application> {
     const trimmed = name.trim();
     const application = {
       name: trimmed,
@@ -62,7 +63,7 @@ export class ApplicationsService {
       createdAt: nowSeconds(),
     };
     try {
-      return await this.transactions.run(async (manager) => {
+      return await this.transactions.runFor(origin, async (manager) => {
         const made = await manager.save(Application, { ...application });
         await this.events.publish(manager, {
           type: 'application.created',
@@ -83,8 +84,8 @@ export class ApplicationsService {
    * Sets the role of accounts that were given none.
    * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application
    */
-  async setDefaultRole(applicationId: number, roleId: number): Promise<void> {
-    await this.transactions.run(async (manager) => {
+  async setDefaultRole(applicationId: number, roleId: number, origin: Origin | null): Promise<void> {
+    await this.transactions.runFor(origin, async (manager) => {
       await this.getById(applicationId, manager);
       const role = await manager.findOneBy(Role, { id: roleId, applicationId });
       if (!role) throw new PlutoError('roleNotExist');

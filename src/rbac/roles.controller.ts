@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/commo
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { AdminOnly, Public } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
+import { CurrentOrigin, type Origin } from '../common/origin.js';
 import {
   ApplicationQuery,
   CreateRoleDto,
@@ -27,8 +28,8 @@ export class RolesController {
     answer: RoleDto,
     errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleExists'],
   })
-  async create(@Body() body: CreateRoleDto): Promise<RoleDto> {
-    return presentCreated(await this.roles.create(body.app_id, body.name));
+  async create(@Body() body: CreateRoleDto, @CurrentOrigin() origin: Origin): Promise<RoleDto> {
+    return presentCreated(await this.roles.create(body.app_id, body.name, origin));
   }
 
   @AdminOnly()
@@ -38,8 +39,8 @@ export class RolesController {
     description: 'Update the scopes assigned to a role',
     errors: [...ADMIN_ERRORS, 'roleNotExist', 'scopeNotExist', 'forbidden'],
   })
-  async replaceScopes(@Body() body: RoleScopesDto): Promise<void> {
-    await this.roles.replaceScopes(body.role_id, body.scopes);
+  async replaceScopes(@Body() body: RoleScopesDto, @CurrentOrigin() origin: Origin): Promise<void> {
+    await this.roles.replaceScopes(body.role_id, { scopeIds: body.scopes }, origin);
   }
 
   /** The method that the admin app uses. */
@@ -47,8 +48,8 @@ export class RolesController {
   @Post('scope')
   @HttpCode(200)
   @ApiExcludeEndpoint()
-  async replaceScopesByPost(@Body() body: RoleScopesDto): Promise<void> {
-    await this.replaceScopes(body);
+  async replaceScopesByPost(@Body() body: RoleScopesDto, @CurrentOrigin() origin: Origin): Promise<void> {
+    await this.replaceScopes(body, origin);
   }
 
   @AdminOnly()
@@ -58,8 +59,8 @@ export class RolesController {
     description: 'Set the default scope for a role',
     errors: [...ADMIN_ERRORS, 'roleNotExist', 'scopeNotExist'],
   })
-  async setDefaultScope(@Body() body: DefaultScopeDto): Promise<void> {
-    await this.roles.setDefaultScope(body.role_id, body.scope_id);
+  async setDefaultScope(@Body() body: DefaultScopeDto, @CurrentOrigin() origin: Origin): Promise<void> {
+    await this.roles.setDefaultScope(body.role_id, body.scope_id, origin);
   }
 
   /** The method that the admin app uses. */
@@ -67,8 +68,8 @@ export class RolesController {
   @Post('scope/default')
   @HttpCode(200)
   @ApiExcludeEndpoint()
-  async setDefaultScopeByPost(@Body() body: DefaultScopeDto): Promise<void> {
-    await this.setDefaultScope(body);
+  async setDefaultScopeByPost(@Body() body: DefaultScopeDto, @CurrentOrigin() origin: Origin): Promise<void> {
+    await this.setDefaultScope(body, origin);
   }
 
   @Public()

@@ -3,7 +3,6 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { ACCESS_METADATA, type Access, type Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
-import { actAs } from '../common/http/request-context.js';
 import { ACCESS_TOKEN_STRATEGY, tokenFromHeader, type BearingRequest } from './access-token.strategy.js';
 import { AccessTokensService, tokenError } from './access-tokens.service.js';
 
@@ -32,7 +31,6 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
     if (recalled) request.user = recalled;
     else await super.canActivate(context);
     const { user: principal } = request;
-    if (principal) actAs(principal);
     if (access === 'ownApp') refuseClients(principal);
     return principal !== undefined;
   }

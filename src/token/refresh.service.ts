@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { sha256 } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
+import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
@@ -22,6 +23,7 @@ interface RefreshRequest {
   scopes: string | undefined;
   /** The OAuth client that asks; null on the first-party route. */
   clientKey: string | null;
+  origin: Origin;
 }
 
 type Rotation =
@@ -60,7 +62,7 @@ export class RefreshService {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
     const rotation = await this.rotate(shown, tokenHash, request);
-    if (rotation.outcome === 'stolen') throw this.theft(shown);
+    if (rotation.outcome === 'stolen') throw this.theft(shown, request.origin);
     return this.issuer.pair({
       userId: shown.session.userId,
       applicationName: shown.application.name,
@@ -87,7 +89,7 @@ export class RefreshService {
   private async rotate(shown: ShownToken, tokenHash: string, request: RefreshRequest): Promise<Rotation> {
     let known: ShownToken | null = shown;
     try {
-      return await this.transactions.run(async (manager) => {
+      return await this.transactions.runFor(request.origin, async (manager) => {
         // What was read before the transaction is good for one attempt.
         const current = known ?? (await this.tokens.find(tokenHash, manager));
         known = null;
@@ -141,9 +143,13 @@ export class RefreshService {
     return used.successor.usedAt !== null && isGraceOver ? null : used.successor.expiresAt;
   }
 
-  private theft({ sessionId, session: { userId, applicationId } }: ShownToken): PlutoError {
+  private theft(
+    { sessionId, session: { userId, applicationId } }: ShownToken,
+    { requestId }: Origin,
+  ): PlutoError {
     this.logger.warn({
       msg: 'a used refresh token was shown again: session ended',
+      requestId,
       sessionId,
       userId,
       applicationId,

@@ -77,7 +77,7 @@ export class TokenIssuerService {
     authenticate,
   }: Login): Promise<TokenPair> {
     const refreshToken = randomToken();
-    const { session, expiresAt } = await this.transactions.run(async (manager) => {
+    const { session, expiresAt } = await this.transactions.runFor(caller, async (manager) => {
       const userId = await authenticate(manager);
       const scopes = await this.grants.scopesFor(
         {

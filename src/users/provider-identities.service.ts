@@ -7,7 +7,7 @@ import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
-import { afterCommit, RetryTransaction } from '../database/transactions.js';
+import { afterCommit, originOf, RetryTransaction } from '../database/transactions.js';
 import { AccountsService } from './accounts.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { Identity, type ProviderType } from './identity.entity.js';
@@ -111,15 +111,16 @@ export class ProviderIdentitiesService {
     { subjects }: ProviderPerson,
   ): Promise<void> {
     const foreign = known.filter(({ identityId }) => identityId !== identity.id);
-    if (foreign.length > 0)
-      afterCommit(manager, () =>
-        this.logger.warn({
-          msg: 'a person at a provider has two accounts, made before the provider said that they are one',
-          loginType: identity.loginType,
-          userId: identity.userId,
-          otherIdentityIds: foreign.map(({ identityId }) => identityId),
-        }),
-      );
+    if (foreign.length > 0) {
+      const warning = {
+        msg: 'a person at a provider has two accounts, made before the provider said that they are one',
+        requestId: originOf(manager)?.requestId,
+        loginType: identity.loginType,
+        userId: identity.userId,
+        otherIdentityIds: foreign.map(({ identityId }) => identityId),
+      };
+      afterCommit(manager, () => this.logger.warn(warning));
+    }
     const missing = subjects.filter((subject) => !known.some((row) => row.subject === subject));
     await retryIfRaced(() => this.insertSubjects(manager, identity, missing));
   }

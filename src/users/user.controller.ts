@@ -3,6 +3,7 @@ import { ApiBody, ApiParam, ApiTags, getSchemaPath, ApiExtraModels } from '@nest
 import { AccessTokenOnly, CurrentPrincipal, OwnAppOnly, Public, type Principal } from '../common/access.js';
 import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
+import { CurrentOrigin, type Origin } from '../common/origin.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { PlutoError } from '../common/errors.js';
 import { AccountDeletionService } from './account-deletion.service.js';
@@ -55,11 +56,12 @@ export class UserController {
   async updateInfo(
     @CurrentPrincipal() { userId }: Principal,
     @Body() body: UpdateUserInfoDto,
+    @CurrentOrigin() origin: Origin,
   ): Promise<void> {
     const { name, avatar, user_id: handle } = body;
     if (name === undefined && avatar === undefined && handle === undefined)
       throw badRequest(['one of name, avatar and user_id is needed']);
-    await this.profiles.update(userId, { name, avatar, handle });
+    await this.profiles.update(userId, { name, avatar, handle }, origin);
   }
 
   @Public()
@@ -99,8 +101,8 @@ export class UserController {
     description: 'Delete current user account',
     errors: [...TOKEN_ERRORS, 'forbidden'],
   })
-  async delete(@CurrentPrincipal() { userId }: Principal): Promise<void> {
-    await this.deletion.delete(userId);
+  async delete(@CurrentPrincipal() { userId }: Principal, @CurrentOrigin() origin: Origin): Promise<void> {
+    await this.deletion.delete(userId, origin);
   }
 
   private readonly avatarUrl: AvatarUrl = (user) => this.avatars.urlOf(user);

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { MailVerificationService } from '../auth/mail-verification.service.js';
+import { CurrentOrigin, type Origin } from '../common/origin.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
@@ -48,8 +49,12 @@ export class MailVerificationController {
     refusals: { 403: 'the form was not shown to this browser', ...INVALID_LINK },
     errors: ['forbidden'],
   })
-  async confirm(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
-    const confirmed = await this.verifications.confirm(token);
+  async confirm(
+    @Param('token') token: string,
+    @CurrentExchange() exchange: Exchange,
+    @CurrentOrigin() origin: Origin,
+  ): Promise<string> {
+    const confirmed = await this.verifications.confirm(token, origin);
     if (!confirmed) return this.pages.renderInvalidLink(exchange, 'verify');
     const applicationName = await this.pages.nameOf(confirmed.application, exchange);
     const context = { applicationName, mail: confirmed.identity.mail };

@@ -87,6 +87,7 @@ export class WechatLoginController {
           replaced: this.browsers.tokenOf(exchange),
           marks: deviceMarks(caller, { browser }),
         },
+        caller,
       );
       this.browsers.signIn(exchange, pageToken);
       this.devices.keep(exchange, browser);

@@ -18,6 +18,7 @@ import { addApplication, giveRole, type TestApplication } from '../support/appli
 import { describeInChromium, launchChromium } from '../support/chromium.js';
 import { cookiesOf, nextNumber } from '../support/client.js';
 import { addClient, exchangeOf, getTokens, makePkce, type TestOAuthClient } from '../support/oauth.js';
+import { NOBODYS_REQUEST } from '../support/origin.js';
 import { decodeToken } from '../support/tokens.js';
 import { addUser } from '../support/users.js';
 import { FakeWechat, WECHAT_WEB_APP } from '../support/wechat.js';
@@ -162,7 +163,11 @@ describeInChromium('signing in and consenting in a browser', () => {
     const { WECHAT_WEB_APP_SECRET } = wechat.env;
     await app.app
       .get(ApplicationSettingsService)
-      .change(shop.id, { wechatWebAppId: WECHAT_WEB_APP, wechatWebAppSecret: WECHAT_WEB_APP_SECRET });
+      .change(
+        shop.id,
+        { wechatWebAppId: WECHAT_WEB_APP, wechatWebAppSecret: WECHAT_WEB_APP_SECRET },
+        NOBODYS_REQUEST,
+      );
     desk = await addClient(app, { key: 'desk', redirectUri: `${site.url}/back` });
   });
   afterAll(async () => {

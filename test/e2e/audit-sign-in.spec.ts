@@ -2,29 +2,33 @@ import { registerVerified, registration, signedIn, type TestAccount } from '../s
 import { firstAdministrator, type Caller } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { readAudit, type Recorded } from '../support/audit.js';
-import type { Answer } from '../support/client.js';
+import { cookiesOf, type Answer } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm, sendForm } from '../support/forms.js';
 import { FakeGoogle } from '../support/google.js';
-import { addClient, askTokens } from '../support/oauth.js';
+import { addClient, askTokens, getTokens } from '../support/oauth.js';
 import { decodeToken } from '../support/tokens.js';
+import { FakeWechat, WECHAT_APP, WECHAT_WEB_APP } from '../support/wechat.js';
 
 const ADDRESS = '203.0.113.9';
 const FROM = { headers: { 'x-forwarded-for': ADDRESS } };
 
 let google: FakeGoogle;
+let wechat: FakeWechat;
 let app: TestApp;
 let admin: Caller;
 beforeAll(async () => {
   google = await FakeGoogle.start();
-  app = await startTestApp({ env: { ...google.env, TRUST_PROXY: '127.0.0.1' } });
+  wechat = await FakeWechat.start();
+  app = await startTestApp({ env: { ...google.env, ...wechat.env, TRUST_PROXY: '127.0.0.1' } });
   admin = await firstAdministrator(app);
 });
 afterEach(() => thawClock());
 afterAll(async () => {
   await app.close();
   await google.close();
+  await wechat.close();
 });
 
 const login = (account: Pick<TestAccount, 'mail' | 'password'>, device_id = '') =>
@@ -134,6 +138,65 @@ describe('the audit trail', () => {
     });
     for (const answer of [page, granted])
       expect(await recordedFor(answer)).toMatchObject([{ type: 'login.succeeded', app_id: 'pluto' }]);
+  });
+
+  it('records failed logins on the login page and through OAuth clients', async () => {
+    const account = await registerVerified(app);
+    const form = await openForm(app.client, '/web/login');
+    const page = await sendForm(app.client, form, { account: account.mail, password: 'not this one' });
+    const grant = { grant_type: 'password', user: account.mail, password: 'nor this one', app_id: 'pluto' };
+    const granted = await askTokens(app, await addClient(app), grant);
+    expect([page.status, granted.code]).toEqual([403, 3001]);
+    for (const answer of [page, granted])
+      expect(await recordedFor(answer)).toMatchObject([{ type: 'login.failed', actor: ANONYMOUS }]);
+  });
+
+  it('records sign-ins with WeChat: in an app, on the web, and on the login page', async () => {
+    const person = wechat.person();
+    wechat.scanAs(person);
+    const back = async (start: Answer) => {
+      const answer = await fetch(start.headers.get('location')!, { redirect: 'manual' });
+      return answer.headers.get('location')!.replace(app.settings.publicUrl, '');
+    };
+    const HTML = { accept: 'text/html' };
+    const inApp = (code: string) =>
+      app.client.post('/v1/user/login/wechat/mobile', { code, app_id: 'pluto' }, FROM);
+    const start = () => app.client.get('/v1/user/login/wechat/web?app_id=pluto', { headers: HTML });
+    const web = async (path: string) => app.client.get(path, FROM);
+    const page = await app.client.get('/web/login/wechat', { headers: HTML });
+    const cookie = cookiesOf(page);
+    const onPage = await app.client.get(await back(page), { headers: { ...FROM.headers, ...HTML, cookie } });
+    expect([page.status, onPage.status]).toEqual([302, 302]);
+
+    for (const answer of [
+      onPage,
+      await inApp(wechat.code(person, WECHAT_APP)),
+      await web(await back(await start())),
+    ]) {
+      const [succeeded] = await recordedFor(answer);
+      expect(succeeded).toMatchObject({ type: 'login.succeeded', ...HERE, actor: { kind: 'user' } });
+      expect(succeeded!.detail).toMatchObject({ method: 'wechat' });
+    }
+
+    const declined = (await back(await start())).replace(/code=[^&]+/, 'code=not-a-code');
+    for (const answer of [await inApp(wechat.code(person, WECHAT_WEB_APP)), await web(declined)])
+      expect(await recordedFor(answer)).toMatchObject([{ type: 'login.failed', ...HERE, actor: ANONYMOUS }]);
+  });
+
+  it('records that a client showed a used refresh token', async () => {
+    const account = await registerVerified(app);
+    const client = await addClient(app);
+    const { mail: user, password, app_id } = account;
+    const tokens = await getTokens(app, client, { grant_type: 'password', user, password, app_id });
+    freezeClock();
+    const refresh = (refresh_token: string) =>
+      askTokens(app, client, { grant_type: 'refresh_token', refresh_token, app_id });
+    const second = await refresh(tokens.refresh_token);
+    expectOk(await refresh(second.body.refresh_token as string));
+    passSeconds(31);
+    const stolen = await refresh(tokens.refresh_token);
+    expectFailure(stolen, 403, 3002);
+    expect(await recordedFor(stolen)).toMatchObject([{ type: 'refresh.reused', actor: ANONYMOUS }]);
   });
 
   it('records that a refresh token was used by two, and the end of its session', async () => {

@@ -3,6 +3,7 @@ import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
 import { RegistrationService } from '../../src/auth/registration.service.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { SecurityEvents } from '../../src/database/security-events.js';
+import { Transactions } from '../../src/database/transactions.js';
 import { Scope } from '../../src/rbac/scope.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
@@ -174,6 +175,16 @@ describe('the audit trail records of administrators', () => {
     const role = { app_id: desk.id, role_id };
     const defaultRole = await send(admin, 'POST', '/v1/rbac/application/role/default', role);
     await expectRecorded(defaultRole, { ...event, detail: { role: 'agent', change: 'default' } });
+  });
+
+  it('the same by the methods that the admin app uses', async () => {
+    const role = { type: 'role.changed', app_id: desk.name };
+    const [role_id, scope_id] = [desk.roles.guest, desk.scopes.look!];
+    const body = { role_id, scopes: [scope_id, desk.scopes.touch!] };
+    const scopes = await send(admin, 'POST', '/v1/rbac/role/scope', body);
+    await expectRecorded(scopes, { ...role, detail: { role: 'guest', change: 'scopes' } });
+    const standard = await send(admin, 'POST', '/v1/rbac/role/scope/default', { role_id, scope_id });
+    await expectRecorded(standard, { ...role, detail: { role: 'guest', change: 'defaultScope' } });
   });
 
   it('the role of a user', async () => {
@@ -367,6 +378,23 @@ describe('the audit trail records without a request', () => {
       { type: 'role.assigned', app_id: 'pluto', actor, ...nobody, detail: { role: 'admin' } },
       { type: 'account.registered', app_id: 'pluto', actor, ...nobody, detail: { method: 'mail' } },
     ]);
+  });
+});
+
+describe('an event', () => {
+  it('is refused, and what happened with it, where nobody has said on whose behalf that is', async () => {
+    const [transactions, events] = [app.app.get(Transactions), app.app.get(SecurityEvents)];
+    const count = () => app.dataSource.manager.count(AuditEvent);
+    const before = await count();
+    const scope = { applicationId: desk.id, name: 'orphan', nameKey: 'orphan', createdAt: nowSeconds() };
+    const work = transactions.run(async (manager) => {
+      await manager.insert(Scope, scope);
+      const detail = { scope: 'orphan' };
+      await events.publish(manager, { type: 'scope.created', applicationId: desk.id, userId: null, detail });
+    });
+    await expect(work).rejects.toThrow('Nobody has said on whose behalf');
+    expect(await count()).toBe(before);
+    expect(await app.dataSource.manager.existsBy(Scope, { name: 'orphan' })).toBe(false);
   });
 });
 

@@ -6,6 +6,7 @@ import { login, registration, signedIn } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import type { Answer } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
+import { addClient } from '../support/oauth.js';
 
 /** Words of frameworks, databases and stack traces, which are nobody's business. */
 const LIBRARY_TEXT =
@@ -234,6 +235,25 @@ describe('the request id', () => {
     expect(await linesOf(app, id)).toMatchObject([
       { msg: 'request', method: 'POST', route: '/v1/user/register', status: 200 },
     ]);
+  });
+
+  it('is on what services log for it', async () => {
+    const { tokens } = await signedIn(app);
+    const deletion = await app.client.post('/v1/user/delete', undefined, { token: tokens.access_token });
+    const { key } = await addClient(app, { status: 'pend' });
+    const { access_token: token } = await login(app, ADMIN);
+    const body = { key, status: 'approved' };
+    const approval = await app.client.request('PUT', '/v1/oauth/client/status', { token, body });
+    for (const [answer, msg] of [
+      [deletion, 'account deleted'],
+      [approval, 'client approved'],
+    ] as const) {
+      expect(answer.code).toBe(0);
+      expect((await linesOf(app, answer.headers.get('x-request-id'))).map((line) => line.msg)).toEqual([
+        msg,
+        'request',
+      ]);
+    }
   });
 
   it('is the one that was given, where that is harmless', async () => {

@@ -312,7 +312,13 @@ describe('grant_type=authorization_code', () => {
     const tokens = await get(exchangeOf(client, code));
     const next = await get(refreshOf(tokens));
     passSeconds(seconds);
-    expectFailure(await ask(exchangeOf(client, code)), 403, 5002);
+    const again = await ask(exchangeOf(client, code));
+    expectFailure(again, 403, 5002);
+    const told = app
+      .log()
+      .split('\n')
+      .filter((line) => line.includes(again.headers.get('x-request-id')!));
+    expect(told.join()).toContain('a used authorization code was shown again: session ended');
     for (const dead of [tokens, next]) {
       expectFailure(await ask(refreshOf(dead)), 403, 3002);
       if (seconds === 0) expectFailure(await info(dead.access_token), 403, 3009);
@@ -667,7 +673,7 @@ describe('a token of thirty days', () => {
   it('outlives the key that signed it, which otherwise goes when normal tokens have expired', async () => {
     const account = await registerVerified(place);
     const desk = await addClient(place);
-    const rotate = () => place.app.get(KeyRotationService).rotate(0);
+    const rotate = () => place.app.get(KeyRotationService).rotate(null, 0);
     const published = async (): Promise<unknown[]> => {
       const { json } = await place.client.get('/.well-known/jwks.json');
       return (json.keys as { kid: string }[]).map(({ kid }) => kid);

@@ -14,6 +14,7 @@ import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { login, registerVerified, registration, signedIn } from '../support/accounts.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm } from '../support/forms.js';
+import { NOBODYS_REQUEST } from '../support/origin.js';
 import { decodeToken } from '../support/tokens.js';
 
 let app: TestApp;
@@ -75,7 +76,7 @@ describe('a login with the old password', () => {
   it('opens none when the account is deleted while it is under way', async () => {
     const account = await registerVerified(app);
     const { id } = await userOf(account.user_id);
-    afterPasswordCheck(() => app.app.get(AccountDeletionService).delete(id));
+    afterPasswordCheck(() => app.app.get(AccountDeletionService).delete(id, NOBODYS_REQUEST));
     expectFailure(await attempt(account), 403, 3001);
   });
 });
@@ -91,7 +92,7 @@ describe('a mail to an account that goes at the same moment', () => {
     const find = accounts.findByMail.bind(accounts);
     jest.spyOn(accounts, 'findByMail').mockImplementationOnce(async (...parameters) => {
       const found = await find(...parameters);
-      await app.app.get(AccountDeletionService).delete(found!.user.id);
+      await app.app.get(AccountDeletionService).delete(found!.user.id, NOBODYS_REQUEST);
       return found;
     });
     expectOk(await app.client.post(path, { mail: account.mail, app_id: 'pluto' }), {});
@@ -99,7 +100,8 @@ describe('a mail to an account that goes at the same moment', () => {
 
   it('still tells other faults', async () => {
     const mails = app.app.get(LinkMailsService);
-    await expect(mails.send(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    const failing = () => Promise.reject(new Error('broken'));
+    await expect(mails.send(NOBODYS_REQUEST, failing)).rejects.toThrow('broken');
   });
 });
 

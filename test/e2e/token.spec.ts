@@ -144,7 +144,8 @@ describe('POST /v1/token/refresh', () => {
       const third = await refreshed(second);
       passSeconds(GRACE_SECONDS + 1);
       const before = app.log().length;
-      expectFailure(await refresh(tokens), 403, 3002);
+      const refused = await refresh(tokens);
+      expectFailure(refused, 403, 3002);
 
       const warnings = app
         .log()
@@ -154,6 +155,7 @@ describe('POST /v1/token/refresh', () => {
       expect(warnings.map((line) => JSON.parse(line) as unknown)).toEqual([
         expect.objectContaining({
           msg: 'a used refresh token was shown again: session ended',
+          requestId: refused.headers.get('x-request-id'),
           sessionId: sessionIdOf(tokens),
           userId: decodeToken(tokens.access_token).claims.sub,
         }),
@@ -627,12 +629,12 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
     const oldPem = (await own.client.get('/v1/token/publickey')).body.public_key as string;
     expect(await publishedKids()).toEqual([oldKid]);
 
-    const [next] = await keys().rotate();
+    const [next] = await keys().rotate(null);
     expect(next).toMatchObject({ state: 'next' });
     passSeconds(30);
     expect(await publishedKids()).toEqual([next!.kid, oldKid]);
     expect(kidOf((await login(own, account)).access_token)).toBe(oldKid);
-    await expect(keys().rotate()).rejects.toThrow(/already waiting to sign/);
+    await expect(keys().rotate(null)).rejects.toThrow(/already waiting to sign/);
     expect(await own.dataSource.manager.count(SigningKey)).toBe(2);
 
     passSeconds(PUBLISH_LEAD_SECONDS - 31);
@@ -663,7 +665,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
   it('makes one key for two commands at once', async () => {
     passSeconds(3 * DAY_SECONDS);
     const before = await own.dataSource.manager.count(SigningKey);
-    const outcomes = await Promise.allSettled([keys().rotate(), keys().rotate()]);
+    const outcomes = await Promise.allSettled([keys().rotate(null), keys().rotate(null)]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(await own.dataSource.manager.count(SigningKey)).toBe(before + 1);
     const refusal = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;

@@ -13,6 +13,7 @@ import { addApplication, type TestApplication } from '../support/applications.js
 import { nextNumber, type Answer, type Client } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
+import { NOBODYS_REQUEST } from '../support/origin.js';
 import type { Fields } from '../support/provider-server.js';
 import { decodeToken } from '../support/tokens.js';
 import {
@@ -55,10 +56,8 @@ beforeAll(async () => {
   const SECRET_KEY = 'the secret key of another server, as long';
   stranger = await startTestApp({ env: { WECHAT_API_URL, WECHAT_OPEN_URL, SECRET_KEY } });
   const { id } = await stranger.app.get(ApplicationsService).getByName(PLUTO.application);
-  await stranger.app.get(ApplicationSettingsService).change(id, {
-    wechatWebAppId: WECHAT_WEB_APP,
-    wechatWebAppSecret: WECHAT_WEB_APP_SECRET,
-  });
+  const wechatApp = { wechatWebAppId: WECHAT_WEB_APP, wechatWebAppSecret: WECHAT_WEB_APP_SECRET };
+  await stranger.app.get(ApplicationSettingsService).change(id, wechatApp, NOBODYS_REQUEST);
   // The check of tokens is that of the server that was started last.
   app = await startTestApp({ env });
   twin = await startTestApp({ env, on: app });

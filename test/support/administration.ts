@@ -1,5 +1,6 @@
 import { SignJWT, type JWTPayload } from 'jose';
 import { AdministratorAccountsService } from '../../src/auth/administrator-accounts.service.js';
+import { Transactions } from '../../src/database/transactions.js';
 import { PLUTO } from '../../src/rbac/names.js';
 import { ApplicationsService } from '../../src/rbac/applications.service.js';
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
@@ -8,6 +9,7 @@ import { ADMIN, type TestApp } from './app.js';
 import { addApplication } from './applications.js';
 import { nextNumber, type Answer, type Client, type RequestOptions } from './client.js';
 import { login } from './accounts.js';
+import { NOBODYS_REQUEST } from './origin.js';
 import { decodeToken } from './tokens.js';
 import { addUser } from './users.js';
 
@@ -48,7 +50,7 @@ export interface Administrator extends Caller {
 /** One more administrator, signed in; made without hashing, so that tests may make many. */
 export async function addAdministrator(app: TestApp): Promise<Administrator> {
   const number = nextNumber();
-  const id = await app.dataSource.transaction((manager) =>
+  const id = await app.app.get(Transactions).runFor(null, (manager) =>
     app.app.get(AdministratorAccountsService).createWithin(manager, {
       mail: `keeper${number}@example.com`,
       handle: `keeper${number}`,
@@ -67,7 +69,7 @@ export async function openSession(
   applicationName: string,
 ): Promise<{ accessToken: string; refreshToken: string }> {
   const application = await app.app.get(ApplicationsService).getByName(applicationName);
-  const caller = { address: '127.0.0.1', userAgent: '', language: 'en', acceptLanguage: undefined } as const;
+  const caller = { ...NOBODYS_REQUEST, userAgent: '', language: 'en', acceptLanguage: undefined } as const;
   return app.app
     .get(TokenIssuerService)
     .openSession({ application, deviceId: undefined, caller, authenticate: () => Promise.resolve(userId) });

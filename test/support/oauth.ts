@@ -5,6 +5,7 @@ import type { Tokens } from './accounts.js';
 import type { TestApp } from './app.js';
 import { nextNumber, type Answer, type Client } from './client.js';
 import { expectOk } from './expectations.js';
+import { NOBODYS_REQUEST } from './origin.js';
 import { addUser } from './users.js';
 
 export const FORM = 'application/x-www-form-urlencoded';
@@ -28,8 +29,8 @@ export async function addClient(
     ...change,
   };
   const clients = app.app.get(ClientsService);
-  await clients.create({ ...client, userId: await addUser(app, {}) });
-  if (status !== 'pend') await clients.setStatus(client.key, status);
+  await clients.create({ ...client, userId: await addUser(app, {}) }, NOBODYS_REQUEST);
+  if (status !== 'pend') await clients.setStatus(client.key, status, NOBODYS_REQUEST);
   return client;
 }
 

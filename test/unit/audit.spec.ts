@@ -1,20 +1,15 @@
 import { actorOf } from '../../src/audit/audit-actor.js';
 import { decodeCursor, encodeCursor } from '../../src/audit/audit-cursor.js';
-import { actAs, currentRequest, runInRequest, type Actor } from '../../src/common/http/request-context.js';
+import type { Actor } from '../../src/common/origin.js';
 import type { SecurityEventType } from '../../src/database/security-events.js';
 
 describe('actorOf', () => {
   /** Whom a request names for an event that happens to account 7. */
   function named(
     type: SecurityEventType,
-    { bearer, userId = 7 }: { bearer?: Actor; userId?: number | null },
+    { bearer = null, userId = 7 }: { bearer?: Actor | null; userId?: number | null },
   ) {
-    let actor: unknown;
-    runInRequest({ id: 'r', ip: '192.0.2.1' }, () => {
-      if (bearer) actAs(bearer);
-      actor = actorOf({ type, userId }, currentRequest(), 'cli');
-    });
-    return actor;
+    return actorOf({ type, userId }, { actor: bearer }, 'cli');
   }
   const user = (actorId: number) => ({ actorKind: 'user', actorId, actorClient: null });
   const anonymous = { actorKind: 'anonymous', actorId: null, actorClient: null };

@@ -28,14 +28,17 @@ import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { LeaseLost, LeaseUnavailable, withFreeLease, withLease } from '../../src/database/lease.js';
 import { pendingMigrations, runMigrations } from '../../src/database/migrate.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
+import { SecurityEvents, type SecurityEvent } from '../../src/database/security-events.js';
 import { SqliteReader } from '../../src/database/sqlite-reader.js';
 import {
   afterCommit,
   CommitOutcomeUnknown,
+  originOf,
   RetryTransaction,
   Transactions,
 } from '../../src/database/transactions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { NOBODYS_REQUEST } from '../support/origin.js';
 
 const bytesTransformer = {
   to: (value: unknown) => value,
@@ -503,6 +506,60 @@ describe('afterCommit', () => {
 
   it('refuses a manager without a transaction', () => {
     expect(() => afterCommit(dataSource.manager, () => {})).toThrow('running transaction');
+  });
+});
+
+describe('the origin of a transaction', () => {
+  const UNSAID = 'Nobody has said on whose behalf';
+
+  it.each([
+    ['a request', NOBODYS_REQUEST],
+    ['no request', null],
+  ])('is %s where that was said, in every attempt', async (_what, origin) => {
+    const seen: unknown[] = [];
+    await transactions.runFor(origin, (manager) => {
+      seen.push(originOf(manager));
+      return seen.length === 1 ? Promise.reject(new RetryTransaction()) : Promise.resolve();
+    });
+    expect(seen).toEqual([origin, origin]);
+  });
+
+  it('is that of each of two at once', async () => {
+    const ids = ['first', 'second'];
+    const seen = await Promise.all(
+      ids.map((requestId) =>
+        transactions.runFor({ ...NOBODYS_REQUEST, requestId }, async (manager) => {
+          await sleep(5);
+          return originOf(manager)?.requestId;
+        }),
+      ),
+    );
+    expect(seen).toEqual(ids);
+  });
+
+  it('is not guessed where nobody has said it, nor outside and after a transaction', async () => {
+    const withoutOrigin = transactions.run((manager) => Promise.resolve(originOf(manager)));
+    await expect(withoutOrigin).rejects.toThrow(UNSAID);
+    expect(() => originOf(dataSource.manager)).toThrow(UNSAID);
+    const over = await transactions.runFor(null, (manager) => Promise.resolve(manager));
+    expect(() => originOf(over)).toThrow(UNSAID);
+  });
+
+  it('is told to who listens to security events, which are refused without', async () => {
+    const event: SecurityEvent = {
+      type: 'key.rotated',
+      applicationId: null,
+      userId: null,
+      detail: { kid: 'k' },
+    };
+    const events = new SecurityEvents();
+    const listener = jest.fn();
+    events.subscribe(listener);
+    await expect(transactions.run((manager) => events.publish(manager, event))).rejects.toThrow(UNSAID);
+    await expect(events.publish(dataSource.manager, event)).rejects.toThrow(UNSAID);
+    expect(listener).not.toHaveBeenCalled();
+    await transactions.runFor(NOBODYS_REQUEST, (manager) => events.publish(manager, event));
+    expect(listener.mock.calls).toEqual([[event, expect.anything(), NOBODYS_REQUEST]]);
   });
 });
 

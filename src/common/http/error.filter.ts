@@ -42,7 +42,7 @@ export class ErrorFilter implements ExceptionFilter {
     const classified = this.classify(thrown);
     const allowed = this.methodsInstead(classified, request);
     const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : classified;
-    if (error.status >= 500) this.report(error);
+    if (error.status >= 500) this.report(error, request.id);
     if (reply.sent) return;
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
@@ -55,12 +55,13 @@ export class ErrorFilter implements ExceptionFilter {
     }
   }
 
-  private report(error: PlutoError): void {
+  private report(error: PlutoError, requestId: string): void {
     // Told once when it went away, and once when it is back.
     if ((error.cause as { code?: unknown } | undefined)?.code === DATABASE_AWAY) return;
     const fault = storageFault(error.cause);
-    if (fault !== null) this.logger.error({ msg: `the disk does not serve: ${fault}` });
-    this.logger.error(error.cause ?? error);
+    if (fault !== null) this.logger.error({ msg: `the disk does not serve: ${fault}`, requestId });
+    const err = error.cause ?? error;
+    this.logger.error({ msg: err instanceof Error ? err.name : 'something was thrown', err, requestId });
   }
 
   /** The methods that the path does answer, when the fault is that this method is not among them. */

@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { PlutoError } from '../errors.js';
-import { runInRequest } from './request-context.js';
 import { isForPage, pathOf } from './requests.js';
 import type { Traffic } from './traffic.js';
 
@@ -41,7 +40,7 @@ export function addHooks(fastify: FastifyInstance, traffic: Traffic, { isHttps, 
   traffic.watch(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply, isHttps);
-    runInRequest(request, done);
+    done();
   });
   fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -55,11 +54,9 @@ export function standInForHooks(
   request: FastifyRequest,
   reply: FastifyReply,
   { isHttps, log }: HookOptions,
-  answer: () => void,
 ): void {
   addHeaders(request, reply, isHttps);
   reply.raw.once('finish', () => logAccess(log, request, reply));
-  runInRequest(request, answer);
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boolean): void {

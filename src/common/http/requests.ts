@@ -1,6 +1,13 @@
+import { isIP } from 'node:net';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
+
+/** The caller's IP address; `''` where a proxy's header said something else. */
+export function addressOf({ ip }: { ip: string }): string {
+  // Without the zone of an IPv6 address, which is any text (RFC 4007 section 11.2).
+  return isIP(ip) ? ip.replace(/%.*$/, '') : '';
+}
 
 /** The path of a request's target, without the query. */
 export function pathOf(url: string): string {

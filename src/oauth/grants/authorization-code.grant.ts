@@ -50,7 +50,7 @@ export class AuthorizationCodeGrant implements Grant {
       });
     } catch (error) {
       if (!(error instanceof CodeUsed)) throw error;
-      await this.codes.revokeIssued(code);
+      await this.codes.revokeIssued(code, caller);
       throw new PlutoError('authorizationCodeNotFound');
     }
   }

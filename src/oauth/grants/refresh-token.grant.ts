@@ -12,12 +12,13 @@ export class RefreshTokenGrant implements Grant {
   constructor(private readonly refreshes: RefreshService) {}
 
   /** @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired */
-  issue({ client, parameters }: TokenRequest): Promise<TokenPair> {
+  issue({ client, parameters, caller }: TokenRequest): Promise<TokenPair> {
     return this.refreshes.refresh({
       refreshToken: parameters.required('refresh_token'),
       applicationName: parameters.required('app_id'),
       scopes: parameters.scopes,
       clientKey: client.key,
+      origin: caller,
     });
   }
 }
