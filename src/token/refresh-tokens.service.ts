@@ -44,14 +44,15 @@ interface UsedRow {
   successorUsedAt: number | null;
 }
 
-// Plain statements, since apps refresh all day long: through entities each takes 50 to 100 µs more.
+// Plain statements, since apps refresh all day long: through entities each takes 50 to 100 µs more. Joined in the order
+// in which they are written (SQLite's CROSS JOIN): else it may read all sessions of the applications, when it takes them for few.
 const findShown = (hashes: string) => `
   SELECT t.token_hash AS tokenHash, t.session_id AS sessionId, t.generation, t.expires_at AS expiresAt, s.user_id AS userId,
     s.application_id AS applicationId, s.client_key AS clientKey, s.scopes, s.granted_scopes AS grantedScopes,
     a.name, a.name_key AS nameKey, ${HELD_ROLE_COLUMNS}
   FROM refresh_tokens t
-  JOIN sessions s ON s.id = t.session_id
-  JOIN applications a ON a.id = s.application_id
+  CROSS JOIN sessions s ON s.id = t.session_id
+  CROSS JOIN applications a ON a.id = s.application_id
   ${joinHeldRole('s.user_id')}
   WHERE t.token_hash IN (${hashes})`;
 const FIND_ONE_SHOWN = findShown('?');
