@@ -679,19 +679,35 @@ describe('VerifiedTokens', () => {
   let kid: string;
   beforeAll(async () => ({ kid } = await app.app.get(SigningKeysService).signingKey()));
   const tokenOf = (number: number, key = kid) => `${encodePart({ kid: key })}.${number}.`;
+  const showTwice = (token: string, of = claims) => {
+    for (let time = 0; time < 2; time++) remembered().remember(token, of);
+  };
+
+  it('does not remember a token that was shown once', async () => {
+    remembered().remember(tokenOf(-1), claims);
+    expect(await remembered().recall(tokenOf(-1))).toBeNull();
+    remembered().remember(tokenOf(-1), claims);
+    expect(await remembered().recall(tokenOf(-1))).toBe(claims);
+  });
+
+  it('keeps those shown often, however many others come once', async () => {
+    showTwice(tokenOf(-2));
+    for (let number = 0; number < 6000; number++) remembered().remember(tokenOf(number), claims);
+    expect(await remembered().recall(tokenOf(-2))).toBe(claims);
+  });
 
   it('remembers a bounded number of tokens, those shown last', async () => {
-    for (let number = 0; number < 5001; number++) remembered().remember(tokenOf(number), claims);
+    for (let number = 0; number < 5001; number++) showTwice(tokenOf(number), claims);
     expect(await remembered().recall(tokenOf(0))).toBeNull();
     expect(await remembered().recall(tokenOf(1))).toBe(claims);
-    remembered().remember(tokenOf(5001), claims);
+    showTwice(tokenOf(5001), claims);
     expect(await remembered().recall(tokenOf(1))).toBe(claims);
     expect(await remembered().recall(tokenOf(2))).toBeNull();
   });
 
   it('forgets a token from the second it expires', async () => {
     freezeClock();
-    remembered().remember(tokenOf(0), { ...claims, exp: nowSeconds() + 10 });
+    showTwice(tokenOf(0), { ...claims, exp: nowSeconds() + 10 });
     passSeconds(9);
     expect(await remembered().recall(tokenOf(0))).not.toBeNull();
     passSeconds(1);
@@ -699,7 +715,7 @@ describe('VerifiedTokens', () => {
   });
 
   it('knows no token of a key that verifies none, any more or at all', async () => {
-    remembered().remember(tokenOf(0, 'another'), claims);
+    showTwice(tokenOf(0, 'another'), claims);
     expect(await remembered().recall(tokenOf(0, 'another'))).toBeNull();
   });
 });
