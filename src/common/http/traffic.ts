@@ -14,7 +14,11 @@ const PIPELINED_MAX = 16;
 /** The requests under way, and whether this process still wants more of them. */
 @Injectable()
 export class Traffic {
-  private readonly requests = new Set<FastifyRequest>();
+  /**
+   * How many are not answered yet, by method and route. Not a set of requests: V8 makes a new table for each hundred that
+   * come and go, and what an old one holds, a tenth of all requests, would outlive them until all memory is looked through.
+   */
+  private readonly unanswered = new Map<string, number>();
   private readonly perSocket = new WeakMap<Socket, number>();
   private count = 0;
   private isEnding = false;
@@ -27,7 +31,7 @@ export class Traffic {
 
   /** What is not answered yet, by method and route. */
   get underWay(): string[] {
-    return [...this.requests].map(({ method, routeOptions }) => `${method} ${routeOptions.url ?? '(none)'}`);
+    return [...this.unanswered].flatMap(([route, count]) => Array.from({ length: count }, () => route));
   }
 
   /** From now on the probe says no, and each connection ends with its next response; all are answered. */
@@ -79,10 +83,11 @@ export class Traffic {
     const unanswered = (this.perSocket.get(socket) ?? 0) + 1;
     if (unanswered > PIPELINED_MAX || socket.destroyed) return false;
     this.perSocket.set(socket, unanswered);
-    this.requests.add(request);
+    const route = `${request.method} ${request.routeOptions.url ?? '(none)'}`;
+    this.unanswered.set(route, (this.unanswered.get(route) ?? 0) + 1);
     this.count++;
     raw.once('close', () => {
-      this.requests.delete(request);
+      this.unanswered.set(route, (this.unanswered.get(route) ?? 1) - 1);
       const left = (this.perSocket.get(socket) ?? 1) - 1;
       this.perSocket.set(socket, left);
       // Answers that are ready at once take each other for the last one, and none has ended the connection.
