@@ -8,8 +8,6 @@ import { tell, tellFinally } from './progress.js';
 import { summarize, type Round, type ScenarioResult } from './results.js';
 import type { Scenario } from './scenarios.js';
 
-const WARM_UP_SECONDS = 1;
-
 /** Every scenario in every round: its limit, then Pluto. One that fails is measured no more. */
 export async function runRounds(
   chosen: Scenario[],
@@ -18,17 +16,17 @@ export async function runRounds(
   const { kind: database, trafficOf } = prepared;
   const rounds = new Map<Scenario, Round[]>(chosen.map((scenario) => [scenario, []]));
   const failures = new Map<Scenario, string>();
-  const loadOf = ({ name, connections }: Scenario, seconds: number) => ({
+  const loadOf = ({ name, connections }: Scenario) => ({
     traffic: trafficOf(name),
     connections: connections ?? options.connections,
-    seconds,
+    seconds: options.seconds,
   });
   for (let round = 0; round <= options.rounds; round++) {
     const isWarmUp = round === 0;
     for (const scenario of chosen.filter((one) => !failures.has(one))) {
       const { name, limit: limitKind } = scenario;
       tell(`${database}: ${isWarmUp ? 'warming up' : `round ${round} of ${options.rounds}`}, ${name}`);
-      const load = loadOf(scenario, isWarmUp ? WARM_UP_SECONDS : options.seconds);
+      const load = loadOf(scenario);
       try {
         const limit = await limits.measure(limitKind, load);
         await settle();
