@@ -8,6 +8,14 @@ export function keepSpaceForYoungObjects(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
+/**
+ * Has every object begin as a young one. Where V8 found many survivors once, as under full load, it makes objects old from
+ * then on; those of a request hold the whole request until all memory is looked through: 200 to 250 MB under load, not 156.
+ */
+export function makeObjectsYoung(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring');
+}
+
 /** From then on as V8 does of itself. */
 export function widenSpaceForYoungObjects(): void {
   setFlagsFromString('--semi-space-growth-factor=2');
