@@ -34,6 +34,7 @@ export function chooseLanguage(acceptLanguage: string | undefined): Language {
  * @returns an element of `available` as it stands there, or null when nothing matches
  */
 export function bestMatch(preferred: readonly string[], available: readonly string[]): string | null {
+  if (preferred.length === 0) return null;
   // Done here because @formatjs/intl-localematcher keeps every tag it has ever seen in a cache without bound,
   // and these tags come from strangers.
   const candidates = available.map((tag) => ({ tag, locale: parseTag(tag) }));

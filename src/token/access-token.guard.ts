@@ -26,9 +26,10 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
 
   private async admit(context: ExecutionContext, access: Access): Promise<boolean> {
     const request = context.switchToHttp().getRequest<BearingRequest & { user?: Principal }>();
-    // Passport's way takes half as long as all else: a token that has gone it once does not go it again.
-    const recalled = await this.accessTokens.recallBearer(tokenFromHeader(request) ?? '');
-    if (recalled) request.user = recalled;
+    // Passport's way takes as long as all else: it is for tokens of which it is to say what is wrong with them.
+    const token = tokenFromHeader(request);
+    const bearer = token === null ? null : await this.accessTokens.findBearer(token);
+    if (bearer) request.user = bearer;
     else await super.canActivate(context);
     const { user: principal } = request;
     if (access === 'ownApp') refuseClients(principal);

@@ -5,7 +5,6 @@ import type { Principal } from '../common/access.js';
 import { readAccessClaims } from './access-claims.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
-import { VerifiedTokens } from './verified-tokens.js';
 
 export const ACCESS_TOKEN_STRATEGY = 'access-token';
 
@@ -23,20 +22,16 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy, ACCESS_TOKEN
   constructor(
     keys: SigningKeysService,
     private readonly accessTokens: AccessTokensService,
-    private readonly verified: VerifiedTokens,
   ) {
     super({
       jwtFromRequest: tokenFromHeader,
       algorithms: ['RS256'],
       secretOrKeyProvider: keyProvider(keys),
-      passReqToCallback: true,
     });
   }
 
-  validate(request: BearingRequest, payload: unknown): Promise<Principal> {
-    const claims = readAccessClaims(payload);
-    this.verified.remember(tokenFromHeader(request) ?? '', claims);
-    return this.accessTokens.principalOf(claims);
+  validate(payload: unknown): Promise<Principal> {
+    return this.accessTokens.principalOf(readAccessClaims(payload));
   }
 }
 

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { JwtService, TokenExpiredError, JsonWebTokenError } from '@nestjs/jwt';
-import { SignJWT, type JWTPayload } from 'jose';
 import type { Principal } from '../common/access.js';
+import { sha256 } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { isDatabaseUnavailable, isPoolExhausted } from '../database/database-error.js';
-import { readAccessClaims, type AccessClaims } from './access-claims.js';
+import { isAccessClaims, readAccessClaims, type AccessClaims } from './access-claims.js';
 import { ClientGate } from './client-gate.js';
+import { signCompact } from './compact-jws.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -47,7 +48,7 @@ export class AccessTokensService {
    * @returns the compact JWS and its `exp` in seconds since the epoch
    */
   async sign(bearer: TokenBearer): Promise<{ accessToken: string; expiresAt: number }> {
-    const { kid, privateKey } = await this.keys.signingKey();
+    const { kid, header, privateKey } = await this.keys.signingKey();
     const issuedAt = nowSeconds();
     const ownTtlSeconds = this.settings.accessTokenTtlSeconds;
     const expiresAt = issuedAt + (bearer.ttlSeconds ?? ownTtlSeconds);
@@ -62,11 +63,7 @@ export class AccessTokensService {
       sid: bearer.sessionId,
       ...(bearer.clientKey && { client_id: bearer.clientKey }),
     };
-    // The contract wants an integer `sub`, where RFC 7519 section 4.1.2 and jose's types have a string.
-    const accessToken = await new SignJWT(claims as unknown as JWTPayload)
-      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
-      .sign(privateKey);
-    return { accessToken, expiresAt };
+    return { accessToken: await signCompact(header, claims, privateKey), expiresAt };
   }
 
   /**
@@ -76,12 +73,13 @@ export class AccessTokensService {
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
-    const claims = (await this.verified.recall(token)) ?? (await this.verifySignature(token));
+    const hash = sha256(token);
+    const claims = (await this.findClaims(token, hash)) ?? (await this.verifySignature(token));
     try {
       if (isOfClientAlone(claims)) await this.checkClient(claims);
       else await this.principalOf(claims);
     } catch (error) {
-      if (error instanceof PlutoError) this.verified.forget(token);
+      if (error instanceof PlutoError) this.verified.forget(hash);
       // One that is only busy is not away: whoever keeps it busy must not have ended sessions pass.
       if (!isDatabaseUnavailable(error) || isPoolExhausted(error)) throw error;
       if (this.endedSessions.has(claims.sid)) throw new PlutoError('invalidAccessToken', { cause: error });
@@ -90,16 +88,17 @@ export class AccessTokensService {
   }
 
   /**
-   * The bearer of a token that was found good before; null when it has to be checked.
+   * The bearer of a token that is good beyond doubt; null when passport has to say what is wrong with it, if anything.
    * @throws PlutoError as `principalOf`
    */
-  async recallBearer(token: string): Promise<Principal | null> {
-    const claims = await this.verified.recall(token);
+  async findBearer(token: string): Promise<Principal | null> {
+    const hash = sha256(token);
+    const claims = await this.findClaims(token, hash);
     if (!claims) return null;
     try {
       return await this.principalOf(claims);
     } catch (error) {
-      if (error instanceof PlutoError) this.verified.forget(token);
+      if (error instanceof PlutoError) this.verified.forget(hash);
       throw error;
     }
   }
@@ -136,13 +135,22 @@ export class AccessTokensService {
     if (!(await this.clients.mayAct(key, iat))) throw new PlutoError('invalidAccessToken');
   }
 
+  /** The claims of a token that is signed and has not expired, without a word about any other. */
+  private async findClaims(token: string, hash: string): Promise<AccessClaims | null> {
+    const known = await this.verified.recall(hash);
+    if (known) return known;
+    const signed = await this.keys.findPayload(token);
+    if (!signed || !isAccessClaims(signed.payload) || signed.payload.exp <= nowSeconds()) return null;
+    this.verified.remember(hash, { claims: signed.payload, kid: signed.kid });
+    return signed.payload;
+  }
+
+  /** @throws PlutoError with what is wrong with the token */
   private async verifySignature(token: string): Promise<AccessClaims> {
     const payload = await this.jwt.verifyAsync<Record<string, unknown>>(token).catch((error: unknown) => {
       throw tokenError(error);
     });
-    const claims = readAccessClaims(payload);
-    this.verified.remember(token, claims);
-    return claims;
+    return readAccessClaims(payload);
   }
 }
 

@@ -7,11 +7,14 @@ import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { isDatabaseUnavailable } from '../database/database-error.js';
+import { encodedHeader, payloadIfSigned } from './compact-jws.js';
 import { keyIdOf } from './key-id.js';
 import { SigningKey } from './signing-key.entity.js';
 
 interface CachedKey {
   kid: string;
+  /** What the tokens that it signs begin with. */
+  header: string;
   publicPem: string;
   publicKey: KeyObject;
   signsFrom: number;
@@ -58,10 +61,10 @@ export class SigningKeysService {
   }
 
   /** The key that signs now. */
-  async signingKey(): Promise<{ kid: string; privateKey: KeyObject }> {
+  async signingKey(): Promise<{ kid: string; header: string; privateKey: KeyObject }> {
     // Who has something signed has just written to the database, so it is not waited for another attempt.
     const current = currentOf((await this.load(RELOAD_SECONDS, 0)).keys);
-    return { kid: current.kid, privateKey: this.privateKeyOf(current) };
+    return { kid: current.kid, header: current.header, privateKey: this.privateKeyOf(current) };
   }
 
   /** The public half of the key that signs now, as PEM. */
@@ -98,6 +101,13 @@ export class SigningKeysService {
       (await this.load(RELOAD_PAUSE_SECONDS)).keys.find(isOfToken);
     if (!key) throw new PlutoError('invalidJwt');
     return key.publicKey;
+  }
+
+  /** The payload of a token as Pluto writes them, and whose signature it bears; null for any other text. */
+  async findPayload(token: string): Promise<{ payload: unknown; kid: string } | null> {
+    const key = (await this.knownKeys()).find(({ header }) => token.startsWith(`${header}.`));
+    const payload = key && (await payloadIfSigned(token, key.header, key.publicKey));
+    return payload ? { payload, kid: key.kid } : null;
   }
 
   /** Whether the key of that id still verifies tokens. */
@@ -205,6 +215,7 @@ function isWithin(seconds: number, since: number): boolean {
 function parsePublic(row: SigningKey): Omit<CachedKey, 'row'> {
   return {
     kid: row.kid,
+    header: encodedHeader(row.kid),
     publicPem: row.publicKey,
     publicKey: createPublicKey(row.publicKey),
     signsFrom: row.signsFrom,

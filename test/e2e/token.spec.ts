@@ -6,6 +6,7 @@ import { RefreshToken } from '../../src/token/refresh-token.entity.js';
 import { RefreshTokensService } from '../../src/token/refresh-tokens.service.js';
 import { Session } from '../../src/token/session.entity.js';
 import { VerifiedTokens } from '../../src/token/verified-tokens.js';
+import { sha256 } from '../../src/common/crypto.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { login, registerVerified, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
@@ -678,45 +679,48 @@ describe('VerifiedTokens', () => {
   const remembered = () => app.app.get(VerifiedTokens);
   let kid: string;
   beforeAll(async () => ({ kid } = await app.app.get(SigningKeysService).signingKey()));
-  const tokenOf = (number: number, key = kid) => `${encodePart({ kid: key })}.${number}.`;
-  const showTwice = (token: string, of = claims) => {
-    for (let time = 0; time < 2; time++) remembered().remember(token, of);
+  const hashOf = (number: number) => sha256(String(number));
+  const remember = (number: number, of = claims, by = kid) =>
+    remembered().remember(hashOf(number), { claims: of, kid: by });
+  const recall = (number: number) => remembered().recall(hashOf(number));
+  const showTwice = (number: number, of = claims, by = kid) => {
+    for (let time = 0; time < 2; time++) remember(number, of, by);
   };
 
   it('does not remember a token that was shown once', async () => {
-    remembered().remember(tokenOf(-1), claims);
-    expect(await remembered().recall(tokenOf(-1))).toBeNull();
-    remembered().remember(tokenOf(-1), claims);
-    expect(await remembered().recall(tokenOf(-1))).toBe(claims);
+    remember(-1);
+    expect(await recall(-1)).toBeNull();
+    remember(-1);
+    expect(await recall(-1)).toBe(claims);
   });
 
   it('keeps those shown often, however many others come once', async () => {
-    showTwice(tokenOf(-2));
-    for (let number = 0; number < 6000; number++) remembered().remember(tokenOf(number), claims);
-    expect(await remembered().recall(tokenOf(-2))).toBe(claims);
+    showTwice(-2);
+    for (let number = 0; number < 6000; number++) remember(number);
+    expect(await recall(-2)).toBe(claims);
   });
 
   it('remembers a bounded number of tokens, those shown last', async () => {
-    for (let number = 0; number < 5001; number++) showTwice(tokenOf(number), claims);
-    expect(await remembered().recall(tokenOf(0))).toBeNull();
-    expect(await remembered().recall(tokenOf(1))).toBe(claims);
-    showTwice(tokenOf(5001), claims);
-    expect(await remembered().recall(tokenOf(1))).toBe(claims);
-    expect(await remembered().recall(tokenOf(2))).toBeNull();
+    for (let number = 0; number < 5001; number++) showTwice(number);
+    expect(await recall(0)).toBeNull();
+    expect(await recall(1)).toBe(claims);
+    showTwice(5001);
+    expect(await recall(1)).toBe(claims);
+    expect(await recall(2)).toBeNull();
   });
 
   it('forgets a token from the second it expires', async () => {
     freezeClock();
-    showTwice(tokenOf(0), { ...claims, exp: nowSeconds() + 10 });
+    showTwice(0, { ...claims, exp: nowSeconds() + 10 });
     passSeconds(9);
-    expect(await remembered().recall(tokenOf(0))).not.toBeNull();
+    expect(await recall(0)).not.toBeNull();
     passSeconds(1);
-    expect(await remembered().recall(tokenOf(0))).toBeNull();
+    expect(await recall(0)).toBeNull();
   });
 
   it('knows no token of a key that verifies none, any more or at all', async () => {
-    showTwice(tokenOf(0, 'another'), claims);
-    expect(await remembered().recall(tokenOf(0, 'another'))).toBeNull();
+    showTwice(0, claims, 'another');
+    expect(await recall(0)).toBeNull();
   });
 });
 
