@@ -3,7 +3,8 @@ import { execSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const sources = ['src', 'migrations', 'scripts/bundle.mjs', 'ormconfig.ts', 'package.json'];
+const settings = ['ormconfig.ts', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const sources = ['src', 'migrations', 'scripts/bundle.mjs', ...settings];
 const product = 'dist/pluto.js';
 
 function newest(path) {

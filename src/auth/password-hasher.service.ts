@@ -1,32 +1,33 @@
-import { scrypt, type ScryptOptions } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { promisify } from 'node:util';
-import { Injectable } from '@nestjs/common';
-import { hash, verify } from '@node-rs/argon2';
-import PQueue from 'p-queue';
-import { equalInConstantTime, randomToken } from '../common/crypto.js';
+import { join } from 'node:path';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { hash } from '@node-rs/argon2';
+import type * as PiscinaPackage from 'piscina';
+import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
+import { loadWhenNeeded } from '../common/load-when-needed.js';
+import { packageDirectory } from '../common/package-directory.js';
+import { Settings } from '../config/settings.js';
+import type { Answer, answerHash, answerMatch } from './hash-thread.js';
+import { ARGON2, ARGON2_PREFIX } from './password-hash.js';
 
-/** OWASP's minimum for argon2id, which is the library's default algorithm; memory in KiB. */
-const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-const ARGON2_PREFIX = '$argon2id$v=19$m=19456,t=2,p=1$';
-
-/**
- * One less than the pool has threads, so that signing is not starved, and no more than there are cores: another would
- * only take time from the event loop (with 50 logins at once, on two cores, refreshes then waited four times as long).
- */
-const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
-const PARALLEL_HASHES = Math.max(1, Math.min(POOL_THREADS - 1, availableParallelism()));
+/** These hash as many passwords as the event loop has logins done; each takes 10 MB, and 30 while it hashes. */
+const THREADS_MAX = 4;
+/** The one that is hashed and the next, so that a thread need not wait for the event loop: 119 logins a second, not 97. */
+const TASKS_OF_THREAD = 2;
 /** About two seconds' worth: a caller who would wait longer is told to come back. */
 const WAITING_MAX = 200;
 const RETRY_AFTER_SECONDS = 2;
 
-const scryptAsync = promisify(scrypt) as (
-  password: string,
-  salt: Buffer,
-  length: number,
-  options: ScryptOptions,
-) => Promise<Buffer>;
+interface HashThread {
+  answerHash: typeof answerHash;
+  answerMatch: typeof answerMatch;
+}
+
+type Outcome<Work extends keyof HashThread> = Extract<
+  ReturnType<HashThread[Work]>,
+  { outcome: unknown }
+>['outcome'];
 
 /** How much there is to do, and how much is let wait. */
 export interface HashLoad {
@@ -36,31 +37,37 @@ export interface HashLoad {
   waitingMax: number;
 }
 
-/** Hashes passwords on the thread pool, a bounded number at once. */
+/** Hashes passwords in threads of their own, which leave the processors to whatever else there is to do. */
 @Injectable()
-export class PasswordHasher {
-  private readonly queue = new PQueue({ concurrency: PARALLEL_HASHES });
+export class PasswordHasher implements OnApplicationShutdown {
+  /** Compiled: Node does not read TypeScript. */
+  protected readonly threadFile: string = join(packageDirectory, 'dist/src/auth/hash-thread.js');
+  private readonly logger = new Logger('Passwords');
+  private readonly threads: number;
   /** Checked where there is no account, so that the answer takes as long as for a wrong password. */
   private readonly decoy = hash(randomToken(), ARGON2);
   private readonly listeners: ((seconds: number) => void)[] = [];
+  private started: PiscinaPackage.Piscina | null = null;
+  private underWay = 0;
+
+  constructor({ workers }: Settings) {
+    this.threads = Math.min(THREADS_MAX, Math.ceil(availableParallelism() / workers));
+  }
 
   /**
    * @returns PHC string (argon2id)
-   * @throws PlutoError serviceUnavailable when too many are waiting
+   * @throws PlutoError serviceUnavailable when too many are waiting, or a thread fails
    */
   hash(password: string): Promise<string> {
-    return this.enqueue(() => hash(password, ARGON2));
+    return this.run('answerHash', password);
   }
 
   /**
    * Checks a password against a PHC string, or against nothing at the same cost.
-   * @throws PlutoError serviceUnavailable when too many are waiting
+   * @throws PlutoError serviceUnavailable when too many are waiting, or a thread fails
    */
   async verify(stored: string | null, password: string): Promise<boolean> {
-    const phc = stored ?? (await this.decoy);
-    const matches = await this.enqueue(() =>
-      phc.startsWith('$scrypt$') ? verifyScrypt(phc, password) : verify(phc, password),
-    );
+    const matches = await this.run('answerMatch', { phc: stored ?? (await this.decoy), password });
     return stored !== null && matches;
   }
 
@@ -70,8 +77,9 @@ export class PasswordHasher {
   }
 
   load(): HashLoad {
-    const { pending: running, size: waiting } = this.queue;
-    return { running, waiting, runningMax: PARALLEL_HASHES, waitingMax: WAITING_MAX };
+    const running = Math.min(this.underWay, this.threads);
+    const waiting = this.underWay - running;
+    return { running, waiting, runningMax: this.threads, waitingMax: WAITING_MAX };
   }
 
   /** Calls back with the seconds that each hash has taken, its wait not counted. */
@@ -79,37 +87,56 @@ export class PasswordHasher {
     this.listeners.push(listener);
   }
 
-  private enqueue<T>(work: () => Promise<T>): Promise<T> {
-    if (this.queue.size >= WAITING_MAX) {
+  async onApplicationShutdown(): Promise<void> {
+    const pool = this.started;
+    this.started = null;
+    await pool?.destroy();
+  }
+
+  private async run<Work extends keyof HashThread>(
+    name: Work,
+    task: Parameters<HashThread[Work]>[0],
+  ): Promise<Outcome<Work>> {
+    if (this.load().waiting >= WAITING_MAX) {
       throw new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS });
     }
-    return this.queue.add(() => this.timed(work));
+    const pool = this.pool();
+    this.underWay++;
+    const answer = await (pool.run(task, { name }) as Promise<Answer<Outcome<Work>>>)
+      .catch((cause: unknown) => {
+        this.discard(pool, cause);
+        throw new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause });
+      })
+      .finally(() => this.underWay--);
+    if ('failure' in answer) throw new Error(answer.failure);
+    this.listeners.forEach((listener) => listener(answer.seconds));
+    return answer.outcome;
   }
 
-  private async timed<T>(work: () => Promise<T>): Promise<T> {
-    const began = performance.now();
-    try {
-      return await work();
-    } finally {
-      const seconds = (performance.now() - began) / 1000;
-      this.listeners.forEach((listener) => listener(seconds));
-    }
+  /** A thread has ended, or could not start: what waits for any of them fails, and the next hash starts others. */
+  private discard(pool: PiscinaPackage.Piscina, error: unknown): void {
+    if (this.started !== pool) return;
+    this.started = null;
+    this.logger.error({ msg: 'the threads that hash passwords have failed', err: error });
+    void pool.destroy();
   }
-}
 
-/** `$scrypt$ln=14,r=8,p=1$<salt>$<hash>`, base64 without padding: what the earlier servers' passwords came as. */
-async function verifyScrypt(phc: string, password: string): Promise<boolean> {
-  const parts = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(
-    phc,
-  );
-  if (!parts) throw new Error('a stored password has an unknown format');
-  const [, ln, r, p, salt = '', expected = ''] = parts;
-  const expectedBytes = Buffer.from(expected, 'base64');
-  const derived = await scryptAsync(password, Buffer.from(salt, 'base64'), expectedBytes.length, {
-    N: 2 ** Number(ln),
-    r: Number(r),
-    p: Number(p),
-    maxmem: 256 * 1024 * 1024,
-  });
-  return equalInConstantTime(derived.toString('base64'), expectedBytes.toString('base64'));
+  /** Started by the first hash. */
+  private pool(): PiscinaPackage.Piscina {
+    if (this.started) return this.started;
+    const { Piscina } = loadWhenNeeded<typeof PiscinaPackage>('piscina');
+    const pool = new Piscina({
+      filename: this.threadFile,
+      minThreads: this.threads,
+      maxThreads: this.threads,
+      concurrentTasksPerWorker: TASKS_OF_THREAD,
+      // First come, first served.
+      stricterFIFO: true,
+      // Woken by these, a thread answers neither of its two tasks before both are done.
+      atomics: 'disabled',
+    });
+    pool.on('error', (error: unknown) => this.discard(pool, error));
+    this.started = pool;
+    return pool;
+  }
 }

@@ -33,7 +33,7 @@ const formats: Format[] = [
   },
 ];
 
-// One picture on one thread at a time: passwords and signatures need the rest of the thread pool, and a picture at
+// One picture on one thread at a time: signatures need the rest of the thread pool, and a picture at
 // the pixel limit can take a few hundred megabytes.
 const queue = new PQueue({ concurrency: 1 });
 let loaded: typeof MakeSharp | undefined;

@@ -13,6 +13,10 @@ import { NOBODYS_REQUEST } from './origin.js';
 import { decodeToken } from './tokens.js';
 import { addUser } from './users.js';
 
+/** A login finds it wrong, as any other; the requests of the fuzzer come to that. */
+const HASH_OF_UNKNOWN_PASSWORD =
+  '$argon2id$v=19$m=19456,t=2,p=1$QhYc2k435aI0qHelzx/ZrA$W7qoxLQlpCNG0pC8Jh7lHipqiyLCvyFweB5j+gQl6uI';
+
 /** Calls Pluto with the token of one account. */
 export class Caller {
   constructor(
@@ -55,7 +59,7 @@ export async function addAdministrator(app: TestApp): Promise<Administrator> {
       mail: `keeper${number}@example.com`,
       handle: `keeper${number}`,
       name: `Keeper ${number}`,
-      passwordHash: 'no password',
+      passwordHash: HASH_OF_UNKNOWN_PASSWORD,
     }),
   );
   const { accessToken } = await openSession(app, id, PLUTO.application);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 // Jest loads this file before it knows how the sources import each other: it can import none of them.
@@ -12,8 +13,9 @@ export const chromiumPath: string | undefined = [process.env.CHROMIUM_PATH, ...p
 /** Whether this run may leave the pages untried; on CI it may not. */
 export const mayLackChromium = process.env.CI !== 'true';
 
-/** Says, once and in one line each, what this run cannot try. */
-export default function tellWhatIsNotTried(): void {
+/** Builds what threads and servers are started from, and says, once and in one line each, what this run cannot try. */
+export default function prepareRun(): void {
+  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: ['ignore', 2, 2] });
   if (!process.env.TEST_DATABASE_URL) {
     tell('TEST_DATABASE_URL is not set: MariaDB is NOT tried, SQLite only (see test/support/mariadb.sh)');
   }

@@ -1,10 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 
 /** What these tests start, stop, freeze and kill; Debian's packages mariadb-server and redis-server. */
 const programs = ['mariadbd', 'redis-server'];
 
-/** Fails at once where something is missing: nothing here is left untried in silence. */
-export default function assertPrograms(): void {
+/** Builds, and fails at once where something is missing: nothing here is left untried in silence. */
+export default function prepareRun(): void {
+  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: ['ignore', 2, 2] });
   const path = `${process.env.PATH ?? ''}:/usr/sbin`;
   const missing = programs.filter(
     (program) => spawnSync(program, ['--version'], { env: { ...process.env, PATH: path } }).status !== 0,
