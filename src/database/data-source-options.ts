@@ -68,6 +68,8 @@ function mysqlOptions(text: string) {
     // Numbers as on SQLite, strings only beyond 2^53.
     bigNumberStrings: false,
     extra: { enableKeepAlive: true, keepAliveInitialDelay: 10_000 },
+    // Where each statement was sent from takes 54 µs of a refresh; TypeORM's errors name the statement.
+    trace: false,
     ...(url.trust !== null && { ssl: tlsOptions(url.trust) }),
   } as const;
 }

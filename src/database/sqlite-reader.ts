@@ -1,5 +1,8 @@
 import { SqliteConnection, type SqliteStatement } from './sqlite-connection.js';
 
+/** SQLite's own 2 MB hold too little of a million accounts: a sixth more of their user infos a second. */
+const CACHE_KIB = 8000;
+
 /**
  * Reads on a connection of its own, so that a read neither waits for the transaction which has the other connection
  * nor sees what that has not committed.
@@ -37,6 +40,7 @@ export class SqliteReader {
     if (this.connection) return this.connection;
     this.connection = new SqliteConnection(this.path);
     this.connection.pragma('query_only = ON');
+    this.connection.pragma(`cache_size = -${CACHE_KIB}`);
     return this.connection;
   }
 }
