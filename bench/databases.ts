@@ -1,5 +1,6 @@
 import { isBeingStopped } from './cleanup.js';
 import { Limits } from './limits.js';
+import { checkFramework } from './framework-check.js';
 import type { DatabaseKind, Options } from './options.js';
 import { checkPaced, checkRefreshDuringLogins, LOGINS_AND_REFRESH, PACED } from './paced-checks.js';
 import { PlutoProcess } from './pluto-process.js';
@@ -54,6 +55,7 @@ export async function measureDatabase(kind: DatabaseKind, options: Options, resu
     const goal = { atMost: LOADED_MEMORY_MB };
     results.checks.push({ database: kind, name: 'memory under load', figure, unit: 'MB', goal });
   }
+  await check('framework', () => checkFramework(prepared, server, options));
   await check('paced', () => checkPaced(prepared, server, options, measured));
   await check('refresh-during-logins', () => checkRefreshDuringLogins(prepared, server, options));
   if (kind === 'mariadb') await check('workers', () => checkWorkers(prepared, server, options));

@@ -25,15 +25,7 @@ export class Limits {
    * @param passwordHash of `BENCH_PASSWORD`, at the parameters of the server
    */
   static async start(pluto: string, samples: Call[], passwordHash: string): Promise<Limits> {
-    const answers: Answers = {};
-    for (const { path, headers } of samples) {
-      const response = await fetch(pluto + path, { headers });
-      if (!response.ok) throw new Error(`Pluto answered with ${response.status}`);
-      answers[new URL(path, pluto).pathname] = await response.text();
-    }
-    const server = start('limit-server.js');
-    server.send(answers);
-    const bareUrl = await answerOf<string>(server);
+    const bareUrl = await startRoutes('limit-server.js', await answersOf(pluto, samples));
     return new Limits(start('limit-crypto.js'), bareUrl, passwordHash);
   }
 
@@ -48,6 +40,24 @@ export class Limits {
     this.crypto.send(request);
     return { requestsPerSecond: await answerOf<number>(this.crypto) };
   }
+}
+
+/** What Pluto answers, by path. */
+export async function answersOf(pluto: string, samples: Call[]): Promise<Answers> {
+  const answers: Answers = {};
+  for (const { path, headers } of samples) {
+    const response = await fetch(pluto + path, { headers });
+    if (!response.ok) throw new Error(`Pluto answered with ${response.status}`);
+    answers[new URL(path, pluto).pathname] = await response.text();
+  }
+  return answers;
+}
+
+/** Starts a server of these answers. @returns its URL */
+export function startRoutes(file: string, answers: Answers): Promise<string> {
+  const server = start(file);
+  server.send(answers);
+  return answerOf<string>(server);
 }
 
 function start(file: string): ChildProcess {

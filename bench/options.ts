@@ -21,7 +21,7 @@ export interface Options {
 }
 
 /** What is measured besides the scenarios. */
-const OTHER_PARTS = ['start', 'paced', 'refresh-during-logins', 'workers'];
+const OTHER_PARTS = ['start', 'framework', 'paced', 'refresh-during-logins', 'workers'];
 const MARIADB_PLACES = ['/usr/sbin/mariadbd', '/usr/bin/mariadbd', '/usr/local/sbin/mariadbd'];
 
 /** @throws WrongOption */

@@ -22,6 +22,7 @@ interface Report {
     error?: string;
     rounds: unknown[];
   }[];
+  checks: { name: string; figure: number; error?: string }[];
 }
 
 /** With a folder for temporary files of its own, in which nothing may be left. */
@@ -57,7 +58,8 @@ describe('npm run bench', () => {
 
   it('measures, prints a table, writes JSON and leaves nothing behind', async () => {
     const json = join(folder, 'results.json');
-    const options = '--rounds 1 --seconds 1 --only verify-repeated,publickey --accounts 50 --database sqlite';
+    const options =
+      '--rounds 1 --seconds 1 --only verify-repeated,publickey,framework --accounts 50 --database sqlite';
     const { code, stdout, stderr } = await runBench(
       'main.js',
       [...options.split(' '), '--json', json],
@@ -67,7 +69,7 @@ describe('npm run bench', () => {
     expect(stdout).toMatch(/^sqlite verify-repeated +\d+ /m);
     expect(stderr).toContain('round 1 of 1, publickey');
 
-    const { scenarios } = JSON.parse(readFileSync(json, 'utf8')) as Report;
+    const { scenarios, checks } = JSON.parse(readFileSync(json, 'utf8')) as Report;
     expect(scenarios.map(({ name }) => name)).toEqual(['verify-repeated', 'publickey']);
     for (const scenario of scenarios) {
       expect(scenario.error).toBeUndefined();
@@ -79,6 +81,9 @@ describe('npm run bench', () => {
       expect(scenario.cpuMicrosPerRequest).toBeGreaterThan(0);
       expect(scenario.memoryMb).toBeGreaterThan(0);
     }
+    const framework = checks.find(({ name }) => name === 'Nest by itself, of bare Fastify');
+    expect(framework?.error).toBeUndefined();
+    expect(framework?.figure).toBeGreaterThan(0);
     expect(readdirSync(folder)).toEqual(['results.json']);
   });
 
