@@ -84,8 +84,13 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
 
 /** A database that cannot do its work will again sooner or later, and it is none of the client's doing. */
 function classify(thrown: unknown): PlutoError {
-  if (!isDatabaseUnavailable(thrown)) return toPlutoError(thrown);
+  if (isBrokenOff(thrown) || !isDatabaseUnavailable(thrown)) return toPlutoError(thrown);
   return new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown });
+}
+
+/** Has the client gone before its body was read? It is ECONNRESET as with the database's, but Fastify gives it a status. */
+function isBrokenOff(thrown: unknown): boolean {
+  return (thrown as { statusCode?: unknown } | undefined)?.statusCode === 400;
 }
 
 /** Notes every route, and widens the one body limit that is wider. */

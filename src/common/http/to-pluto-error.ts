@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { HttpException } from '@nestjs/common';
 import { storageFault } from '../storage-fault.js';
 import { PlutoError, type ErrorKey } from '../errors.js';
@@ -40,7 +41,7 @@ export function toPlutoError(thrown: unknown): PlutoError {
 }
 
 function describe(thrown: unknown): { code: string | undefined; status: number } {
-  if (!(thrown instanceof Error)) return { code: undefined, status: 500 };
+  if (!isError(thrown)) return { code: undefined, status: 500 };
   const { code } = originOf(thrown) as { code?: unknown };
   const { statusCode } = thrown as { statusCode?: unknown };
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusCode;
@@ -52,5 +53,10 @@ function describe(thrown: unknown): { code: string | undefined; status: number }
 
 /** Nest wraps what Fastify throws. */
 function originOf(thrown: unknown): unknown {
-  return thrown instanceof HttpException && thrown.cause instanceof Error ? thrown.cause : thrown;
+  return thrown instanceof HttpException && isError(thrown.cause) ? thrown.cause : thrown;
+}
+
+/** Fastify's are made without a constructor; Node's own are no instances where there is another context, as in jest. */
+function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
 }
