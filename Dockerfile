@@ -29,4 +29,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8010) + '/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # As the command line of the same image: node dist/src/cli.js …
-CMD ["node", "dist/pluto.js"]
+CMD ["node", "--max-semi-space-size=8", "dist/pluto.js"]

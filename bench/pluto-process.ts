@@ -46,7 +46,7 @@ export class PlutoProcess {
     const logFile = join(folder, `pluto-${port}.log`);
     const log = openSync(logFile, 'w');
     const began = performance.now();
-    const child = spawn(process.execPath, [join(packageDirectory, 'dist/pluto.js')], {
+    const child = spawn(process.execPath, [...startFlags(), join(packageDirectory, 'dist/pluto.js')], {
       cwd: folder,
       env: { PATH: process.env.PATH ?? '', HOST: '127.0.0.1', PORT: String(port), ...env },
       stdio: ['ignore', log, log],
@@ -125,4 +125,12 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** Those of `npm start`: a server is measured as it is run. */
+function startFlags(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(packageDirectory, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
 }

@@ -73,7 +73,10 @@ let requests = 0;
 const failures = [];
 let isOver = false;
 
-const server = spawn(process.execPath, [join(import.meta.dirname, '../dist/pluto.js')], {
+/** Those of `npm start`. */
+const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
+const flags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+const server = spawn(process.execPath, [...flags, join(import.meta.dirname, '../dist/pluto.js')], {
   cwd: folder,
   env,
 });

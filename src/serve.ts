@@ -13,7 +13,7 @@ import { stopServing } from './stop-serving.js';
 import { startMetricsIfSet } from './metrics/metrics-if-set.js';
 import { SigningKeysService } from './token/signing-keys.service.js';
 import { READY } from './workers.js';
-import { widenSpaceForYoungObjects } from './young-objects.js';
+import { letSpaceForYoungObjectsGrow } from './young-objects.js';
 
 /** Serves in this process until a signal comes. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
@@ -25,7 +25,7 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   await app.get(SigningKeysService).assertReadable();
   await startMetricsIfSet(app, settings);
   await app.listen(settings.port, settings.host);
-  widenSpaceForYoungObjects();
+  letSpaceForYoungObjectsGrow();
 
   const backgroundWork = {
     mails: app.get(MailWorker),

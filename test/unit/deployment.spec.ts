@@ -208,7 +208,8 @@ describe('Dockerfile', () => {
   });
 
   it('starts what is built, and asks a route that there is for its health', () => {
-    expect(last).toContain('CMD ["node", "dist/pluto.js"]');
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
+    expect(JSON.parse(/^CMD (.*)$/m.exec(last)![1]!)).toEqual(scripts.start.split(' '));
     expect(existsSync(join(packageDirectory, 'src/main.ts'))).toBe(true);
     expect(/^HEALTHCHECK .*$/m.exec(last)![0]).toContain("'/health/live'");
     expect(read('src/health/health.controller.ts')).toMatch(

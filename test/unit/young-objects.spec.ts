@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { packageDirectory } from '../../src/common/package-directory.js';
-
-const compiled = pathToFileURL(join(packageDirectory, 'dist/src/young-objects.js')).href;
+import { builtServer } from '../support/built.js';
 
 /** Makes objects of which many survive, before and after a thread has started, in a process that has done nothing else. */
-const script = `
+const script = (compiled: string) => `
   import { getHeapSpaceStatistics } from 'node:v8';
   import { Worker } from 'node:worker_threads';
-  import { keepSpaceForYoungObjects, widenSpaceForYoungObjects } from ${JSON.stringify(compiled)};
+  import { keepSpaceForYoungObjects, letSpaceForYoungObjectsGrow } from ${JSON.stringify(compiled)};
 
   const kept = [];
   let made = 0;
@@ -24,7 +24,7 @@ const script = `
 
   keepSpaceForYoungObjects();
   const narrow = await makeObjects();
-  widenSpaceForYoungObjects();
+  letSpaceForYoungObjectsGrow();
   const wide = await makeObjects();
   const worker = new Worker('setInterval(() => undefined, 1000)', { eval: true });
   await new Promise((resolve) => worker.once('online', resolve));
@@ -35,7 +35,19 @@ const script = `
 
 describe('the space for young objects', () => {
   it('is narrow while the server starts, then 8 MB twice, also beside threads', async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+    await builtServer();
+    const { scripts } = JSON.parse(readFileSync(join(packageDirectory, 'package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    const [program, ...flags] = scripts.start.split(' ').slice(0, -1);
+    expect(program).toBe('node');
+    const compiled = pathToFileURL(join(packageDirectory, 'dist/src/young-objects.js')).href;
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...flags,
+      '--input-type=module',
+      '--eval',
+      script(compiled),
+    ]);
     const { narrow, wide, besideThread } = JSON.parse(stdout) as Record<string, number>;
     expect(narrow).toBeLessThanOrEqual(4);
     expect({ wide, besideThread }).toEqual({ wide: 16, besideThread: 16 });
