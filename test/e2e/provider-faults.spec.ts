@@ -230,7 +230,7 @@ describe('when all of them hang or drip', () => {
     for (const other of others) {
       const { answer, ms } = await timed(other());
       expectOk(answer);
-      expect(ms).toBeLessThan(1500);
+      expect(ms).toBeLessThan(4000);
     }
     expect(ended).toBe(0);
 
@@ -238,7 +238,7 @@ describe('when all of them hang or drip', () => {
     for (const { provider, answer, ms } of answers) {
       expectUnavailable(answer, provider);
       expect(ms).toBeGreaterThan(4500);
-      expect(ms).toBeLessThan(7000);
+      expect(ms).toBeLessThan(9000);
     }
     const errors = errorsSince(logged);
     expect(errors).toHaveLength(answers.length);

@@ -116,7 +116,7 @@ describe('a body of very many or deeply nested parts', () => {
       const start = performance.now();
       expectFailure(await app.client.post('/v1/user/login/account', body), 400, 1001);
       expectFailure(await app.client.put('/v1/user/info', body, { token }), 400, 1001);
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(performance.now() - start).toBeLessThan(3000);
     }
   });
 
@@ -143,7 +143,7 @@ describe('a body of very many or deeply nested parts', () => {
     });
     expectPage(answer, 400, 'password');
     expectOk(await app.client.get(`/v1/user/info/public?ids=1&${many.slice(0, 10_000)}`));
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(3000);
   });
 });
 

@@ -138,7 +138,7 @@ describe('with the database away for longer than its keys are held to be fresh',
       expect([look, (await verify(kept.access_token as string)).status]).toEqual([look, 200]);
       expect([look, (await client.get('/v1/token/publickey')).status]).toEqual([look, 200]);
       expect([look, (await client.get('/.well-known/jwks.json')).status]).toEqual([look, 200]);
-      expect(performance.now() - begun).toBeLessThan(1000);
+      expect(performance.now() - begun).toBeLessThan(3000);
     }
     expect((await verify(ended.access_token as string)).code).toBe(3009);
     // Its key may be one that came to be in the meantime.

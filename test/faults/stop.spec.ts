@@ -102,7 +102,7 @@ describe('a second signal', () => {
     process.kill(server.pid, second);
     const { exit, ms } = await durationOf(exited);
     expect(exit).toEqual({ code, signal: null });
-    expect(ms).toBeLessThan(500);
+    expect(ms).toBeLessThan(3000);
   });
 });
 
@@ -122,7 +122,7 @@ describe('a signal while the server starts', () => {
     expect(waiting.stdout).toBe('');
     const { exit, ms } = await durationOf(waiting.kill(signal));
     expect(exit).toEqual(STOPPED);
-    expect(ms).toBeLessThan(1000);
+    expect(ms).toBeLessThan(5000);
   });
 });
 
@@ -135,7 +135,7 @@ describe('STOP_DELAY', () => {
     await eventually(
       async () => (await client.get('/health/ready')).status === 503,
       'the probe to say no',
-      500,
+      2000,
     );
     const probe = await client.get('/health/ready');
     expect(probe.json).toEqual({ status: 'error', error: { code: 1010, message: expect.any(String) } });
@@ -158,7 +158,7 @@ describe('STOP_DELAY', () => {
     const { server } = await start({ STOP_DELAY: '20' });
     const { exit, ms } = await durationOf(server.kill('SIGINT'));
     expect(exit).toEqual(STOPPED);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(5000);
   });
 });
 

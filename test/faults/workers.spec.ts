@@ -150,7 +150,7 @@ describe('WORKERS', () => {
     // Nobody is left to wait for, but for the pauses.
     const stopping = performance.now();
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    expect(performance.now() - stopping).toBeLessThan(2000);
+    expect(performance.now() - stopping).toBeLessThan(5000);
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -186,8 +186,8 @@ describe('WORKERS', () => {
     const begun = performance.now();
     process.kill(server.pid, 'SIGTERM');
     expect(await exited).toEqual({ code: 143, signal: null });
-    await eventually(() => workers.filter(isRunning).length === 0, 'the end of the workers', 1000);
-    expect(performance.now() - begun).toBeLessThan(1500);
+    await eventually(() => workers.filter(isRunning).length === 0, 'the end of the workers', 5000);
+    expect(performance.now() - begun).toBeLessThan(5000);
   });
 
   it('that hear nothing any more are killed when their time is over, and that is an error', async () => {
