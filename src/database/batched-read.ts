@@ -33,7 +33,7 @@ export class BatchedRead<Key extends string | number, Row> {
 
   /** The rows of a key, in the statement's order. @throws as `PlutoDataSource.read` */
   find(key: Key): Promise<Row[]> {
-    this.dataSource.assertReadable();
+    this.dataSource.assertReady();
     return this.loader.load(key);
   }
 

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Settings } from '../config/settings.js';
+import { AllOrNone } from './all-or-none.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
@@ -30,8 +31,14 @@ export class DatabaseModule {
       module: DatabaseModule,
       global: true,
       imports: [connection],
-      providers: [{ provide: PlutoDataSource, useExisting: DataSource }, Purge, SecurityEvents, Transactions],
-      exports: [PlutoDataSource, Purge, SecurityEvents, Transactions],
+      providers: [
+        { provide: PlutoDataSource, useExisting: DataSource },
+        AllOrNone,
+        Purge,
+        SecurityEvents,
+        Transactions,
+      ],
+      exports: [AllOrNone, PlutoDataSource, Purge, SecurityEvents, Transactions],
     };
   }
 }

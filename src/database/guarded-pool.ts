@@ -94,14 +94,16 @@ export class GuardedPool {
     this.serve();
   }
 
-  /** Sends one statement on a connection of its own. */
-  async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+  /** Sends one statement on a connection of its own. @returns what mysql2 makes of the answer: for a SELECT its rows */
+  async send<Answer>(sql: string, parameters: unknown[]): Promise<Answer> {
     const connection = await new Promise<PoolConnection>((resolve, reject) =>
       this.getConnection((error, lent) => (lent ? resolve(lent) : reject(error ?? away()))),
     );
     try {
-      return await new Promise<Row[]>((resolve, reject) =>
-        connection.query(sql, parameters, (error, rows) => (error ? reject(error) : resolve(rows as Row[]))),
+      return await new Promise<Answer>((resolve, reject) =>
+        connection.query(sql, parameters, (error, answer) =>
+          error ? reject(error) : resolve(answer as Answer),
+        ),
       );
     } finally {
       connection.release();

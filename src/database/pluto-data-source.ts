@@ -22,15 +22,21 @@ export class PlutoDataSource extends DataSource {
     this.reader = new SqliteReader(String(this.driver.options.database));
   }
 
+  /** The connections to MySQL or MariaDB; null on SQLite, and before the first of them. */
+  get pool(): GuardedPool | null {
+    const { pool } = this.driver as { pool?: unknown };
+    return pool instanceof GuardedPool ? pool : null;
+  }
+
   /**
    * Reads what is committed, by a statement as it is: for the few reads of every request, which TypeORM's runners make
    * twice as long. Values come as the driver gives them: what is a boolean to an entity is 0 or 1.
    * @throws Error inside `Transactions.run`, and while the data source is closed
    */
   async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    this.assertReadable();
-    const { pool } = this.driver as { pool?: unknown };
-    if (pool instanceof GuardedPool) return pool.read<Row>(sql, parameters);
+    this.assertReady();
+    const { pool } = this;
+    if (pool) return pool.send<Row[]>(sql, parameters);
     try {
       if (this.reader) return this.reader.all<Row>(sql, parameters);
     } catch (error) {
@@ -43,7 +49,7 @@ export class PlutoDataSource extends DataSource {
   /** As `read`, for one row or none. */
   async readOne<Row>(sql: string, parameters: unknown[]): Promise<Row | undefined> {
     if (!this.reader) return (await this.read<Row>(sql, parameters))[0];
-    this.assertReadable();
+    this.assertReady();
     try {
       return this.reader.first<Row>(sql, parameters);
     } catch (error) {
@@ -58,7 +64,7 @@ export class PlutoDataSource extends DataSource {
   }
 
   /** @throws Error inside `Transactions.run`, and while the data source is closed */
-  assertReadable(): void {
+  assertReady(): void {
     assertOutsideTransaction(this);
     if (!this.isInitialized) throw new Error('the data source is closed');
   }

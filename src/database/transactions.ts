@@ -142,7 +142,8 @@ export class Transactions {
   }
 }
 
-function isRetryable(error: unknown, elapsedMs: number): boolean {
+/** May what has failed after `elapsedMs` be tried again from its start? */
+export function isRetryable(error: unknown, elapsedMs: number): boolean {
   if (error instanceof CommitOutcomeUnknown || isOutOfReach(error)) return false;
   if (error instanceof RetryTransaction || isTransactionConflict(error)) return true;
   return isConnectionLost(error) && elapsedMs < maxLostTimeMs;

@@ -4,7 +4,7 @@ import { sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import { execute } from '../database/statements.js';
+import type { Change } from '../database/statements.js';
 import type { RoleScopes } from '../rbac/effective-scopes.js';
 import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from '../rbac/held-role.js';
 import type { Session } from './session.entity.js';
@@ -36,6 +36,12 @@ interface ShownRow extends HeldRoleRow, Pick<Session, 'userId' | 'applicationId'
 export interface UsedToken {
   usedAt: number;
   successor: { expiresAt: number; usedAt: number | null };
+}
+
+interface Place {
+  sessionId: string;
+  generation: number;
+  expiresAt: number;
 }
 
 interface UsedRow {
@@ -98,9 +104,9 @@ export class RefreshTokensService {
     };
   }
 
-  /** Marks a token as used. @returns whether it was not before */
-  async use(manager: EntityManager, tokenHash: string): Promise<boolean> {
-    return (await execute(manager, USE, [nowSeconds(), tokenHash])) === 1;
+  /** Marks a token as used, if it is not. */
+  use(tokenHash: string): Change {
+    return { sql: USE, parameters: [nowSeconds(), tokenHash] };
   }
 
   /** A token that was used, with the one that followed it; null when either is gone. */
@@ -111,15 +117,8 @@ export class RefreshTokensService {
     return { usedAt, successor: { expiresAt, usedAt: successorUsedAt } };
   }
 
-  /** Stores a token as a generation of a session. @returns when it expires, in seconds since the epoch */
-  async add(
-    manager: EntityManager,
-    token: string,
-    { sessionId, generation, ttlSeconds }: { sessionId: string; generation: number; ttlSeconds: number },
-  ): Promise<number> {
-    const now = nowSeconds();
-    const expiresAt = now + ttlSeconds;
-    await execute(manager, ADD, [sessionId, generation, sha256(token), now, expiresAt]);
-    return expiresAt;
+  /** Stores a token as a generation of a session. @param expiresAt seconds since the epoch */
+  add(token: string, { sessionId, generation, expiresAt }: Place): Change {
+    return { sql: ADD, parameters: [sessionId, generation, sha256(token), nowSeconds(), expiresAt] };
   }
 }

@@ -5,8 +5,10 @@ import { PlutoError } from '../common/errors.js';
 import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
+import { AllOrNone } from '../database/all-or-none.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
+import { execute, type Change } from '../database/statements.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { applicationKey, ApplicationsService } from '../rbac/applications.service.js';
@@ -26,12 +28,25 @@ interface RefreshRequest {
   origin: Origin;
 }
 
-type Rotation =
-  { outcome: 'rotated'; scopes: string[]; refreshTokenExpiresAt: number } | { outcome: 'stolen' };
+interface Rotated {
+  outcome: 'rotated';
+  scopes: string[];
+  refreshTokenExpiresAt: number;
+}
+
+type Rotation = Rotated | { outcome: 'stolen' };
 
 /** A token that passes. */
 interface Exchange extends ShownToken {
   tokenHash: string;
+}
+
+/** What makes an exchange, in this order, and what comes of it. */
+interface Step {
+  noteRefresh: Change;
+  useToken: Change;
+  addSuccessor: Change;
+  rotation: Rotated;
 }
 
 /** Exchanges refresh tokens for their successors. */
@@ -40,6 +55,7 @@ export class RefreshService {
   private readonly logger = new Logger('Refresh');
 
   constructor(
+    private readonly allOrNone: AllOrNone,
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly sessions: SessionsService,
@@ -61,7 +77,8 @@ export class RefreshService {
   async refresh(request: RefreshRequest): Promise<TokenPair> {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
-    const rotation = await this.rotate(shown, tokenHash, request);
+    const exchange = { ...shown, tokenHash };
+    const rotation = (await this.rotateAtOnce(exchange, request)) ?? (await this.rotate(tokenHash, request));
     if (rotation.outcome === 'stolen') throw this.theft(shown, request.origin);
     return this.issuer.pair({
       userId: shown.session.userId,
@@ -86,13 +103,17 @@ export class RefreshService {
     return shown;
   }
 
-  private async rotate(shown: ShownToken, tokenHash: string, request: RefreshRequest): Promise<Rotation> {
-    let known: ShownToken | null = shown;
+  /** What nearly all refreshes come to. @returns null when something is not as it was read, or not any more */
+  private async rotateAtOnce(exchange: Exchange, request: RefreshRequest): Promise<Rotation | null> {
+    const step = this.stepOf(exchange, request);
+    const isMade = await this.allOrNone.change([step.noteRefresh, step.useToken, step.addSuccessor]);
+    return isMade ? step.rotation : null;
+  }
+
+  private async rotate(tokenHash: string, request: RefreshRequest): Promise<Rotation> {
     try {
       return await this.transactions.runFor(request.origin, async (manager) => {
-        // What was read before the transaction is good for one attempt.
-        const current = known ?? (await this.tokens.find(tokenHash, manager));
-        known = null;
+        const current = await this.tokens.find(tokenHash, manager);
         if (!current) throw new PlutoError('invalidRefreshToken');
         return this.rotateWithin(manager, { ...current, tokenHash }, request);
       });
@@ -108,11 +129,14 @@ export class RefreshService {
     exchange: Exchange,
     request: RefreshRequest,
   ): Promise<Rotation> {
-    const { sessionId, session } = exchange;
-    const scopes = scopesFor(exchange, parseScopes(request.scopes));
-    const change = { former: session.scopes, granted: scopes };
-    if (!(await this.sessions.noteRefresh(manager, sessionId, change))) throw new RetryTransaction();
-    const refreshTokenExpiresAt = await this.succeed(manager, exchange, request);
+    const step = this.stepOf(exchange, request);
+    if ((await execute(manager, step.noteRefresh)) !== 1) throw new RetryTransaction();
+    if ((await execute(manager, step.useToken)) === 1) {
+      await execute(manager, step.addSuccessor);
+      return step.rotation;
+    }
+    const { tokenHash, sessionId, session } = exchange;
+    const refreshTokenExpiresAt = await this.findSuccessor(manager, tokenHash);
     if (refreshTokenExpiresAt === null) {
       const { userId, applicationId } = session;
       const detail = { session: sessionId };
@@ -120,23 +144,24 @@ export class RefreshService {
       await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
       return { outcome: 'stolen' };
     }
-    return { outcome: 'rotated', scopes, refreshTokenExpiresAt };
+    return { ...step.rotation, refreshTokenExpiresAt };
   }
 
-  /** Stores the successor, or finds it. @returns when it expires; null when the token was used by somebody else */
-  private async succeed(
-    manager: EntityManager,
-    { tokenHash, sessionId, generation }: Exchange,
-    { refreshToken }: RefreshRequest,
-  ): Promise<number | null> {
-    if (await this.tokens.use(manager, tokenHash)) {
-      const place = {
-        sessionId,
-        generation: generation + 1,
-        ttlSeconds: this.settings.refreshTokenTtlSeconds,
-      };
-      return this.tokens.add(manager, this.issuer.successorOf(refreshToken), place);
-    }
+  private stepOf(exchange: Exchange, { refreshToken, scopes: asked }: RefreshRequest): Step {
+    const { tokenHash, sessionId, generation, session } = exchange;
+    const scopes = scopesFor(exchange, parseScopes(asked));
+    const refreshTokenExpiresAt = nowSeconds() + this.settings.refreshTokenTtlSeconds;
+    const successor = { sessionId, generation: generation + 1, expiresAt: refreshTokenExpiresAt };
+    return {
+      noteRefresh: this.sessions.noteRefresh(sessionId, { former: session.scopes, granted: scopes }),
+      useToken: this.tokens.use(tokenHash),
+      addSuccessor: this.tokens.add(this.issuer.successorOf(refreshToken), successor),
+      rotation: { outcome: 'rotated', scopes, refreshTokenExpiresAt },
+    };
+  }
+
+  /** @returns when the successor of a used token expires; null when the token was used by somebody else */
+  private async findSuccessor(manager: EntityManager, tokenHash: string): Promise<number | null> {
     const used = await this.tokens.findUsed(manager, tokenHash);
     if (!used) throw new PlutoError('invalidRefreshToken');
     const isGraceOver = nowSeconds() > used.usedAt + this.settings.refreshTokenGraceSeconds;

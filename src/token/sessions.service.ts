@@ -5,7 +5,7 @@ import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/purge.js';
-import { execute } from '../database/statements.js';
+import { execute, type Change } from '../database/statements.js';
 import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
@@ -58,7 +58,7 @@ export class SessionsService {
       createdAt: now,
       lastUsedAt: now,
     });
-    await execute(manager, ADD, [
+    const parameters = [
       row.id,
       row.userId,
       row.applicationId,
@@ -70,7 +70,8 @@ export class SessionsService {
       row.userAgent,
       now,
       now,
-    ]);
+    ];
+    await execute(manager, { sql: ADD, parameters });
     return row;
   }
 
@@ -81,18 +82,13 @@ export class SessionsService {
   }
 
   /**
-   * Notes a refresh with the scopes that it grants, and has others that refresh or end the session wait until the end of
-   * the transaction.
+   * Notes a refresh with the scopes that it grants, if the session has not ended and its latest token has the `former` ones still. Others
+   * that refresh or end the session wait until the end of the transaction.
    * @param former the scopes of the session's latest token, as they were read before
-   * @returns false when the session has ended, or its latest token has other scopes by now
    */
-  async noteRefresh(
-    manager: EntityManager,
-    id: string,
-    { former, granted }: { former: string[]; granted: string[] },
-  ): Promise<boolean> {
+  noteRefresh(id: string, { former, granted }: { former: string[]; granted: string[] }): Change {
     const parameters = [nowSeconds(), JSON.stringify(granted), id, JSON.stringify(former)];
-    return (await execute(manager, NOTE_REFRESH, parameters)) === 1;
+    return { sql: NOTE_REFRESH, parameters };
   }
 
   /** @returns whether it had not ended before */

@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { hmac, randomToken } from '../common/crypto.js';
+import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
+import { execute } from '../database/statements.js';
 import { Transactions } from '../database/transactions.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { AccessTokensService, type TokenBearer } from './access-tokens.service.js';
@@ -98,9 +100,9 @@ export class TokenIssuerService {
         userAgent: caller.userAgent,
         scopes,
       });
-      const ttlSeconds = this.sessionTtlOf(client, isRefreshable);
-      const place = { sessionId: opened.id, generation: 1, ttlSeconds };
-      const refreshTokenExpiresAt = await this.refreshTokens.add(manager, refreshToken, place);
+      const refreshTokenExpiresAt = nowSeconds() + this.sessionTtlOf(client, isRefreshable);
+      const place = { sessionId: opened.id, generation: 1, expiresAt: refreshTokenExpiresAt };
+      await execute(manager, this.refreshTokens.add(refreshToken, place));
       await client?.onOpened?.(manager, opened.id);
       return { session: opened, expiresAt: refreshTokenExpiresAt };
     });

@@ -183,7 +183,7 @@ export class AccountsService {
     from: string,
     to: string,
   ): Promise<boolean> {
-    return (await execute(manager, REPLACE_HASH, [to, userId, from])) === 1;
+    return (await execute(manager, { sql: REPLACE_HASH, parameters: [to, userId, from] })) === 1;
   }
 
   private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {

@@ -1,4 +1,5 @@
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
+import { AllOrNone } from '../../src/database/all-or-none.js';
 import { SigningKey } from '../../src/token/signing-key.entity.js';
 import { KeyRotationService, PUBLISH_LEAD_SECONDS } from '../../src/token/key-rotation.service.js';
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
@@ -188,6 +189,21 @@ describe('POST /v1/token/refresh', () => {
     const [successor = ''] = successors;
     await refreshed({ refresh_token: successor });
     expect((await info(answers.at(-1)!.body.access_token as string)).status).toBe(200);
+  });
+
+  it('finds the successor when it was stored, and the answer of the database lost', async () => {
+    const { tokens } = await signedIn(app);
+    const allOrNone = app.app.get(AllOrNone);
+    const change = allOrNone.change.bind(allOrNone);
+    const lost = jest.spyOn(allOrNone, 'change').mockImplementationOnce(async (changes) => {
+      expect(await change(changes)).toBe(true);
+      return false;
+    });
+    const next = await refreshed(tokens);
+    lost.mockRestore();
+    expect(await generationsOf(tokens)).toBe(2);
+    expect((await refreshed(tokens)).refresh_token).toBe(next.refresh_token);
+    await refreshed(next);
   });
 
   it('ends in one piece when the session is ended meanwhile', async () => {

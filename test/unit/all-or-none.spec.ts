@@ -1,0 +1,176 @@
+import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { AllOrNone } from '../../src/database/all-or-none.js';
+import { isUniqueViolation } from '../../src/database/constraints.js';
+import { dataSourceOptions } from '../../src/database/data-source-options.js';
+import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
+import type { Change } from '../../src/database/statements.js';
+import { CommitOutcomeUnknown, Transactions } from '../../src/database/transactions.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let testDatabase: TestDatabase;
+let dataSource: PlutoDataSource;
+let allOrNone: AllOrNone;
+const open: PlutoDataSource[] = [];
+
+async function connect(): Promise<PlutoDataSource> {
+  const source = new PlutoDataSource(dataSourceOptions(testDatabase.database, [], []));
+  open.push(await source.initialize().then(() => source));
+  return source;
+}
+
+beforeAll(() => Logger.overrideLogger(false));
+beforeEach(async () => {
+  testDatabase = await createTestDatabase();
+  dataSource = await connect();
+  allOrNone = new AllOrNone(dataSource, new Transactions(dataSource));
+  await dataSource.query('CREATE TABLE books (id varchar(9) PRIMARY KEY, shelf varchar(99) NOT NULL)');
+  await dataSource.query("INSERT INTO books VALUES ('a', 'x'), ('b', 'x')");
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((source) => source.destroy()));
+  await testDatabase.drop();
+});
+
+const add = (id: string, shelf: string): Change => ({
+  sql: 'INSERT INTO books VALUES (?, ?)',
+  parameters: [id, shelf],
+});
+const move = (id: string, shelf: string): Change => ({
+  sql: 'UPDATE books SET shelf = ? WHERE id = ?',
+  parameters: [shelf, id],
+});
+
+async function shelves(): Promise<Record<string, string>> {
+  const rows = await dataSource.query<{ id: string; shelf: string }[]>('SELECT * FROM books');
+  return Object.fromEntries(rows.map(({ id, shelf }) => [id, shelf]));
+}
+
+describe('changes that hold together', () => {
+  it('are made, whatever is in their values', async () => {
+    const odd = `?'"\\; COMMIT; END -- $1`;
+    expect(await allOrNone.change([move('a', odd), add('c', odd)])).toBe(true);
+    expect(await shelves()).toEqual({ a: odd, b: 'x', c: odd });
+  });
+
+  it('are all undone when one of them finds no row', async () => {
+    expect(await allOrNone.change([move('a', 'y'), move('z', 'y'), add('c', 'y')])).toBe(false);
+    expect(await allOrNone.change([add('c', 'y'), move('a', 'y'), move('z', 'y')])).toBe(false);
+    expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+  });
+
+  it('are all undone when one of them finds two', async () => {
+    const moveAll = { sql: 'UPDATE books SET shelf = ?', parameters: ['y'] };
+    expect(await allOrNone.change([add('c', 'y'), moveAll])).toBe(false);
+    expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+  });
+
+  it('are made where a row is found that says so already', async () => {
+    expect(await allOrNone.change([move('a', 'x'), move('b', 'y')])).toBe(true);
+    expect(await shelves()).toEqual({ a: 'x', b: 'y' });
+  });
+
+  it('are all undone when one of them breaks a key', async () => {
+    const broken = allOrNone.change([move('a', 'y'), add('b', 'y')]);
+    expect(await broken.catch(isUniqueViolation)).toBe(true);
+    expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+    expect(await allOrNone.change([move('a', 'y')])).toBe(true);
+  });
+
+  it('are refused inside a transaction, from which they would escape', async () => {
+    const work = new Transactions(dataSource).run(() => allOrNone.change([move('a', 'y')]));
+    await expect(work).rejects.toThrow('past the running transaction');
+    expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+  });
+
+  it('are made for one alone of many who want them on a condition', async () => {
+    const take = { sql: "UPDATE books SET shelf = 'mine' WHERE id = 'a' AND shelf = 'x'", parameters: [] };
+    const made = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => allOrNone.change([take, add(`t${index}`, 'y')])),
+    );
+    expect(made.filter((isMade) => isMade)).toHaveLength(1);
+    expect(Object.keys(await shelves())).toHaveLength(3);
+  });
+});
+
+// Without a server there is no such test; global-setup.ts says so.
+if (process.env.TEST_DATABASE_URL) describeMariaDb();
+
+function describeMariaDb(): void {
+  /** Has book `a` locked until it is called. */
+  async function lock(): Promise<() => Promise<void>> {
+    const runner = (await connect()).createQueryRunner();
+    await runner.startTransaction();
+    await runner.query("UPDATE books SET shelf = 'locked' WHERE id = 'a'");
+    return async () => {
+      if (runner.isTransactionActive) await runner.rollbackTransaction();
+      await runner.release();
+    };
+  }
+
+  /** Ends the connection that waits for book `a`. */
+  async function killWaiter(): Promise<void> {
+    const found = () =>
+      dataSource.query<{ id: number }[]>(
+        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE books SET shelf = %y%'",
+      );
+    let [waiter] = await found();
+    while (!waiter) [waiter] = await found();
+    await dataSource.query(`KILL ${waiter.id}`);
+  }
+
+  describe('changes that hold together on MariaDB', () => {
+    it('are one statement', async () => {
+      await allOrNone.change([move('a', 'y')]);
+      const send = jest.spyOn(dataSource.pool!, 'send');
+      const others = jest.spyOn(dataSource.logger, 'logQuery');
+      await allOrNone.change([move('a', 'z'), add('c', 'z')]);
+      expect([send.mock.calls.length, others.mock.calls.length]).toEqual([1, 0]);
+      others.mockRestore();
+    });
+
+    it('are sent one by one to MySQL, which does not know such statements', async () => {
+      const send = jest.spyOn(dataSource.pool!, 'send').mockResolvedValueOnce([{ version: '8.4.3' }]);
+      const others = jest.spyOn(dataSource.logger, 'logQuery');
+      expect(await allOrNone.change([move('a', 'y'), add('c', 'y')])).toBe(true);
+      expect(await allOrNone.change([move('b', 'y'), add('a', 'y')]).catch(isUniqueViolation)).toBe(true);
+      expect(send).toHaveBeenCalledTimes(1);
+      expect(others.mock.calls.map(([sql]) => sql)).toContain('START TRANSACTION');
+      others.mockRestore();
+      expect(await shelves()).toEqual({ a: 'y', b: 'x', c: 'y' });
+    });
+
+    it('are made although the database was away when it was asked what it is', async () => {
+      jest.spyOn(dataSource.pool!, 'send').mockRejectedValueOnce(new Error('away'));
+      await expect(allOrNone.change([move('a', 'y')])).rejects.toThrow('away');
+      expect(await allOrNone.change([move('a', 'y')])).toBe(true);
+    });
+
+    it('are not made while another transaction is in the way', async () => {
+      const unlock = await lock();
+      expect(await allOrNone.change([add('c', 'y'), move('a', 'y')])).toBe(false);
+      await unlock();
+      expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+    });
+
+    it('are not made when the connection is lost at once', async () => {
+      const unlock = await lock();
+      const work = allOrNone.change([add('c', 'y'), move('a', 'y')]);
+      await killWaiter();
+      expect(await work).toBe(false);
+      await unlock();
+      expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+    });
+
+    it('are not known to be made or not when it is lost later', async () => {
+      await allOrNone.change([move('a', 'x')]);
+      const wait = { sql: "UPDATE books SET shelf = CONCAT('y', SLEEP(3)) WHERE id = 'a'", parameters: [] };
+      const work = allOrNone.change([wait]);
+      const lost = expect(work).rejects.toBeInstanceOf(CommitOutcomeUnknown);
+      await sleep(1200);
+      await killWaiter();
+      await lost;
+    });
+  });
+}
