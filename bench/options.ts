@@ -39,23 +39,24 @@ export function readOptions(argv: string[]): Options {
   };
 }
 
+const OPTIONS = {
+  database: { type: 'string', default: 'all' },
+  rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '3' },
+  connections: { type: 'string', default: '50' },
+  accounts: { type: 'string' },
+  only: { type: 'string' },
+  growth: { type: 'boolean', default: false },
+  json: { type: 'string', default: join(packageDirectory, 'bench/results.json') },
+} as const;
+
 function parse(argv: string[]) {
   try {
-    return parseArgs({
-      args: argv,
-      options: {
-        database: { type: 'string', default: 'all' },
-        rounds: { type: 'string', default: '5' },
-        seconds: { type: 'string', default: '3' },
-        connections: { type: 'string', default: '50' },
-        accounts: { type: 'string' },
-        only: { type: 'string' },
-        growth: { type: 'boolean', default: false },
-        json: { type: 'string', default: join(packageDirectory, 'bench/results.json') },
-      },
-    });
+    return parseArgs({ args: argv, options: OPTIONS });
   } catch (error) {
-    throw new WrongOption((error as Error).message.split('\n')[0], { cause: error });
+    const known = Object.keys(OPTIONS).map((name) => `--${name}`);
+    const [wrong] = (error as Error).message.split('\n');
+    throw new WrongOption(`${wrong}; bench/README.md describes ${known.join(', ')}`, { cause: error });
   }
 }
 
