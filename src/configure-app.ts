@@ -12,6 +12,7 @@ import { EnvelopeAdapter } from './common/http/envelope.adapter.js';
 import { ErrorFilter } from './common/http/error.filter.js';
 import { addHooks, requestId, standInForHooks } from './common/http/hooks.js';
 import { createJsonParser } from './common/http/json-body.js';
+import { parseQuery } from './common/http/query-string.js';
 import { isForPage } from './common/http/requests.js';
 import { RouteIndex } from './common/http/route-index.js';
 import { toPlutoError } from './common/http/to-pluto-error.js';
@@ -50,7 +51,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     return503OnClosing: false,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     genReqId: requestId,
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, querystringParser: parseQuery },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       standInForHooks(request, reply, hookOptions);
       errors.send(error, request, reply);
