@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { SerializedQueryRunner } from './serialized-sqlite.js';
 
 /** A statement that changes rows, where TypeORM's builders take longer than the database does. */
 export interface Change {
@@ -11,7 +12,9 @@ export interface Change {
  * @returns how many rows it has found to change, changed or not
  */
 export async function execute(manager: EntityManager, { sql, parameters }: Change): Promise<number> {
-  if (!manager.queryRunner) throw new Error('execute needs the manager of a running transaction');
-  const { affected = 0 } = await manager.queryRunner.query(sql, parameters, true);
+  const runner = manager.queryRunner;
+  if (!runner) throw new Error('execute needs the manager of a running transaction');
+  if (runner instanceof SerializedQueryRunner) return runner.changeNow(sql, parameters);
+  const { affected = 0 } = await runner.query(sql, parameters, true);
   return affected;
 }

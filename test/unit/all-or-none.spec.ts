@@ -84,6 +84,44 @@ describe('changes that hold together', () => {
     expect(await shelves()).toEqual({ a: 'x', b: 'x' });
   });
 
+  it('are made or not for each of many at once, whatever becomes of the others', async () => {
+    const commits = jest.spyOn(Transactions.prototype, 'run');
+    const all = Array.from({ length: 40 }, (_, index): Change[] =>
+      index % 4 === 0 ? [add(`m${index}`, 'y'), move('none', 'y')] : [add(`m${index}`, 'y')],
+    );
+    const made = await Promise.all(all.map((changes) => allOrNone.change(changes)));
+    expect(made).toEqual(all.map((_, index) => index % 4 !== 0));
+    expect(Object.keys(await shelves()).sort()).toEqual(
+      ['a', 'b', ...made.flatMap((isMade, index) => (isMade ? [`m${index}`] : []))].sort(),
+    );
+    // Forty of them go in few transactions.
+    expect(commits.mock.calls.length).toBeLessThan(4);
+    commits.mockRestore();
+  });
+
+  it('fail by themselves where one of many breaks a key', async () => {
+    const outcomes = await Promise.allSettled(
+      ['c', 'a', 'd', 'b', 'e'].map((id) => allOrNone.change([move('a', id), add(id, 'y')])),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(outcomes.map((one) => one.status === 'rejected' && isUniqueViolation(one.reason))).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    const { a, ...others } = await shelves();
+    expect(['c', 'd', 'e']).toContain(a);
+    expect(others).toEqual({ b: 'x', c: 'y', d: 'y', e: 'y' });
+  });
+
   it('are made for one alone of many who want them on a condition', async () => {
     const take = { sql: "UPDATE books SET shelf = 'mine' WHERE id = 'a' AND shelf = 'x'", parameters: [] };
     const made = await Promise.all(
@@ -109,14 +147,17 @@ function describeMariaDb(): void {
     };
   }
 
-  /** Ends the connection that waits for book `a`. */
+  /** The connection that waits for book `a`. */
+  async function findWaiter(): Promise<{ id: number } | undefined> {
+    const [waiter] = await dataSource.query<{ id: number }[]>(
+      "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE books SET shelf = %y%'",
+    );
+    return waiter;
+  }
+
   async function killWaiter(): Promise<void> {
-    const found = () =>
-      dataSource.query<{ id: number }[]>(
-        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE books SET shelf = %y%'",
-      );
-    let [waiter] = await found();
-    while (!waiter) [waiter] = await found();
+    let waiter = await findWaiter();
+    while (!waiter) waiter = await findWaiter();
     await dataSource.query(`KILL ${waiter.id}`);
   }
 
@@ -152,6 +193,16 @@ function describeMariaDb(): void {
       expect(await allOrNone.change([add('c', 'y'), move('a', 'y')])).toBe(false);
       await unlock();
       expect(await shelves()).toEqual({ a: 'x', b: 'x' });
+    });
+
+    it('do not wait for those that wait for a lock', async () => {
+      const unlock = await lock();
+      const waiting = allOrNone.change([move('a', 'y')]);
+      while (!(await findWaiter())) await sleep(5);
+      expect(await allOrNone.change([add('c', 'y')])).toBe(true);
+      await unlock();
+      expect(await waiting).toBe(true);
+      expect(await shelves()).toEqual({ a: 'y', b: 'x', c: 'y' });
     });
 
     it('are not made when the connection is lost at once', async () => {
