@@ -5,6 +5,7 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/purge.js';
+import { execute } from '../database/statements.js';
 import { isAddressMark } from './device-marks.js';
 import { KnownDevice } from './known-device.entity.js';
 
@@ -19,15 +20,11 @@ interface DeviceRow {
   lastUsedAt: number;
 }
 
-/** Those of the devices that the account knows; as it is, since every login needs it twice. */
-function statementFor(userId: number, hashes: string[]): [sql: string, parameters: unknown[]] {
-  const places = hashes.map(() => '?').join(', ') || 'NULL';
-  const columns = 'id, device_hash AS deviceHash, last_used_at AS lastUsedAt';
-  return [
-    `SELECT ${columns} FROM known_devices WHERE user_id = ? AND device_hash IN (${places})`,
-    [userId, ...hashes],
-  ];
-}
+// Plain statements, since every login needs them.
+const FIND_ALL = `
+  SELECT id, device_hash AS deviceHash, last_used_at AS lastUsedAt
+  FROM known_devices WHERE user_id = ? ORDER BY last_used_at DESC, id DESC`;
+const ADD = 'INSERT INTO known_devices (user_id, device_hash, last_used_at) VALUES (?, ?, ?)';
 
 /** Remembers on which devices an account has signed in: strangers' guesses do not lock it out there. */
 @Injectable()
@@ -49,7 +46,7 @@ export class KnownDevicesService {
    */
   async find(userId: number, marks: string[]): Promise<{ hash: string; isSure: boolean } | null> {
     const hashes = this.hashesOf(userId, marks);
-    const known = await this.dataSource.read<DeviceRow>(...statementFor(userId, hashes));
+    const known = await this.dataSource.read<DeviceRow>(FIND_ALL, [userId]);
     const found = hashes.findIndex((hash) => known.some(({ deviceHash }) => deviceHash === hash));
     const [hash, mark] = [hashes[found], marks[found]];
     return hash === undefined || mark === undefined ? null : { hash, isSure: !isAddressMark(mark) };
@@ -59,18 +56,18 @@ export class KnownDevicesService {
   async remember(manager: EntityManager, userId: number, marks: string[]): Promise<boolean> {
     const now = nowSeconds();
     const hashes = this.hashesOf(userId, marks);
-    const known = await manager.query<DeviceRow[]>(...statementFor(userId, hashes));
+    const devices = await manager.query<DeviceRow[]>(FIND_ALL, [userId]);
+    const known = devices.filter(({ deviceHash }) => hashes.includes(deviceHash));
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
     // Once a day is enough, but for when others may be forgotten: it must not be the one in use.
     const isStale = known.some(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
-    if (isStale || fresh.length > 0)
-      await manager.update(KnownDevice, { id: In(known.map(({ id }) => id)) }, { lastUsedAt: now });
+    if (known.length > 0 && (isStale || fresh.length > 0))
+      await manager.update(KnownDevice, { id: In(idsOf(known)) }, { lastUsedAt: now });
+    for (const hash of fresh) await execute(manager, { sql: ADD, parameters: [userId, hash, now] });
     if (fresh.length > 0) {
-      await manager.insert(
-        KnownDevice,
-        fresh.map((deviceHash) => ({ userId, deviceHash, lastUsedAt: now })),
-      );
-      await this.forgetOldest(manager, userId);
+      const others = devices.filter((device) => !known.includes(device));
+      const surplus = others.slice(DEVICES_MAX - known.length - fresh.length);
+      if (surplus.length > 0) await manager.delete(KnownDevice, { id: In(idsOf(surplus)) });
     }
     return known.length > 0;
   }
@@ -86,17 +83,11 @@ export class KnownDevicesService {
     await this.purge.where(KnownDevice, due, signal);
   }
 
-  private async forgetOldest(manager: EntityManager, userId: number): Promise<void> {
-    const devices = await manager.find(KnownDevice, {
-      where: { userId },
-      order: { lastUsedAt: 'DESC', id: 'DESC' },
-      select: { id: true },
-    });
-    const surplus = devices.slice(DEVICES_MAX).map(({ id }) => id);
-    if (surplus.length > 0) await manager.delete(KnownDevice, { id: In(surplus) });
-  }
-
   private hashesOf(userId: number, marks: string[]): string[] {
     return marks.map((mark) => hmac(this.hashKey, `${userId}:${mark}`));
   }
+}
+
+function idsOf(devices: DeviceRow[]): number[] {
+  return devices.map(({ id }) => id);
 }

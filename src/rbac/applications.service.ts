@@ -1,21 +1,27 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In, type EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import type { Origin } from '../common/origin.js';
 import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
+import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Application } from './application.entity.js';
 import { Role } from './role.entity.js';
 
+// As it is, since every login needs it.
+const FIND_BY_NAME = `
+  SELECT id, name, name_key AS nameKey, default_role_id AS defaultRoleId, revision, created_at AS createdAt
+  FROM applications WHERE name_key = ?`;
+
 /** Makes applications and looks them up. */
 @Injectable()
 export class ApplicationsService {
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly dataSource: PlutoDataSource,
     private readonly transactions: Transactions,
     private readonly events: SecurityEvents,
   ) {}
@@ -24,16 +30,17 @@ export class ApplicationsService {
    * Finds the application that a request names in `app_id`.
    * @throws PlutoError applicationNotExist
    */
-  async getByName(name: string, manager: EntityManager = this.dataSource.manager): Promise<Application> {
+  async getByName(name: string, manager?: EntityManager): Promise<Application> {
     return existing(await this.findByName(name, manager));
   }
 
-  async findByName(
-    name: string,
-    manager: EntityManager = this.dataSource.manager,
-  ): Promise<Application | null> {
+  async findByName(name: string, manager?: EntityManager): Promise<Application | null> {
     const nameKey = applicationKey(name);
-    return nameKey === null ? null : manager.findOneBy(Application, { nameKey });
+    if (nameKey === null) return null;
+    const [found] = manager
+      ? await manager.query<Application[]>(FIND_BY_NAME, [nameKey])
+      : await this.dataSource.read<Application>(FIND_BY_NAME, [nameKey]);
+    return found ?? null;
   }
 
   /** @throws PlutoError applicationNotExist */
