@@ -7,6 +7,7 @@ import { tell } from './progress.js';
 import type { Check } from './results.js';
 import { scenarioOf } from './scenarios.js';
 import { checkSearch } from './search-checks.js';
+import { placeIn } from './traffic.js';
 
 interface Side {
   prepared: Prepared;
@@ -40,22 +41,13 @@ async function open(kind: DatabaseKind, accounts: number, scenarios: string[]): 
 async function compare(name: string, few: Side, many: Side, options: Options): Promise<Check> {
   const database = few.prepared.kind;
   const connections = scenarioOf(name).connections ?? options.connections;
+  const load = { connections, seconds: options.seconds };
+  tell(`${database}: growth, ${name}, warming up`);
+  for (const side of [few, many]) await warmUp(side, name, load);
   const rounds: { few: number; many: number }[] = [];
-  for (let round = 0; round <= options.rounds; round++) {
+  for (let round = 1; round <= options.rounds; round++) {
     tell(`${database}: growth, ${name}, round ${round} of ${options.rounds}`);
-    const measure = async ({ prepared, server }: Side) => {
-      const traffic = prepared.trafficOf(name);
-      const { requestsPerSecond } = await measurePluto(server, {
-        traffic,
-        connections,
-        seconds: options.seconds,
-      });
-      await settle();
-      return requestsPerSecond;
-    };
-    const figures = { few: await measure(few), many: await measure(many) };
-    // The first one warms them up.
-    if (round > 0) rounds.push(figures);
+    rounds.push({ few: await measure(few, name, load), many: await measure(many, name, load) });
   }
   const figure = median(rounds.map((round) => round.many / round.few));
   const [before, after] = [median(rounds.map((one) => one.few)), median(rounds.map((one) => one.many))];
@@ -67,4 +59,19 @@ async function compare(name: string, few: Side, many: Side, options: Options): P
     goal: { atLeast: LEAST_SHARE },
     details: rounds,
   };
+}
+
+type LoadOf = Pick<Options, 'connections' | 'seconds'>;
+
+/** Until each of the calls has been sent: what a database reads for the first time comes from the disk, however large it is. */
+async function warmUp(side: Side, name: string, load: LoadOf): Promise<void> {
+  const traffic = side.prepared.trafficOf(name);
+  do await measure(side, name, load);
+  while (traffic.kind === 'fixed' && placeIn(traffic.calls) < traffic.calls.length);
+}
+
+async function measure({ prepared, server }: Side, name: string, load: LoadOf): Promise<number> {
+  const { requestsPerSecond } = await measurePluto(server, { ...load, traffic: prepared.trafficOf(name) });
+  await settle();
+  return requestsPerSecond;
 }
