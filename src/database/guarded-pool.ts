@@ -72,6 +72,11 @@ export class GuardedPool {
     this.pool.on('connection', (connection) => this.adopt(connection, sessionSettings));
   }
 
+  /** How long anybody waits for a connection, in milliseconds. */
+  get acquireTimeoutMs(): number {
+    return this.times.acquireTimeoutMs;
+  }
+
   /** How its connections are used. */
   get use(): { limit: number; inUse: number; idle: number; waiting: number } {
     // One that is being made for somebody is theirs already.

@@ -102,7 +102,8 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
    */
   changeNow(sql: string, parameters: unknown[]): number {
     const connection = this.driver.databaseConnection as SqliteConnection;
-    if (this.isReleased || this.transactionDepth === 0) throw new QueryRunnerAlreadyReleasedError();
+    if (this.isReleased || !this.turn) throw new QueryRunnerAlreadyReleasedError();
+    if (this.transactionDepth === 0) throw new Error('there is no transaction');
     assertInTransaction(connection);
     try {
       return (this.execute(connection, sql, parameters, true) as QueryResult).affected ?? 0;

@@ -62,7 +62,7 @@ export class SigningKeysService {
 
   /** The key that signs now. */
   async signingKey(): Promise<{ kid: string; header: string; privateKey: KeyObject }> {
-    // Who has something signed has just written to the database, so it is not waited for another attempt.
+    // Who has something signed has just used the database, so it is not waited for another attempt.
     const current = currentOf((await this.load(RELOAD_SECONDS, 0)).keys);
     return { kid: current.kid, header: current.header, privateKey: this.privateKeyOf(current) };
   }

@@ -691,7 +691,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
 });
 
 describe('VerifiedTokens', () => {
-  const { claims } = decodeToken(`${encodePart({})}.${encodePart({ exp: nowSeconds() + 60 })}.`);
+  const { claims } = decodeToken(`${encodePart({})}.${encodePart({ exp: nowSeconds() + 3600 })}.`);
   const remembered = () => app.app.get(VerifiedTokens);
   let kid: string;
   beforeAll(async () => ({ kid } = await app.app.get(SigningKeysService).signingKey()));
