@@ -37,5 +37,5 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': swc('typescript'), '^.+\\.m?js$': swc('ecmascript') },
   transformIgnorePatterns: [`/node_modules/(?!(${esModules.join('|')})/)`],
-  testTimeout: 60_000,
+  testTimeout: 120_000,
 };
