@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { PURGE_BATCH } from '../database/purge.js';
-import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
+import { SecurityEvents, type Reaction, type SecurityEvent } from '../database/security-events.js';
 import { actorOf, type ActorOutsideRequests } from './audit-actor.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { impersonalTypes } from './event-traits.js';
@@ -33,13 +33,20 @@ export class AuditRecorder {
     @Inject(ACTOR_OUTSIDE_REQUESTS) private readonly actorOutsideRequests: ActorOutsideRequests,
   ) {
     // Here and not in a hook: the first start publishes before the hooks have run.
-    events.subscribe((event, manager, origin) => this.record(event, manager, origin));
+    events.subscribe((event, origin) => this.reactionTo(event, origin));
   }
 
-  private async record(event: SecurityEvent, manager: EntityManager, origin: Origin | null): Promise<void> {
+  private reactionTo(event: SecurityEvent, origin: Origin | null): Reaction {
+    const { type, userId } = event;
+    const changes = [{ sql: ADD, parameters: this.rowOf(event, origin) }];
+    if (type !== 'account.deleted' || userId === null) return { changes };
+    return { changes, within: async (manager) => void (await this.forget(manager, [userId])) };
+  }
+
+  private rowOf(event: SecurityEvent, origin: Origin | null): unknown[] {
     const { type, applicationId, userId, detail } = event;
     const { actorKind, actorId, actorClient } = actorOf(event, origin, this.actorOutsideRequests);
-    await manager.query(ADD, [
+    return [
       nowSeconds(),
       type,
       applicationId,
@@ -50,8 +57,7 @@ export class AuditRecorder {
       origin?.address ?? '',
       origin?.requestId ?? '',
       JSON.stringify(detail),
-    ]);
-    if (type === 'account.deleted' && userId !== null) await this.forget(manager, [userId]);
+    ];
   }
 
   /**

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { comparisonKey } from '../common/text-keys.js';
 import { Limits } from '../limits/limits.service.js';
 import { networkOf } from '../limits/network.js';
-import { KnownDevicesService } from './known-devices.service.js';
 
 interface Attempt {
   applicationId: number;
@@ -11,8 +10,8 @@ interface Attempt {
   /** 0 where there is none. */
   userId: number;
   address: string;
-  /** See `deviceMarks`. */
-  marks: string[];
+  /** Null where the account does not know it; see `KnownDevicesService.recognize`. */
+  device: { hash: string; isSure: boolean } | null;
 }
 
 /** What becomes of an attempt once the password has been looked at. */
@@ -30,19 +29,15 @@ export interface BegunAttempt {
  */
 @Injectable()
 export class LoginAttempts {
-  constructor(
-    private readonly limits: Limits,
-    private readonly knownDevices: KnownDevicesService,
-  ) {}
+  constructor(private readonly limits: Limits) {}
 
   /**
    * Counts an attempt before the password is looked at, so that attempts at once count each.
    * @throws PlutoError tooManyRequests
    */
-  async begin({ applicationId, account, userId, address, marks }: Attempt): Promise<BegunAttempt> {
+  async begin({ applicationId, account, userId, address, device }: Attempt): Promise<BegunAttempt> {
     // However it is written, an account is one; where there is none, what would be looked up as the same is.
     const target = userId === 0 ? `${applicationId}:${comparisonKey(account.trim())}` : String(userId);
-    const device = await this.knownDevices.find(userId, marks);
     if (device?.isSure) return this.count('login-device', `${target}:${device.hash}`);
 
     // An address may be shared with strangers: there the account has tries of its own, and the address as few as ever.

@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
+import { execute } from '../database/statements.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
-import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
+import { TokenIssuerService, type Authentication, type TokenPair } from '../token/token-issuer.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { deviceMarks } from './device-marks.js';
 import { KnownDevicesService } from './known-devices.service.js';
@@ -31,6 +32,8 @@ export interface PasswordProof {
    * @returns the account's id
    */
   authenticate: (manager: EntityManager) => Promise<number>;
+  /** The same by statements alone, which hold as long as nothing has changed since the password was checked. */
+  atOnce: Authentication;
 }
 
 /** The hash that was checked is not the account's any more: it was reset, or another login has renewed it. */
@@ -85,7 +88,11 @@ export class PasswordLoginService {
     const found = await this.accounts.findCredentials(application.id, account);
     const marks = deviceMarks(caller, device);
     const place = { applicationId: application.id, userId: found?.userId ?? 0 };
-    const attempt = await this.attempts.begin({ ...place, account, marks, address: caller.address });
+    const { userId } = place;
+    const devices = await this.knownDevices.of(userId);
+    const recognized = this.knownDevices.recognize(devices, userId, marks);
+    const { address } = caller;
+    const attempt = await this.attempts.begin({ ...place, account, device: recognized, address });
 
     const stored = found?.passwordHash ?? null;
     const isRight = await this.passwords.verify(stored, password).catch(async (error: unknown) => {
@@ -99,20 +106,18 @@ export class PasswordLoginService {
     await attempt.forgive();
     if (!found.isVerified) throw await this.refuse(place, 'unverified', caller);
 
-    const { userId } = place;
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
+    // The password was checked outside the transaction; a reset or deletion since then wins.
+    const replaceHash = this.accounts.replacePasswordHash(userId, stored, renewed);
+    const { changes, isKnown } = this.knownDevices.remembrance(devices, userId, marks);
+    const event = this.events.asChanges(succeeded(place, isKnown), caller);
     return {
       application,
-      // The password was checked outside the transaction; a reset or deletion since then wins.
+      atOnce: { ...event, userId, changes: [replaceHash, ...changes, ...event.changes] },
       authenticate: async (manager) => {
-        const isSame = await this.accounts.replacePasswordHash(manager, userId, stored, renewed);
-        if (!isSame) throw new PasswordReplaced();
-        const isKnown = await this.knownDevices.remember(manager, userId, marks);
-        const detail = {
-          method: 'password' as const,
-          device: isKnown ? ('known' as const) : ('new' as const),
-        };
-        await this.events.publish(manager, { type: 'login.succeeded', ...place, detail });
+        if ((await execute(manager, replaceHash)) !== 1) throw new PasswordReplaced();
+        const wasKnown = await this.knownDevices.remember(manager, userId, marks);
+        await this.events.publish(manager, succeeded(place, wasKnown));
         return userId;
       },
     };
@@ -130,4 +135,9 @@ export class PasswordLoginService {
     );
     return new PlutoError(reason === 'credentials' ? 'invalidPassword' : 'mailNotVerified');
   }
+}
+
+function succeeded(place: { applicationId: number; userId: number }, isKnown: boolean): SecurityEvent {
+  const detail = { method: 'password' as const, device: isKnown ? ('known' as const) : ('new' as const) };
+  return { type: 'login.succeeded', ...place, detail };
 }

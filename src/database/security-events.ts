@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Origin } from '../common/origin.js';
-import { originOf } from './transactions.js';
+import { execute, type Change } from './statements.js';
+import { afterCommit, originOf } from './transactions.js';
 
 /** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
 export interface SecurityEventDetails {
@@ -42,22 +43,27 @@ export type SecurityEvent = {
   };
 }[SecurityEventType];
 
-/** @param origin the request that the event is of; null outside requests */
-type SecurityListener = (
-  event: SecurityEvent,
-  manager: EntityManager,
-  origin: Origin | null,
-) => void | Promise<void>;
+/** What somebody who listens has done about an event. */
+export interface Reaction {
+  /** Goes into the transaction of what happened. */
+  changes?: Change[];
+  /** Done in that transaction after them, where statements alone do not do; it writes through the manager only. */
+  within?: (manager: EntityManager) => Promise<void>;
+  /** Done once it is committed. */
+  afterCommit?: () => void;
+}
+
+/**
+ * What it throws undoes the event.
+ * @param origin the request that the event is of; null outside requests
+ */
+type SecurityListener = (event: SecurityEvent, origin: Origin | null) => Reaction;
 
 /** Tells whoever listens (the audit trail, the metrics) of security events. */
 @Injectable()
 export class SecurityEvents {
   private readonly listeners: SecurityListener[] = [];
 
-  /**
-   * @param listener runs inside the publisher's transaction: it writes through the manager only, and what it throws
-   *   undoes the event; what must follow the commit goes into `afterCommit`
-   */
   subscribe(listener: SecurityListener): void {
     this.listeners.push(listener);
   }
@@ -67,7 +73,27 @@ export class SecurityEvents {
    * @throws Error if the manager is not one of `Transactions.runFor`
    */
   async publish(manager: EntityManager, event: SecurityEvent): Promise<void> {
-    const origin = originOf(manager);
-    for (const listener of this.listeners) await listener(event, manager, origin);
+    for (const reaction of this.reactionsTo(event, originOf(manager))) {
+      for (const change of reaction.changes ?? []) await execute(manager, change);
+      await reaction.within?.(manager);
+      if (reaction.afterCommit) afterCommit(manager, reaction.afterCommit);
+    }
+  }
+
+  /**
+   * An event of what is made by statements alone: they are to be made with it, and `afterCommit` is to be called then.
+   * @throws Error where somebody who listens needs a transaction
+   */
+  asChanges(event: SecurityEvent, origin: Origin): { changes: Change[]; afterCommit: () => void } {
+    const reactions = this.reactionsTo(event, origin);
+    if (reactions.some(({ within }) => within)) throw new Error(`${event.type} is to be published`);
+    return {
+      changes: reactions.flatMap(({ changes = [] }) => changes),
+      afterCommit: () => reactions.forEach((reaction) => reaction.afterCommit?.()),
+    };
+  }
+
+  private reactionsTo(event: SecurityEvent, origin: Origin | null): Reaction[] {
+    return this.listeners.map((listener) => listener(event, origin));
   }
 }

@@ -5,7 +5,7 @@ import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/purge.js';
-import { execute, type Change } from '../database/statements.js';
+import type { Change } from '../database/statements.js';
 import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
@@ -50,29 +50,24 @@ export class SessionsService {
     this.bearers = new BatchedRead(dataSource, { sql: findBearers, keyOf: ({ id }) => id });
   }
 
-  async add(manager: EntityManager, session: NewSession): Promise<Session> {
+  /** Stores a session. @returns its id, and what stores it */
+  add(session: NewSession): { id: string; change: Change } {
+    const id = randomBytes(16).toString('base64url');
     const now = nowSeconds();
-    const row = manager.create(Session, {
-      ...session,
-      id: randomBytes(16).toString('base64url'),
-      createdAt: now,
-      lastUsedAt: now,
-    });
     const parameters = [
-      row.id,
-      row.userId,
-      row.applicationId,
-      row.clientKey,
-      row.deviceId,
-      JSON.stringify(row.scopes),
-      row.grantedScopes && JSON.stringify(row.grantedScopes),
-      row.address,
-      row.userAgent,
+      id,
+      session.userId,
+      session.applicationId,
+      session.clientKey,
+      session.deviceId,
+      JSON.stringify(session.scopes),
+      session.grantedScopes && JSON.stringify(session.grantedScopes),
+      session.address,
+      session.userAgent,
       now,
       now,
     ];
-    await execute(manager, { sql: ADD, parameters });
-    return row;
+    return { id, change: { sql: ADD, parameters } };
   }
 
   /** For every request that bears a token: as an entity it would take three times as long. */

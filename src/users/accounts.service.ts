@@ -3,7 +3,7 @@ import { In, type EntityManager } from 'typeorm';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import { execute } from '../database/statements.js';
+import type { Change } from '../database/statements.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
 
@@ -173,17 +173,11 @@ export class AccountsService {
   }
 
   /**
-   * Replaces a hash by one of the same password, which may be the same hash, and locks the account until the end of
-   * the transaction.
-   * @returns whether the account is there and still had that hash
+   * Replaces a hash by one of the same password, which may be the same hash, if the account is there and has it still; it
+   * locks the account until the end of the transaction.
    */
-  async replacePasswordHash(
-    manager: EntityManager,
-    userId: number,
-    from: string,
-    to: string,
-  ): Promise<boolean> {
-    return (await execute(manager, { sql: REPLACE_HASH, parameters: [to, userId, from] })) === 1;
+  replacePasswordHash(userId: number, from: string, to: string): Change {
+    return { sql: REPLACE_HASH, parameters: [to, userId, from] };
   }
 
   private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {

@@ -406,6 +406,7 @@ describe('an event and what happened', () => {
     let isToFail = true;
     app.app.get(SecurityEvents).subscribe(({ type }) => {
       if (type === 'scope.created' && isToFail) throw new Error('a listener failed');
+      return {};
     });
     const failed = await createScope('doomed');
     isToFail = false;

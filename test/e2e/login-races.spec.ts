@@ -1,0 +1,147 @@
+import { hash } from '@node-rs/argon2';
+import { KnownDevice } from '../../src/auth/known-device.entity.js';
+import { AllOrNone } from '../../src/database/all-or-none.js';
+import { SecurityEvents } from '../../src/database/security-events.js';
+import { Transactions } from '../../src/database/transactions.js';
+import { Session } from '../../src/token/session.entity.js';
+import { User } from '../../src/users/user.entity.js';
+import { registerVerified, type TestAccount } from '../support/accounts.js';
+import { firstAdministrator, type Caller } from '../support/administration.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { readAudit } from '../support/audit.js';
+import type { Answer } from '../support/client.js';
+import { expectFailure, expectOk } from '../support/expectations.js';
+
+let app: TestApp;
+let admin: Caller;
+let account: TestAccount;
+let userId: number;
+beforeAll(async () => {
+  app = await startTestApp();
+  admin = await firstAdministrator(app);
+});
+beforeEach(async () => {
+  account = await registerVerified(app);
+  userId = (await app.dataSource.manager.findOneByOrFail(User, { handle: account.user_id })).id;
+});
+afterEach(() => jest.restoreAllMocks());
+afterAll(() => app.close());
+
+function login(device_id = ''): Promise<Answer> {
+  const body = { account: account.mail, password: account.password, app_id: 'pluto', device_id };
+  return app.client.post('/v1/user/login/account', body);
+}
+
+/** Has something happen once, when all of a login is checked and nothing of it written. */
+function beforeWriting(happens: (write: () => Promise<boolean>) => Promise<boolean>): void {
+  const allOrNone = app.app.get(AllOrNone);
+  const change = allOrNone.change.bind(allOrNone);
+  jest.spyOn(allOrNone, 'change').mockImplementationOnce((changes) => happens(() => change(changes)));
+}
+
+const sessionCount = () => app.dataSource.manager.countBy(Session, { userId });
+const deviceCount = () => app.dataSource.manager.countBy(KnownDevice, { userId });
+
+async function recorded(): Promise<string[]> {
+  const { events } = await readAudit(admin, { user_id: userId });
+  return events
+    .filter(({ type }) => type.startsWith('login.'))
+    .map(({ type, detail }) => `${type} ${(detail as { device?: string }).device ?? ''}`.trim())
+    .reverse();
+}
+
+describe('a login', () => {
+  it('is written at once, without a transaction of its own', async () => {
+    const runFor = jest.spyOn(app.app.get(Transactions), 'runFor');
+    expectOk(await login('a-device-id-long-enough'));
+    expect(runFor).not.toHaveBeenCalled();
+    expect(await sessionCount()).toBe(1);
+    expect(await deviceCount()).toBe(2);
+    expect(await recorded()).toEqual(['login.succeeded new']);
+  });
+
+  it('is refused when the password was replaced since it was checked', async () => {
+    beforeWriting(async (write) => {
+      await app.dataSource.manager.update(User, { id: userId }, { passwordHash: await hash('another') });
+      return write();
+    });
+    expectFailure(await login(), 403, 3001);
+    expect(await sessionCount()).toBe(0);
+    expect(await deviceCount()).toBe(0);
+    expect(await recorded()).toEqual(['login.failed']);
+  });
+
+  it('is refused when the account was deleted since', async () => {
+    beforeWriting(async (write) => {
+      await app.dataSource.manager.delete(User, { id: userId });
+      return write();
+    });
+    expectFailure(await login(), 403, 3001);
+    expect(await sessionCount()).toBe(0);
+  });
+
+  it('takes the device for known when another login has noted it since', async () => {
+    beforeWriting(async (write) => {
+      expectOk(await login('a-device-id-long-enough'));
+      return write();
+    });
+    expectOk(await login('a-device-id-long-enough'));
+    expect(await sessionCount()).toBe(2);
+    expect(await deviceCount()).toBe(2);
+    expect(await recorded()).toEqual(['login.succeeded new', 'login.succeeded known']);
+  });
+
+  it('is good for each of many at once from a new device', async () => {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => login('a-device-id-long-enough')));
+    for (const answer of answers) expectOk(answer);
+    expect(await sessionCount()).toBe(8);
+    expect(await deviceCount()).toBe(2);
+    const events = await recorded();
+    expect(events).toHaveLength(8);
+    expect(events.filter((event) => event === 'login.succeeded new')).toHaveLength(1);
+  });
+
+  it('is made once when the connection was lost after it was written', async () => {
+    beforeWriting(async (write) => {
+      expect(await write()).toBe(true);
+      return false;
+    });
+    const answer = await login();
+    expectOk(answer);
+    const token = answer.body.access_token as string;
+    expectOk(await app.client.get('/v1/user/info', { token }));
+    expect(await sessionCount()).toBe(1);
+    expect(await recorded()).toEqual(['login.succeeded new']);
+  });
+
+  it('waits for who holds the account', async () => {
+    let answer: Promise<Answer>;
+    await app.app.get(Transactions).run(async (manager) => {
+      await manager.update(User, { id: userId }, { name: 'Renamed' });
+      answer = login();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
+    expectOk(await answer!);
+    expect(await sessionCount()).toBe(1);
+  });
+
+  it('leaves nothing when it cannot be written', async () => {
+    beforeWriting(() => Promise.reject(new Error('the disk is full')));
+    expectFailure(await login(), 500, 1000);
+    expect(await sessionCount()).toBe(0);
+    expect(await recorded()).toEqual([]);
+  });
+});
+
+describe('an event as changes', () => {
+  it('is refused where who listens needs a transaction', () => {
+    const event = {
+      type: 'account.deleted' as const,
+      applicationId: 1,
+      userId,
+      detail: { reason: 'request' as const },
+    };
+    const origin = { requestId: 'r', address: '', actor: null };
+    expect(() => app.app.get(SecurityEvents).asChanges(event, origin)).toThrow('is to be published');
+  });
+});
