@@ -6,7 +6,8 @@ import type { Application } from '../rbac/application.entity.js';
 import { UserGrantsService, type HeldRole } from '../rbac/user-grants.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { Identity } from './identity.entity.js';
-import { findMatches } from './user-matches.query.js';
+import { KeptCounts } from './kept-counts.js';
+import { Matches, type MatchCounts } from './user-matches.query.js';
 import { countUsers, type UserCounts } from './user-summary.query.js';
 import { User } from './user.entity.js';
 
@@ -25,6 +26,9 @@ export interface UserSummary extends Omit<UserCounts, 'applications'> {
 /** Lets administrators find and count accounts. */
 @Injectable()
 export class UserDirectoryService {
+  private readonly matchCounts = new KeptCounts<MatchCounts>();
+  private readonly userCounts = new KeptCounts<UserCounts>();
+
   constructor(
     private readonly dataSource: PlutoDataSource,
     private readonly applications: ApplicationsService,
@@ -34,18 +38,22 @@ export class UserDirectoryService {
   /**
    * Accounts whose name, handle or mail is the text or begins with it, without regard to case: those found by name
    * first, then by handle, then by mail, each in the order of what they were found by, so that exact matches lead.
+   * @returns the page, and how many match in all; of `KEPT_FROM` or more that is up to ten seconds old
    */
   async search(
     text: string,
     page: { limit: number; offset: number },
   ): Promise<{ users: FoundUser[]; total: number }> {
-    const { ids, total } = await findMatches(this.dataSource, text.trim(), page);
-    return { users: await this.load(ids), total };
+    const matches = new Matches(this.dataSource, text.trim());
+    const counts = await this.matchCounts.get(matches.key, () => matches.count());
+    return { users: await this.load(await matches.readPage(counts, page)), total: counts.total };
   }
 
-  /** Counts accounts; nothing is loaded. */
+  /** Counts accounts; nothing is loaded. With `KEPT_FROM` or more the counts are up to ten seconds old. */
   async summarize(): Promise<UserSummary> {
-    const { applications: totals, ...counts } = await countUsers(this.dataSource);
+    const { applications: totals, ...counts } = await this.userCounts.get('all', () =>
+      countUsers(this.dataSource),
+    );
     const applications = await this.applications.list();
     return {
       ...counts,

@@ -3,6 +3,11 @@ import type { PlutoDataSource } from '../database/pluto-data-source.js';
 
 type Range = [from: string, to: string];
 
+interface Page {
+  limit: number;
+  offset: number;
+}
+
 /** Ids as one text: tens of thousands of rows cost ten times as long to receive. */
 interface IdList {
   total: number;
@@ -40,49 +45,62 @@ const WITH_MAIL = `identities i WHERE ${MAIL_MATCHES}`;
 /** To look up an account takes some microseconds, to compare it with a list a tenth of one. */
 const FEW = 500;
 
-/** Finds the ids of a page of the accounts whose name, handle or mail begins with the text, and counts all of them. */
-export async function findMatches(
-  dataSource: PlutoDataSource,
-  text: string,
-  page: { limit: number; offset: number },
-): Promise<{ ids: number[]; total: number }> {
-  const from = comparisonKey(text);
-  const matches = new Matches(dataSource, [from, from + LAST_CHARACTER]);
-  const ids: number[] = [];
-  let total = 0;
-  for (const { part, count } of await matches.countParts()) {
-    const offset = Math.max(0, page.offset - total);
-    const limit = page.limit - ids.length;
-    if (limit > 0 && offset < count) ids.push(...(await matches.readPage(part, { limit, offset })));
-    total += count;
-  }
-  return { ids, total };
+/** How many accounts match: in all, and by each of the parts. */
+export interface MatchCounts {
+  total: number;
+  names: number;
+  handles: number;
+  mails: number;
 }
 
-class Matches {
+/** The accounts whose name, handle or mail begins with a text. */
+export class Matches {
+  /** The text in the form in which it is compared: two of the same form ask for the same accounts. */
+  readonly key: string;
+  private readonly range: Range;
+
   constructor(
     private readonly dataSource: PlutoDataSource,
-    private readonly range: Range,
-  ) {}
+    text: string,
+  ) {
+    this.key = comparisonKey(text);
+    this.range = [this.key, this.key + LAST_CHARACTER];
+  }
 
-  async countParts() {
-    const [names, handles, mails] = await Promise.all([
-      this.count(BY_NAME.from),
+  async count(): Promise<MatchCounts> {
+    const [names, handles, withMail] = await Promise.all([
+      this.countRows(BY_NAME.from),
       this.list('u.id', BY_HANDLE.from),
       this.list('i.user_id', WITH_MAIL),
     ]);
-    return [
-      { part: BY_NAME, count: names },
-      { part: BY_HANDLE, count: handles.total },
-      { part: BY_MAIL, count: await this.countByMail(names, handles, mails) },
-    ];
+    const mails = await this.countByMail(names, handles, withMail);
+    return { total: names + handles.total + mails, names, handles: handles.total, mails };
   }
 
-  async readPage({ from, order }: typeof BY_NAME, page: { limit: number; offset: number }) {
+  /**
+   * The ids of a page. Each part has the places that it was counted to fill, also where accounts have come or gone since: what lies
+   * between two parts stays where it is from page to page, and no page goes beyond the total.
+   */
+  async readPage({ names, handles, mails }: MatchCounts, { limit, offset }: Page): Promise<number[]> {
+    const parts = [
+      { part: BY_NAME, first: 0, count: names },
+      { part: BY_HANDLE, first: names, count: handles },
+      { part: BY_MAIL, first: names + handles, count: mails },
+    ];
+    const ids: number[] = [];
+    for (const { part, first, count } of parts) {
+      const from = Math.max(offset, first);
+      const to = Math.min(offset + limit, first + count);
+      if (from < to) ids.push(...(await this.readPart(part, { limit: to - from, offset: from - first })));
+    }
+    return ids;
+  }
+
+  private async readPart({ from, order }: typeof BY_NAME, { limit, offset }: Page): Promise<number[]> {
     const rows = await this.read<{ id: number }>(
       `SELECT u.id AS id FROM ${from} ORDER BY ${order} LIMIT ? OFFSET ?`,
-      page.limit,
-      page.offset,
+      limit,
+      offset,
     );
     return rows.map(({ id }) => id);
   }
@@ -93,13 +111,13 @@ class Matches {
     const lists = mails.total > FEW ? [mails, handles] : [];
     if (lists.length > 0 && names > 0) lists.push(await this.list('u.id', BY_NAME.from));
     const [found, ...others] = lists.map(idsOf);
-    if (!found || others.includes(null)) return this.count(BY_MAIL.from);
+    if (!found || others.includes(null)) return this.countRows(BY_MAIL.from);
     const left = new Set(found);
     for (const ids of others) for (const id of ids!) left.delete(id);
     return left.size;
   }
 
-  private async count(from: string): Promise<number> {
+  private async countRows(from: string): Promise<number> {
     const [row] = await this.read<{ total: number | string }>(`SELECT COUNT(*) AS total FROM ${from}`);
     return Number(row?.total ?? 0);
   }
