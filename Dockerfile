@@ -6,6 +6,8 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY src ./src
 COPY migrations ./migrations
+# The build starts the server once: see scripts/cache-code.mjs.
+COPY views ./views
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund && node scripts/slim-install.mjs --now && rm -rf node_modules/.cache
 
 FROM node:20-bookworm-slim

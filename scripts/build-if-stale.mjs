@@ -4,7 +4,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const settings = ['ormconfig.ts', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
-const sources = ['src', 'migrations', 'scripts/bundle.mjs', ...settings];
+const bundler = ['bundle', 'cache-code', 'load-bundle'].map((name) => `scripts/${name}.mjs`);
+const sources = ['src', 'migrations', ...bundler, ...settings];
 const product = 'dist/pluto.js';
 
 function newest(path) {

@@ -1,7 +1,9 @@
-// After the compiler: puts the server and the packages that it reads at start into a few files, dist/pluto.js first,
-// since reading two thousand files takes longer than all else that a start does.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// After the compiler: puts the server and the packages that it reads at start into one file, dist/server.cjs, beside it what V8
+// compiles of it, and dist/pluto.js, which loads both: reading two thousand files takes longer than all else that a start does.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 /** What is native, finds its own files by its place, is read only when it is needed, or is not there at all. */
@@ -22,36 +24,38 @@ const nestRequires = {
     })),
 };
 
-const { outputFiles, metafile } = await build({
+const common = {
   absWorkingDir: join(import.meta.dirname, '..'),
-  entryPoints: { pluto: 'dist/src/main.js' },
   outdir: 'dist',
-  chunkNames: 'chunks/[name]-[hash]',
   platform: 'node',
   target: 'node20',
-  format: 'esm',
+  bundle: true,
+  logLevel: 'warning',
+};
+
+// A script rather than a module, since V8's compiled code is to be had for scripts only; see load-bundle.mjs.
+const { outputFiles } = await build({
+  ...common,
+  entryPoints: { server: 'dist/src/start.js' },
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
   // Where there is a choice, modules: Nest imports class-validator and class-transformer by `import()`.
   mainFields: ['module', 'main'],
-  bundle: true,
-  splitting: true,
   // Nest and TypeORM go by the names of classes: see `nameClassesOnly`.
   keepNames: true,
   external,
   plugins: [nestRequires],
-  // For the packages that are CommonJS.
   banner: {
-    js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+    js:
+      '(function (exports, require, module, __filename, __dirname) {' +
+      'const bundleUrl = require("node:url").pathToFileURL(__filename).href;',
   },
-  logLevel: 'warning',
+  footer: { js: '})' },
+  define: { 'import.meta.url': 'bundleUrl', 'import.meta.dirname': '__dirname' },
+  // A script cannot `import()`; what is external is CommonJS.
+  supported: { 'dynamic-import': false },
   write: false,
-  metafile: true,
 });
-
-// Node finds the names of a CommonJS package that `import()` reads; a bundle has the default only.
-for (const [file, { imports }] of Object.entries(metafile.inputs))
-  for (const { kind, path } of imports)
-    if (file.startsWith('dist/') && kind === 'dynamic-import' && metafile.inputs[path]?.format === 'cjs')
-      throw new Error(`${file}: import() of ${path}, which is CommonJS`);
 
 // esbuild names every function as it was, each time that one is made: a fifth of the time of a simple request. Only
 // classes are to be named.
@@ -67,9 +71,37 @@ const nameClassesOnly = (text) =>
 if (!outputFiles.some(({ text }) => text.includes(nameEach)))
   throw new Error('esbuild names functions in another way');
 
-// One letter beyond ASCII makes a file take twice the memory; those that are left are in patterns and comments.
+// One letter beyond ASCII makes a file take twice the memory; those that are left are in patterns and comments. The loader
+// counts on it.
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-for (const { path, text } of outputFiles) {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, nameClassesOnly(text).replace(/[\u0080-\uffff]/g, escaped));
+const [{ path, text }] = outputFiles;
+writeFileSync(path, nameClassesOnly(text).replace(/[\u0080-\uffff]/g, escaped));
+
+// As long as it takes to start: a good part of that is compiling.
+const folder = mkdtempSync(join(tmpdir(), 'pluto-build-'));
+const { scripts } = JSON.parse(readFileSync(join(common.absWorkingDir, 'package.json'), 'utf8'));
+const flags = scripts.start.split(' ').filter((word) => word.startsWith('-'));
+try {
+  execFileSync(process.execPath, [...flags, join(import.meta.dirname, 'cache-code.mjs')], {
+    cwd: folder,
+    env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'fatal' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+} finally {
+  rmSync(folder, { recursive: true });
 }
+
+/** What src/main.ts imports is to be the script. */
+const fromScript = {
+  name: 'from-script',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /dist\/src\/start\.js$/ }, () => ({
+      resolveDir: import.meta.dirname,
+      contents: `
+        import { join } from 'node:path';
+        import { loadBundle } from './load-bundle.mjs';
+        export const { start } = loadBundle(join(import.meta.dirname, 'server.cjs')).exports;`,
+    })),
+};
+
+await build({ ...common, entryPoints: { pluto: 'dist/src/main.js' }, format: 'esm', plugins: [fromScript] });

@@ -14,30 +14,31 @@ const SAME_SIGNAL_MS = 500;
 /** Before there is anything to finish. */
 const whileStarting: Stopping = { stop: () => process.exit(0), stopAtOnce: exitBySignal };
 
-let stopping = whileStarting;
-let toldAt: number | null = null;
-
 /** To be called first: a container's process number 1 does not hear a signal that it has no handler for. */
 export function listenForSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => hear(signal));
+  whenToldToStop(whileStarting);
 }
 
-/** From now on a first and a second signal do that. */
-export function whenToldToStop(handlers: Stopping): void {
-  stopping = handlers;
+/** From now on a first and a second signal do that, and no more what they did before, be it for another copy of this module. */
+export function whenToldToStop(stopping: Stopping): void {
+  let toldAt: number | null = null;
+  const hear = (signal: StopSignal): void => {
+    const now = performance.now();
+    if (toldAt === null) {
+      toldAt = now;
+      stopping.stop(signal);
+    } else if (now - toldAt > SAME_SIGNAL_MS) {
+      stopping.stopAtOnce(signal);
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const earlier = process.listeners(signal);
+    process.on(signal, hear);
+    for (const listener of earlier) process.off(signal, listener);
+  }
 }
 
 /** Ends the process with the exit code that shells give to a process killed by the signal. */
 export function exitBySignal(signal: StopSignal): never {
   process.exit(128 + constants.signals[signal]);
-}
-
-function hear(signal: StopSignal): void {
-  const now = performance.now();
-  if (toldAt === null) {
-    toldAt = now;
-    stopping.stop(signal);
-  } else if (now - toldAt > SAME_SIGNAL_MS) {
-    stopping.stopAtOnce(signal);
-  }
 }

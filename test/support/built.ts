@@ -14,8 +14,9 @@ interface Build {
 
 const cache = join(packageDirectory, 'node_modules/.cache');
 const common = ['src', 'migrations', 'package.json', 'tsconfig.json'];
+const bundler = ['bundle', 'cache-code', 'load-bundle'].map((name) => `scripts/${name}.mjs`);
 const server: Build = {
-  sources: [...common, 'ormconfig.ts', 'tsconfig.build.json', 'scripts/bundle.mjs'],
+  sources: [...common, 'ormconfig.ts', 'tsconfig.build.json', ...bundler],
   product: join(packageDirectory, 'dist/pluto.js'),
   command: ['npm', 'run', 'build'],
   lock: join(cache, 'pluto-build.lock'),

@@ -30,9 +30,12 @@ export class ServerProcess {
     void this.exited.then(() => ServerProcess.all.delete(this));
   }
 
-  /** @param env all that the process is told; nothing is handed on from the environment of the tests but the path */
-  static async start(cwd: string, env: Record<string, string>): Promise<ServerProcess> {
-    const main = await builtServer();
+  /**
+   * @param env all that the process is told; nothing is handed on from the environment of the tests but the path
+   * @param main another file than the one that was built
+   */
+  static async start(cwd: string, env: Record<string, string>, main?: string): Promise<ServerProcess> {
+    main ??= await builtServer();
     const { PATH = '' } = process.env;
     return new ServerProcess(
       spawn(process.execPath, [main], { cwd, env: { PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }),
