@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { hash } from '@node-rs/argon2';
 import { DataSource, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
@@ -9,7 +10,7 @@ import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
 import { isCommonPassword } from './common-passwords.js';
-import { PasswordHasher } from './password-hasher.service.js';
+import { ARGON2 } from './password-hash.js';
 
 export interface FirstAdministrator {
   mail: string;
@@ -32,7 +33,6 @@ export class FirstStartService {
     private readonly administrators: AdministratorsService,
     private readonly administratorAccounts: AdministratorAccountsService,
     private readonly keys: KeyRotationService,
-    private readonly passwords: PasswordHasher,
     private readonly settings: Settings,
   ) {}
 
@@ -50,10 +50,9 @@ export class FirstStartService {
 
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
-    const password = this.settings.adminPassword ?? this.administratorAccounts.generatePassword();
-    if (await isCommonPassword(password))
-      throw new Error('ADMIN_PASSWORD takes a password that is not one of those that are guessed first');
-    const [key, passwordHash] = await Promise.all([this.keys.draft(), this.passwords.hash(password)]);
+    const password = await this.choosePassword();
+    // Not by PasswordHasher: threads for one hash would take a tenth of the start.
+    const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, ARGON2)]);
     const isMade = await this.transactions.runFor(null, (manager) =>
       this.plant(manager, { key, passwordHash }),
     );
@@ -62,6 +61,14 @@ export class FirstStartService {
       mail: this.settings.adminMail,
       generatedPassword: this.settings.adminPassword === undefined ? password : null,
     };
+  }
+
+  private async choosePassword(): Promise<string> {
+    const { adminPassword } = this.settings;
+    if (adminPassword === undefined) return this.administratorAccounts.generatePassword();
+    if (await isCommonPassword(adminPassword))
+      throw new Error('ADMIN_PASSWORD takes a password that is not one of those that are guessed first');
+    return adminPassword;
   }
 
   private async isPrepared(): Promise<boolean> {
