@@ -7,12 +7,30 @@ const MIN_MODULUS_BITS = 2048;
 const MAX_AGE_MS = 10 * 60_000;
 const REFETCH_PAUSE_MS = 60_000;
 
+type PublishedKeys = ReturnType<typeof createRemoteJWKSet>;
+
 /**
  * The keys that a provider publishes, as a key source for jose: fetched when first needed and every ten minutes, and
  * for a `kid` that is not among them, but for that at most once a minute, whatever comes of it.
  * @throws PlutoError serviceUnavailable when they are needed and cannot be had
  */
 export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey {
+  let keys: PublishedKeys | undefined;
+  return async (header, token) => {
+    // Not at start: jose makes `Headers`, for which Node reads all that belongs to its `fetch`.
+    keys ??= publishedKeys(provider, url);
+    try {
+      const key = await keys(header, token);
+      if (modulusBitsOf(key) < MIN_MODULUS_BITS) throw new Error('a key is too short');
+      return key;
+    } catch (cause) {
+      if (isFaultOfToken(cause) || cause instanceof PlutoError) throw cause;
+      throw providerUnavailable(provider, 'its key set cannot be used', cause);
+    }
+  };
+}
+
+function publishedKeys(provider: ProviderName, url: URL): PublishedKeys {
   let fetchedAt = -Infinity;
   const keys = createRemoteJWKSet(url, {
     cacheMaxAge: MAX_AGE_MS,
@@ -25,16 +43,7 @@ export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey 
       return Response.json(body);
     },
   });
-  return async (header, token) => {
-    try {
-      const key = await keys(header, token);
-      if (modulusBitsOf(key) < MIN_MODULUS_BITS) throw new Error('a key is too short');
-      return key;
-    } catch (cause) {
-      if (isFaultOfToken(cause) || cause instanceof PlutoError) throw cause;
-      throw providerUnavailable(provider, 'its key set cannot be used', cause);
-    }
-  };
+  return keys;
 }
 
 function isFaultOfToken(error: unknown): boolean {
