@@ -1,5 +1,4 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { Principal } from '../common/access.js';
 import { PlutoError, type ErrorKey } from '../common/errors.js';
 import { PLUTO } from '../rbac/names.js';
@@ -16,13 +15,10 @@ abstract class PlutoScopeGuard implements CanActivate {
   protected abstract readonly scopes: readonly string[];
   protected abstract readonly refusal: ErrorKey;
 
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly grants: UserGrantsService,
-  ) {}
+  constructor(private readonly grants: UserGrantsService) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return accessOf(this.reflector, context) !== this.access || this.admit(context);
+    return accessOf(context) !== this.access || this.admit(context);
   }
 
   private async admit(context: ExecutionContext): Promise<boolean> {
