@@ -11,15 +11,18 @@ const TURNS_MAX = 100;
 /** Requests on one connection that are not answered yet; browsers and proxies send one at a time. */
 const PIPELINED_MAX = 16;
 
+/** How many requests of a connection are not answered yet. */
+const UNANSWERED = Symbol('unanswered');
+type CountedSocket = Socket & { [UNANSWERED]?: number };
+
 /** The requests under way, and whether this process still wants more of them. */
 @Injectable()
 export class Traffic {
   /**
-   * How many are not answered yet, by method and route. Not a set of requests: V8 makes a new table for each hundred that
+   * How many are not answered yet, by route and method. Not a set of requests: V8 makes a new table for each hundred that
    * come and go, and what an old one holds, a tenth of all requests, would outlive them until all memory is looked through.
    */
-  private readonly unanswered = new Map<string, number>();
-  private readonly perSocket = new WeakMap<Socket, number>();
+  private readonly unanswered = new Map<string, Map<string, number>>();
   private count = 0;
   private isEnding = false;
   private isClosed = false;
@@ -31,7 +34,9 @@ export class Traffic {
 
   /** What is not answered yet, by method and route. */
   get underWay(): string[] {
-    return [...this.unanswered].flatMap(([route, count]) => Array.from({ length: count }, () => route));
+    return [...this.unanswered].flatMap(([route, methods]) =>
+      [...methods].flatMap(([method, count]) => Array.from({ length: count }, () => `${method} ${route}`)),
+    );
   }
 
   /** From now on the probe says no, and each connection ends with its next response; all are answered. */
@@ -48,7 +53,7 @@ export class Traffic {
       request.raw.socket.destroy();
     });
     fastify.addHook('onSend', (request, reply, payload, done) => {
-      const isLast = (this.perSocket.get(request.raw.socket) ?? 1) <= 1;
+      const isLast = (request.raw.socket as CountedSocket)[UNANSWERED]! <= 1;
       if (this.isEnding && isLast) void reply.header('connection', 'close');
       // A file is given a listener at once, or its failure would find none.
       if (typeof payload !== 'string') return done(null, payload);
@@ -79,20 +84,26 @@ export class Traffic {
 
   /** @returns false for one request too many on a connection that does not wait for its answers */
   private note(request: FastifyRequest, { raw }: FastifyReply): boolean {
-    const { socket } = request.raw;
-    const unanswered = (this.perSocket.get(socket) ?? 0) + 1;
+    const socket: CountedSocket = request.raw.socket;
+    const unanswered = (socket[UNANSWERED] ?? 0) + 1;
     if (unanswered > PIPELINED_MAX || socket.destroyed) return false;
-    this.perSocket.set(socket, unanswered);
-    const route = `${request.method} ${request.routeOptions.url ?? '(none)'}`;
-    this.unanswered.set(route, (this.unanswered.get(route) ?? 0) + 1);
+    socket[UNANSWERED] = unanswered;
+    const methods = this.methodsOf(request.routeOptions.url ?? '(none)');
+    const { method } = request;
+    methods.set(method, (methods.get(method) ?? 0) + 1);
     this.count++;
     raw.once('close', () => {
-      this.unanswered.set(route, (this.unanswered.get(route) ?? 1) - 1);
-      const left = (this.perSocket.get(socket) ?? 1) - 1;
-      this.perSocket.set(socket, left);
+      methods.set(method, methods.get(method)! - 1);
+      const left = (socket[UNANSWERED] = socket[UNANSWERED]! - 1);
       // Answers that are ready at once take each other for the last one, and none has ended the connection.
       if (left === 0 && this.isClosed) socket.destroySoon();
     });
     return true;
+  }
+
+  private methodsOf(route: string): Map<string, number> {
+    let methods = this.unanswered.get(route);
+    if (!methods) this.unanswered.set(route, (methods = new Map<string, number>()));
+    return methods;
   }
 }
