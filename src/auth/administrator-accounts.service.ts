@@ -51,7 +51,7 @@ export class AdministratorAccountsService {
     password: string,
     origin: Origin | null,
   ): Promise<number> {
-    await assertUncommon(password);
+    assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
     return this.transactions.runFor(origin, (manager) =>
       this.createWithin(manager, { ...administrator, passwordHash }),

@@ -50,7 +50,7 @@ export class FirstStartService {
 
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
-    const password = await this.choosePassword();
+    const password = this.choosePassword();
     // Not by PasswordHasher: threads for one hash would take a tenth of the start.
     const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, ARGON2)]);
     const isMade = await this.transactions.runFor(null, (manager) =>
@@ -63,10 +63,10 @@ export class FirstStartService {
     };
   }
 
-  private async choosePassword(): Promise<string> {
+  private choosePassword(): string {
     const { adminPassword } = this.settings;
     if (adminPassword === undefined) return this.administratorAccounts.generatePassword();
-    if (await isCommonPassword(adminPassword))
+    if (isCommonPassword(adminPassword))
       throw new Error('ADMIN_PASSWORD takes a password that is not one of those that are guessed first');
     return adminPassword;
   }

@@ -70,7 +70,7 @@ export class PasswordResetService {
   async reset(token: string, password: string, caller: Caller): Promise<ResetLink | null> {
     const found = await this.look(token);
     if (!found) return null;
-    await assertUncommon(password);
+    assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
     return this.transactions.runFor(caller, async (manager) => {
       const link = await this.tokens.find('reset-password', token, manager);

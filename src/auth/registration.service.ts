@@ -49,7 +49,7 @@ export class RegistrationService {
    *   tooManyRequests
    */
   async register(registration: Registration, caller: Caller): Promise<{ mail: string; isVerified: boolean }> {
-    await assertUncommon(registration.password);
+    assertUncommon(registration.password);
     const application = await this.applications.getByName(registration.applicationName);
     const known = await this.mails.find(application.id, registration.mail);
     if (known?.isVerified) throw new PlutoError('mailAlreadyRegistered');

@@ -67,7 +67,7 @@ export class PasswordResetController {
     @CurrentCaller() caller: Caller,
   ): Promise<string> {
     const password = typeof form.password === 'string' ? form.password : '';
-    const error = await formFault(password, form.password_repeat);
+    const error = formFault(password, form.password_repeat);
     if (error) {
       void exchange.reply.status(400);
       return this.renderForm(token, exchange, error);
@@ -90,9 +90,9 @@ export class PasswordResetController {
   }
 }
 
-async function formFault(password: string, repeated: unknown): Promise<PasswordResetError | null> {
+function formFault(password: string, repeated: unknown): PasswordResetError | null {
   const fault = passwordFault(password);
   if (fault !== null) return fault;
-  if (await isCommonPassword(password)) return 'common';
+  if (isCommonPassword(password)) return 'common';
   return repeated !== undefined && repeated !== password ? 'mismatch' : null;
 }
