@@ -26,6 +26,8 @@ interface Remembrance {
   changes: Change[];
   /** Whether the device was known before. */
   isKnown: boolean;
+  /** Whether the account knows so few devices that none is about to be forgotten, also where others sign in at the same time. */
+  hasRoom: boolean;
 }
 
 // Plain statements, since every login needs them.
@@ -92,7 +94,11 @@ export class KnownDevicesService {
       ...fresh.map((hash) => ({ sql: ADD, parameters: [userId, hash, now] })),
       ...surplus.map(({ id }) => ({ sql: FORGET, parameters: [id] })),
     ];
-    return { changes, isKnown: known.length > 0 };
+    return {
+      changes,
+      isKnown: known.length > 0,
+      hasRoom: devices.length + fresh.length <= DEVICES_MAX / 2,
+    };
   }
 
   /** Forgets all: somebody else may have signed in on some. */

@@ -32,8 +32,11 @@ export interface PasswordProof {
    * @returns the account's id
    */
   authenticate: (manager: EntityManager) => Promise<number>;
-  /** The same by statements alone, which hold as long as nothing has changed since the password was checked. */
-  atOnce: Authentication;
+  /**
+   * The same by statements alone, which hold as long as nothing has changed since the password was checked; null where a device may
+   * have to be forgotten, which is to be decided under the account's lock.
+   */
+  atOnce: Authentication | null;
 }
 
 /** The hash that was checked is not the account's any more: it was reset, or another login has renewed it. */
@@ -109,11 +112,11 @@ export class PasswordLoginService {
     const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
     // The password was checked outside the transaction; a reset or deletion since then wins.
     const replaceHash = this.accounts.replacePasswordHash(userId, stored, renewed);
-    const { changes, isKnown } = this.knownDevices.remembrance(devices, userId, marks);
+    const { changes, isKnown, hasRoom } = this.knownDevices.remembrance(devices, userId, marks);
     const event = this.events.asChanges(succeeded(place, isKnown), caller);
     return {
       application,
-      atOnce: { ...event, userId, changes: [replaceHash, ...changes, ...event.changes] },
+      atOnce: hasRoom ? { ...event, userId, changes: [replaceHash, ...changes, ...event.changes] } : null,
       authenticate: async (manager) => {
         if ((await execute(manager, replaceHash)) !== 1) throw new PasswordReplaced();
         const wasKnown = await this.knownDevices.remember(manager, userId, marks);

@@ -12,6 +12,7 @@ import { Transactions } from '../database/transactions.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { AccessTokensService, type TokenBearer } from './access-tokens.service.js';
 import { RefreshTokensService } from './refresh-tokens.service.js';
+import { Session } from './session.entity.js';
 import { SessionsService } from './sessions.service.js';
 
 /** An access token with the refresh token that goes with it; times in seconds since the epoch. */
@@ -37,7 +38,7 @@ export interface Login {
    */
   authenticate: (manager: EntityManager) => Promise<number>;
   /** Where statements alone can do what `authenticate` does, they are tried first. */
-  atOnce?: Authentication;
+  atOnce?: Authentication | null;
 }
 
 /** Whose session it is, if all the changes can be made: as for `AllOrNone`. */
@@ -68,6 +69,11 @@ export interface ClientGrant {
   onOpened?: (manager: EntityManager, sessionId: string) => Promise<void>;
 }
 
+/** Thrown to have a second session of the same login undone. */
+class AlreadyStored extends Error {
+  override name = 'AlreadyStored';
+}
+
 /** An access token is signed a moment after its session is stored. */
 const SIGNING_MARGIN_SECONDS = 60;
 
@@ -91,44 +97,54 @@ export class TokenIssuerService {
 
   /** Opens a session for an account that has proved who it is. */
   async openSession(login: Login): Promise<TokenPair> {
-    const opened = login.atOnce && !login.client ? await this.openAtOnce(login, login.atOnce) : null;
-    if (opened) return opened;
-    const opening = await this.transactions.runFor(login.caller, async (manager) => {
-      const userId = await login.authenticate(manager);
-      const begun = this.opening(login, userId, await this.scopesFor(login, userId, manager));
-      for (const change of begun.changes) await execute(manager, change);
-      await login.client?.onOpened?.(manager, begun.bearer.sessionId);
-      return begun;
-    });
-    return this.pairOf(opening);
+    const { atOnce, client } = login;
+    if (!atOnce || client) return this.pairOf(await this.openInTransaction(login));
+    const opening = this.opening(login, atOnce.userId, await this.scopesFor(login, atOnce.userId));
+    // Signed while it is written; nobody is told it before both are done.
+    const [stored, pair] = await Promise.all([this.store(login, atOnce, opening), this.pairOf(opening)]);
+    return stored === opening ? pair : this.pairOf(stored);
   }
 
   /**
-   * What nearly all logins come to: one answer of MariaDB instead of eight, and the access token is signed meanwhile.
-   * @returns null when something is not as it was read, or not any more
+   * What nearly all logins come to: one answer of MariaDB instead of eight.
+   * @returns what was stored: another opening when something is not as it was read, or not any more
    */
-  private async openAtOnce(login: Login, authentication: Authentication): Promise<TokenPair | null> {
-    const { userId, changes, afterCommit } = authentication;
-    const opening = this.opening(login, userId, await this.scopesFor(login, userId));
-    const [isMade, pair] = await Promise.all([
-      this.changeAll([...changes, ...opening.changes], opening.bearer.sessionId),
-      this.pairOf(opening),
-    ]);
-    if (!isMade) return null;
-    afterCommit();
-    return pair;
+  private async store(login: Login, atOnce: Authentication, opening: Opening): Promise<Opening> {
+    if (await this.changeAll([...atOnce.changes, ...opening.changes])) {
+      atOnce.afterCommit();
+      return opening;
+    }
+    try {
+      return await this.openInTransaction(login, opening.bearer.sessionId);
+    } catch (error) {
+      if (!(error instanceof AlreadyStored)) throw error;
+      atOnce.afterCommit();
+      return opening;
+    }
   }
 
-  private async changeAll(changes: Change[], sessionId: string): Promise<boolean> {
+  private async changeAll(changes: Change[]): Promise<boolean> {
     try {
-      if (await this.allOrNone.change(changes)) return true;
+      return await this.allOrNone.change(changes);
     } catch (error) {
       // Somebody else has noted the same device, or deleted the account.
       if (isUniqueViolation(error) || isForeignKeyViolation(error)) return false;
       throw error;
     }
-    // The connection may have been lost after they were made.
-    return (await this.sessions.findBearer(sessionId)) !== null;
+  }
+
+  /** @param attempted a session of the same login that may have been stored, as when the connection was lost meanwhile */
+  private openInTransaction(login: Login, attempted?: string): Promise<Opening> {
+    return this.transactions.runFor(login.caller, async (manager) => {
+      // It locks the account, so what is under way still is waited for.
+      const userId = await login.authenticate(manager);
+      if (attempted !== undefined && (await manager.existsBy(Session, { id: attempted })))
+        throw new AlreadyStored();
+      const opening = this.opening(login, userId, await this.scopesFor(login, userId, manager));
+      for (const change of opening.changes) await execute(manager, change);
+      await login.client?.onOpened?.(manager, opening.bearer.sessionId);
+      return opening;
+    });
   }
 
   private scopesFor(

@@ -1,6 +1,7 @@
 import { hash } from '@node-rs/argon2';
 import { KnownDevice } from '../../src/auth/known-device.entity.js';
 import { AllOrNone } from '../../src/database/all-or-none.js';
+import { nowSeconds } from '../../src/common/time.js';
 import { SecurityEvents } from '../../src/database/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { Session } from '../../src/token/session.entity.js';
@@ -16,13 +17,16 @@ let app: TestApp;
 let admin: Caller;
 let account: TestAccount;
 let userId: number;
+const counted = jest.fn();
 beforeAll(async () => {
   app = await startTestApp();
   admin = await firstAdministrator(app);
+  app.app.get(SecurityEvents).subscribe(({ type }) => ({ afterCommit: () => void counted(type) }));
 });
 beforeEach(async () => {
   account = await registerVerified(app);
   userId = (await app.dataSource.manager.findOneByOrFail(User, { handle: account.user_id })).id;
+  counted.mockClear();
 });
 afterEach(() => jest.restoreAllMocks());
 afterAll(() => app.close());
@@ -58,6 +62,23 @@ describe('a login', () => {
     expect(await sessionCount()).toBe(1);
     expect(await deviceCount()).toBe(2);
     expect(await recorded()).toEqual(['login.succeeded new']);
+    expect(counted.mock.calls).toEqual([['login.succeeded']]);
+  });
+
+  it('forgets a device beyond twenty, however many come at once', async () => {
+    const lastUsedAt = nowSeconds() - 1000;
+    const others = Array.from({ length: 19 }, (_, index) => ({
+      userId,
+      deviceHash: `other-${index}`,
+      lastUsedAt,
+    }));
+    await app.dataSource.manager.insert(KnownDevice, others);
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => login(`a-device-id-long-enough-${index}`)),
+    );
+    for (const answer of answers) expectOk(answer);
+    expect(await deviceCount()).toBe(20);
+    expect(await sessionCount()).toBe(6);
   });
 
   it('is refused when the password was replaced since it was checked', async () => {
@@ -112,6 +133,7 @@ describe('a login', () => {
     expectOk(await app.client.get('/v1/user/info', { token }));
     expect(await sessionCount()).toBe(1);
     expect(await recorded()).toEqual(['login.succeeded new']);
+    expect(counted.mock.calls).toEqual([['login.succeeded']]);
   });
 
   it('waits for who holds the account', async () => {
