@@ -38,10 +38,14 @@ export class EnvelopeAdapter extends FastifyAdapter {
   }
 }
 
-/** @param body an object that is not changed after it has been frozen, nor what it holds */
-function envelopeOf(body: object): string {
-  if (!Object.isFrozen(body)) return `{"status":"ok","body":${JSON.stringify(body)}}`;
+/** @param body where it is frozen, what it holds does not change either */
+function envelopeOf(body: unknown): string {
+  if (typeof body !== 'object' || body === null || !Object.isFrozen(body)) return wrap(body);
   let text = frozenTexts.get(body);
-  if (text === undefined) frozenTexts.set(body, (text = `{"status":"ok","body":${JSON.stringify(body)}}`));
+  if (text === undefined) frozenTexts.set(body, (text = wrap(body)));
   return text;
+}
+
+function wrap(body: unknown): string {
+  return `{"status":"ok","body":${JSON.stringify(body)}}`;
 }
