@@ -28,6 +28,12 @@ const script = (file: string): string => `
   console.log(JSON.stringify({ start: typeof exports.start, rejected: script.cachedDataRejected ?? null }));
 `;
 
+it('is made of a strict script, as the modules are that it was made of', async () => {
+  await builtServer();
+  const source = readFileSync(join(packageDirectory, 'dist/server.cjs'), 'latin1');
+  expect(source).toMatch(/^\(function \([^)]*\) \{"use strict";/);
+}, 180_000);
+
 describe('what V8 has compiled at the build', () => {
   let folder: string;
   let file: string;
