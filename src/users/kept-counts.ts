@@ -20,7 +20,7 @@ export class KeptCounts<Counts extends { total: number }> {
 
   /**
    * @param question all that the counts depend on, besides the time
-   * @returns counts that are at most ten seconds old
+   * @returns counts that are at most ten seconds old, or as old as it took to count them
    * @throws what `count` throws, to all who wait for it; nothing is kept then
    */
   async get(question: string, count: () => Promise<Counts>): Promise<Counts> {
