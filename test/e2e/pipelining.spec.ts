@@ -54,7 +54,7 @@ describe('requests that do not wait for their answers', () => {
     );
     await sleep(200);
     const stopping = ending.stop();
-    const isEndedInTime = await Promise.race([isEnded, sleep(5000, false)]);
+    const isEndedInTime = await Promise.race([isEnded, sleep(5000, false, { ref: false })]);
     socket.destroy();
     await stopping;
     await ending.close();
