@@ -51,7 +51,7 @@ export class FirstStartService {
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
     const password = this.choosePassword();
-    // Not by PasswordHasher: threads for one hash would take a tenth of the start.
+    // Not by PasswordHasher: threads for one hash take a good part of a first start, and 20 MB from then on.
     const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, ARGON2)]);
     const isMade = await this.transactions.runFor(null, (manager) =>
       this.plant(manager, { key, passwordHash }),

@@ -26,7 +26,10 @@ interface Remembrance {
   changes: Change[];
   /** Whether the device was known before. */
   isKnown: boolean;
-  /** Whether the account knows so few devices that none is about to be forgotten, also where others sign in at the same time. */
+  /**
+   * Whether the account knows so few devices that none is to be forgotten, also where some others sign in at the same time. Were they
+   * more than half of the most, the next new device would have the surplus forgotten.
+   */
   hasRoom: boolean;
 }
 
