@@ -3,18 +3,12 @@ import type { EntityManager } from 'typeorm';
 import type { Origin } from '../common/origin.js';
 import { nowSeconds } from '../common/time.js';
 import { PURGE_BATCH } from '../database/purge.js';
-import { SecurityEvents, type Reaction, type SecurityEvent } from '../database/security-events.js';
+import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
 import { actorOf, type ActorOutsideRequests } from './audit-actor.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { impersonalTypes } from './event-traits.js';
 
 export const ACTOR_OUTSIDE_REQUESTS = Symbol('who acts outside requests');
-
-/** Every login adds one: by an entity it takes four times as long. */
-const ADD = `
-  INSERT INTO audit_events (created_at, type, application_id, user_id, actor_kind, actor_id, actor_client, address,
-    request_id, detail)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const IMPERSONAL = impersonalTypes.map((type) => `'${type}'`).join(', ');
 /** The shape of the ids that Pluto makes; callers may have chosen others, with whatever in them. */
@@ -33,31 +27,22 @@ export class AuditRecorder {
     @Inject(ACTOR_OUTSIDE_REQUESTS) private readonly actorOutsideRequests: ActorOutsideRequests,
   ) {
     // Here and not in a hook: the first start publishes before the hooks have run.
-    events.subscribe((event, origin) => this.reactionTo(event, origin));
+    events.subscribe((manager, event, origin) => this.record(manager, event, origin));
   }
 
-  private reactionTo(event: SecurityEvent, origin: Origin | null): Reaction {
-    const { type, userId } = event;
-    const changes = [{ sql: ADD, parameters: this.rowOf(event, origin) }];
-    if (type !== 'account.deleted' || userId === null) return { changes };
-    return { changes, within: async (manager) => void (await this.forget(manager, [userId])) };
-  }
-
-  private rowOf(event: SecurityEvent, origin: Origin | null): unknown[] {
+  private async record(manager: EntityManager, event: SecurityEvent, origin: Origin | null): Promise<void> {
     const { type, applicationId, userId, detail } = event;
-    const { actorKind, actorId, actorClient } = actorOf(event, origin, this.actorOutsideRequests);
-    return [
-      nowSeconds(),
+    await manager.insert(AuditEvent, {
+      createdAt: nowSeconds(),
       type,
       applicationId,
       userId,
-      actorKind,
-      actorId,
-      actorClient,
-      origin?.address ?? '',
-      origin?.requestId ?? '',
-      JSON.stringify(detail),
-    ];
+      ...actorOf(event, origin, this.actorOutsideRequests),
+      address: origin?.address ?? '',
+      requestId: origin?.requestId ?? '',
+      detail,
+    });
+    if (type === 'account.deleted' && userId !== null) await this.forget(manager, [userId]);
   }
 
   /**

@@ -17,12 +17,12 @@ export class PageLoginService {
    * @returns the token for the browser's cookie
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
-  login(credentials: Credentials, replaced: string): Promise<string> {
-    return this.logins.prove(credentials, ({ application, authenticate }) =>
-      this.transactions.runFor(credentials.caller, async (manager) => {
-        const userId = await authenticate(manager);
-        return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
-      }),
-    );
+  async login(credentials: Credentials, replaced: string): Promise<string> {
+    const proof = await this.logins.prove(credentials);
+    const { userId, application } = proof;
+    return this.transactions.runFor(credentials.caller, async (manager) => {
+      await this.logins.authenticate(manager, proof);
+      return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
+    });
   }
 }

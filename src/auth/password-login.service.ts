@@ -2,12 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
-import { execute } from '../database/statements.js';
+import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
-import { TokenIssuerService, type Authentication, type TokenPair } from '../token/token-issuer.service.js';
+import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { deviceMarks } from './device-marks.js';
 import { KnownDevicesService } from './known-devices.service.js';
@@ -24,25 +23,15 @@ export interface Credentials {
   device: { id?: string | undefined; browser?: string };
 }
 
-/** That somebody knows the password of an account. */
+/** That somebody has shown the password of an account; it holds as long as `authenticate` confirms it. */
 export interface PasswordProof {
   application: Application;
-  /**
-   * Confirms it within a transaction, which it should begin, and locks the account.
-   * @returns the account's id
-   */
-  authenticate: (manager: EntityManager) => Promise<number>;
-  /**
-   * The same by statements alone, which hold as long as nothing has changed since the password was checked; null where a device may
-   * have to be forgotten, which is to be decided under the account's lock.
-   */
-  atOnce: Authentication | null;
+  userId: number;
+  /** What the password was checked against. */
+  passwordHash: string;
+  /** What is known of the device; see `deviceMarks`. */
+  marks: string[];
 }
-
-/** The hash that was checked is not the account's any more: it was reset, or another login has renewed it. */
-class PasswordReplaced extends Error {}
-
-const MAX_ATTEMPTS = 3;
 
 /** Signs people in by password. */
 @Injectable()
@@ -62,38 +51,29 @@ export class PasswordLoginService {
    * Opens a session for the account that the mail or handle and the password belong to.
    * @throws PlutoError as `prove`
    */
-  login(credentials: Credentials): Promise<TokenPair> {
+  async login(credentials: Credentials): Promise<TokenPair> {
     const { caller, device } = credentials;
-    return this.prove(credentials, (proof) =>
-      this.tokens.openSession({ ...proof, deviceId: device.id, caller }),
-    );
+    const proof = await this.prove(credentials);
+    const session = await this.transactions.runFor(caller, async (manager) => {
+      await this.authenticate(manager, proof);
+      const { userId, application } = proof;
+      return this.tokens.openSession(manager, { userId, application, deviceId: device.id, caller });
+    });
+    return this.tokens.sign(session);
   }
 
   /**
-   * Checks a password. An account that does not exist and a wrong password are one answer, after the same work.
-   * @param open does in a transaction what the password entitles to; it runs again if the hash is replaced meanwhile
+   * Checks a password, outside transactions since hashing takes long. An account that does not exist and a wrong
+   * password are one answer, after the same work.
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
-  async prove<T>(credentials: Credentials, open: (proof: PasswordProof) => Promise<T>): Promise<T> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      try {
-        return await open(await this.check(credentials));
-      } catch (error) {
-        if (!(error instanceof PasswordReplaced)) throw error;
-      }
-    }
-    throw new PlutoError('invalidPassword');
-  }
-
-  private async check(credentials: Credentials): Promise<PasswordProof> {
+  async prove(credentials: Credentials): Promise<PasswordProof> {
     const { applicationName, account, password, caller, device } = credentials;
     const application = await this.applications.getByName(applicationName);
     const found = await this.accounts.findCredentials(application.id, account);
     const marks = deviceMarks(caller, device);
     const place = { applicationId: application.id, userId: found?.userId ?? 0 };
-    const { userId } = place;
-    const devices = await this.knownDevices.of(userId);
-    const recognized = this.knownDevices.recognize(devices, userId, marks);
+    const recognized = await this.knownDevices.recognize(place.userId, marks);
     const { address } = caller;
     const attempt = await this.attempts.begin({ ...place, account, device: recognized, address });
 
@@ -108,22 +88,33 @@ export class PasswordLoginService {
     }
     await attempt.forgive();
     if (!found.isVerified) throw await this.refuse(place, 'unverified', caller);
+    const proof = { application, userId: found.userId, passwordHash: stored, marks };
+    return this.passwords.isOutdated(stored) ? this.renew(proof, credentials) : proof;
+  }
 
-    const renewed = this.passwords.isOutdated(stored) ? await this.passwords.hash(password) : stored;
-    // The password was checked outside the transaction; a reset or deletion since then wins.
-    const replaceHash = this.accounts.replacePasswordHash(userId, stored, renewed);
-    const { changes, isKnown, hasRoom } = this.knownDevices.remembrance(devices, userId, marks);
-    const event = this.events.asChanges(succeeded(place, isKnown), caller);
-    return {
-      application,
-      atOnce: hasRoom ? { ...event, userId, changes: [replaceHash, ...changes, ...event.changes] } : null,
-      authenticate: async (manager) => {
-        if ((await execute(manager, replaceHash)) !== 1) throw new PasswordReplaced();
-        const wasKnown = await this.knownDevices.remember(manager, userId, marks);
-        await this.events.publish(manager, succeeded(place, wasKnown));
-        return userId;
-      },
-    };
+  /**
+   * Confirms a proof in the transaction of what it entitles to, locks the account, and notes the sign-in.
+   * @throws PlutoError invalidPassword when the password has been replaced, or the account deleted, since it was checked
+   */
+  async authenticate(manager: EntityManager, proof: PasswordProof): Promise<void> {
+    const { application, userId, passwordHash, marks } = proof;
+    if (!(await this.accounts.lockWithPassword(manager, userId, passwordHash)))
+      throw new PlutoError('invalidPassword');
+    const isKnown = await this.knownDevices.remember(manager, userId, marks);
+    await this.events.publish(manager, {
+      type: 'login.succeeded',
+      applicationId: application.id,
+      userId,
+      detail: { method: 'password', device: isKnown ? 'known' : 'new' },
+    });
+  }
+
+  /** Hashes a password again by the parameters of today. */
+  private async renew(proof: PasswordProof, credentials: Credentials): Promise<PasswordProof> {
+    const passwordHash = await this.passwords.hash(credentials.password);
+    const isRenewed = await this.accounts.replacePasswordHash(proof.userId, proof.passwordHash, passwordHash);
+    // Otherwise another login has done so, or the password was reset: what is stored now decides.
+    return isRenewed ? { ...proof, passwordHash } : this.prove(credentials);
   }
 
   private async refuse(
@@ -138,9 +129,4 @@ export class PasswordLoginService {
     );
     return new PlutoError(reason === 'credentials' ? 'invalidPassword' : 'mailNotVerified');
   }
-}
-
-function succeeded(place: { applicationId: number; userId: number }, isKnown: boolean): SecurityEvent {
-  const detail = { method: 'password' as const, device: isKnown ? ('known' as const) : ('new' as const) };
-  return { type: 'login.succeeded', ...place, detail };
 }

@@ -64,23 +64,18 @@ export class ProviderLoginService {
   }
 
   /** Opens a session for the account of a person whom a provider has vouched for, in one transaction with the account. */
-  signIn(
+  async signIn(
     application: Application,
     type: ProviderType,
     person: ProvenPerson,
     { deviceId, caller, isRefreshable = true }: SignIn,
   ): Promise<TokenPair> {
-    return this.tokens.openSession({
-      application,
-      deviceId,
-      caller,
-      isRefreshable,
-      authenticate: (manager) =>
-        this.authenticate(manager, application, type, {
-          person,
-          marks: deviceMarks(caller, { id: deviceId }),
-        }),
+    const marks = deviceMarks(caller, { id: deviceId });
+    const session = await this.transactions.runFor(caller, async (manager) => {
+      const userId = await this.authenticate(manager, application, type, { person, marks });
+      return this.tokens.openSession(manager, { userId, application, deviceId, caller, isRefreshable });
     });
+    return this.tokens.sign(session);
   }
 
   /** Tells of a sign-in that a provider did not vouch for. @throws `error`, always */

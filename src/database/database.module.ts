@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Settings } from '../config/settings.js';
-import { AllOrNone } from './all-or-none.js';
+import { CompoundStatement } from './compound-statement.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
@@ -33,12 +33,12 @@ export class DatabaseModule {
       imports: [connection],
       providers: [
         { provide: PlutoDataSource, useExisting: DataSource },
-        AllOrNone,
+        CompoundStatement,
         Purge,
         SecurityEvents,
         Transactions,
       ],
-      exports: [AllOrNone, PlutoDataSource, Purge, SecurityEvents, Transactions],
+      exports: [CompoundStatement, PlutoDataSource, Purge, SecurityEvents, Transactions],
     };
   }
 }

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Origin } from '../common/origin.js';
-import { execute, type Change } from './statements.js';
-import { afterCommit, originOf } from './transactions.js';
+import { originOf } from './transactions.js';
 
 /** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
 export interface SecurityEventDetails {
@@ -43,23 +42,18 @@ export type SecurityEvent = {
   };
 }[SecurityEventType];
 
-/** What somebody who listens has done about an event. */
-export interface Reaction {
-  /** Goes into the transaction of what happened. */
-  changes?: Change[];
-  /** Done in that transaction after them, where statements alone do not do; it writes through the manager only. */
-  within?: (manager: EntityManager) => Promise<void>;
-  /** Done once it is committed. */
-  afterCommit?: () => void;
-}
-
 /**
- * What it throws undoes the event.
- * @param origin the request that the event is of; null outside requests
+ * Acts on an event in its transaction, through its manager only; what it throws undoes the event. What is to be done
+ * once the event is committed goes into `afterCommit(manager, …)`.
+ * @param origin the request that the event belongs to; null outside requests
  */
-type SecurityListener = (event: SecurityEvent, origin: Origin | null) => Reaction;
+type SecurityListener = (
+  manager: EntityManager,
+  event: SecurityEvent,
+  origin: Origin | null,
+) => Promise<void> | void;
 
-/** Tells whoever listens (the audit trail, the metrics) of security events. */
+/** Reports security events to those who listen: the audit trail and the metrics. */
 @Injectable()
 export class SecurityEvents {
   private readonly listeners: SecurityListener[] = [];
@@ -73,27 +67,7 @@ export class SecurityEvents {
    * @throws Error if the manager is not one of `Transactions.runFor`
    */
   async publish(manager: EntityManager, event: SecurityEvent): Promise<void> {
-    for (const reaction of this.reactionsTo(event, originOf(manager))) {
-      for (const change of reaction.changes ?? []) await execute(manager, change);
-      await reaction.within?.(manager);
-      if (reaction.afterCommit) afterCommit(manager, reaction.afterCommit);
-    }
-  }
-
-  /**
-   * An event of what is made by statements alone: they are to be made with it, and `afterCommit` is to be called then.
-   * @throws Error where somebody who listens needs a transaction
-   */
-  asChanges(event: SecurityEvent, origin: Origin): { changes: Change[]; afterCommit: () => void } {
-    const reactions = this.reactionsTo(event, origin);
-    if (reactions.some(({ within }) => within)) throw new Error(`${event.type} is to be published`);
-    return {
-      changes: reactions.flatMap(({ changes = [] }) => changes),
-      afterCommit: () => reactions.forEach((reaction) => reaction.afterCommit?.()),
-    };
-  }
-
-  private reactionsTo(event: SecurityEvent, origin: Origin | null): Reaction[] {
-    return this.listeners.map((listener) => listener(event, origin));
+    const origin = originOf(manager);
+    for (const listener of this.listeners) await listener(manager, event, origin);
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { type SecurityEvent, SecurityEvents, type SecurityEventType } from '../database/security-events.js';
+import { afterCommit } from '../database/transactions.js';
 import { MetricsRegistry } from './metrics.registry.js';
 
 /** There from the start with 0, because an alert does not see a series that begins with 1 rise. */
@@ -39,7 +40,7 @@ export class SecurityMetrics {
     for (const type of seriesFromStart) this.events.inc({ type }, 0);
     for (const result of ['succeeded', 'credentials', 'unverified'])
       this.logins.inc({ method: 'password', result }, 0);
-    securityEvents.subscribe((event) => ({ afterCommit: () => this.count(event) }));
+    securityEvents.subscribe((manager, event) => afterCommit(manager, () => this.count(event)));
   }
 
   private count(event: SecurityEvent): void {

@@ -149,17 +149,18 @@ export class AuthorizationService {
     shown: string[],
     caller: Caller,
   ): Promise<string> {
-    const { accessToken, accessTokenExpiresAt, scopes } = await this.tokens.openSession({
-      application,
-      client: { key: client.key, requested: shown, ceiling: shown, accessTokenTtlSeconds },
-      deviceId: undefined,
-      caller,
-      isRefreshable: false,
-      authenticate: async (manager) => {
-        await this.lock(manager, client, session);
-        return session.userId;
-      },
+    const opened = await this.transactions.runFor(caller, async (manager) => {
+      await this.lock(manager, client, session);
+      return this.tokens.openSession(manager, {
+        userId: session.userId,
+        application,
+        client: { key: client.key, requested: shown, ceiling: shown, accessTokenTtlSeconds },
+        deviceId: undefined,
+        caller,
+        isRefreshable: false,
+      });
     });
+    const { accessToken, accessTokenExpiresAt, scopes } = await this.tokens.sign(opened);
     return redirectWith(redirectUri, 'fragment', {
       access_token: accessToken,
       token_type: 'Bearer',

@@ -4,9 +4,10 @@ import { sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import type { Change } from '../database/statements.js';
+import type { SqlStatement } from '../database/sql-statement.js';
 import type { RoleScopes } from '../rbac/effective-scopes.js';
 import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from '../rbac/held-role.js';
+import { RefreshToken } from './refresh-token.entity.js';
 import type { Session } from './session.entity.js';
 
 /** A refresh token that somebody shows, with the session that it belongs to. */
@@ -36,12 +37,6 @@ interface ShownRow extends HeldRoleRow, Pick<Session, 'userId' | 'applicationId'
 export interface UsedToken {
   usedAt: number;
   successor: { expiresAt: number; usedAt: number | null };
-}
-
-interface Place {
-  sessionId: string;
-  generation: number;
-  expiresAt: number;
 }
 
 interface UsedRow {
@@ -105,7 +100,7 @@ export class RefreshTokensService {
   }
 
   /** Marks a token as used, if it is not. */
-  use(tokenHash: string): Change {
+  use(tokenHash: string): SqlStatement {
     return { sql: USE, parameters: [nowSeconds(), tokenHash] };
   }
 
@@ -117,8 +112,27 @@ export class RefreshTokensService {
     return { usedAt, successor: { expiresAt, usedAt: successorUsedAt } };
   }
 
-  /** Stores a token as a generation of a session. @param expiresAt seconds since the epoch */
-  add(token: string, { sessionId, generation, expiresAt }: Place): Change {
+  /** Stores the first token of a session. @param expiresAt seconds since the epoch */
+  async addFirst(
+    manager: EntityManager,
+    token: string,
+    { sessionId, expiresAt }: { sessionId: string; expiresAt: number },
+  ): Promise<void> {
+    await manager.insert(RefreshToken, {
+      sessionId,
+      generation: 1,
+      tokenHash: sha256(token),
+      createdAt: nowSeconds(),
+      expiresAt,
+      usedAt: null,
+    });
+  }
+
+  /** Stores a token as a later generation of a session. @param expiresAt seconds since the epoch */
+  addSuccessor(
+    token: string,
+    { sessionId, generation, expiresAt }: { sessionId: string; generation: number; expiresAt: number },
+  ): SqlStatement {
     return { sql: ADD, parameters: [sessionId, generation, sha256(token), nowSeconds(), expiresAt] };
   }
 }

@@ -5,7 +5,7 @@ import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/purge.js';
-import type { Change } from '../database/statements.js';
+import type { SqlStatement } from '../database/sql-statement.js';
 import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
@@ -22,10 +22,6 @@ const findBearers = (ids: string) => `
   SELECT id, user_id AS userId, application_id AS applicationId, client_key AS clientKey
   FROM sessions WHERE id IN (${ids})`;
 
-const ADD = `
-  INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
-    user_agent, created_at, last_used_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_REFRESH = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ? AND scopes = ?';
 
 /** A refresh that came in time may be about to store a successor. */
@@ -50,24 +46,12 @@ export class SessionsService {
     this.bearers = new BatchedRead(dataSource, { sql: findBearers, keyOf: ({ id }) => id });
   }
 
-  /** Stores a session. @returns its id, and what stores it */
-  add(session: NewSession): { id: string; change: Change } {
+  /** Stores a session. @returns its id */
+  async add(manager: EntityManager, session: NewSession): Promise<string> {
     const id = randomBytes(16).toString('base64url');
     const now = nowSeconds();
-    const parameters = [
-      id,
-      session.userId,
-      session.applicationId,
-      session.clientKey,
-      session.deviceId,
-      JSON.stringify(session.scopes),
-      session.grantedScopes && JSON.stringify(session.grantedScopes),
-      session.address,
-      session.userAgent,
-      now,
-      now,
-    ];
-    return { id, change: { sql: ADD, parameters } };
+    await manager.insert(Session, { ...session, id, createdAt: now, lastUsedAt: now });
+    return id;
   }
 
   /** For every request that bears a token: as an entity it would take three times as long. */
@@ -77,11 +61,11 @@ export class SessionsService {
   }
 
   /**
-   * Notes a refresh with the scopes that it grants, if the session has not ended and its latest token has the `former` ones still. Others
-   * that refresh or end the session wait until the end of the transaction.
+   * Notes a refresh with the scopes that it grants, if the session has not ended and its latest token still has the
+   * `former` ones. Others that refresh or end the session wait until the end of the transaction.
    * @param former the scopes of the session's latest token, as they were read before
    */
-  noteRefresh(id: string, { former, granted }: { former: string[]; granted: string[] }): Change {
+  noteRefresh(id: string, { former, granted }: { former: string[]; granted: string[] }): SqlStatement {
     const parameters = [nowSeconds(), JSON.stringify(granted), id, JSON.stringify(former)];
     return { sql: NOTE_REFRESH, parameters };
   }

@@ -3,7 +3,6 @@ import { In, type EntityManager } from 'typeorm';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import type { Change } from '../database/statements.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
 
@@ -38,7 +37,6 @@ const BY_MAIL = `${CREDENTIALS} FROM identities i JOIN users u ON u.id = i.user_
   WHERE i.application_id = ? AND i.login_type = 'mail' AND i.subject_key = ?`;
 const BY_HANDLE = `${CREDENTIALS} FROM users u JOIN identities i ON i.user_id = u.id AND i.login_type = 'mail'
   WHERE u.application_id = ? AND u.handle_key = ?`;
-const REPLACE_HASH = 'UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?';
 
 /** Makes accounts and finds them. */
 @Injectable()
@@ -70,6 +68,13 @@ export class AccountsService {
    */
   async lock(manager: EntityManager, userId: number): Promise<boolean> {
     const { affected } = await manager.update(User, { id: userId }, { updatedAt: () => 'updated_at' });
+    return affected === 1;
+  }
+
+  /** As `lock`, if the account still has that password. */
+  async lockWithPassword(manager: EntityManager, userId: number, passwordHash: string): Promise<boolean> {
+    const account = { id: userId, passwordHash };
+    const { affected } = await manager.update(User, account, { updatedAt: () => 'updated_at' });
     return affected === 1;
   }
 
@@ -173,11 +178,13 @@ export class AccountsService {
   }
 
   /**
-   * Replaces a hash by one of the same password, which may be the same hash, if the account is there and has it still; it
-   * locks the account until the end of the transaction.
+   * Replaces a hash by a newer one of the same password.
+   * @returns whether the account still had the former one
    */
-  replacePasswordHash(userId: number, from: string, to: string): Change {
-    return { sql: REPLACE_HASH, parameters: [to, userId, from] };
+  async replacePasswordHash(userId: number, former: string, renewed: string): Promise<boolean> {
+    const account = { id: userId, passwordHash: former };
+    const { affected } = await this.dataSource.manager.update(User, account, { passwordHash: renewed });
+    return affected === 1;
   }
 
   private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {

@@ -74,9 +74,13 @@ export async function openSession(
 ): Promise<{ accessToken: string; refreshToken: string }> {
   const application = await app.app.get(ApplicationsService).getByName(applicationName);
   const caller = { ...NOBODYS_REQUEST, userAgent: '', language: 'en', acceptLanguage: undefined } as const;
-  return app.app
-    .get(TokenIssuerService)
-    .openSession({ application, deviceId: undefined, caller, authenticate: () => Promise.resolve(userId) });
+  const issuer = app.app.get(TokenIssuerService);
+  const session = await app.app
+    .get(Transactions)
+    .runFor(null, (manager) =>
+      issuer.openSession(manager, { userId, application, deviceId: undefined, caller }),
+    );
+  return issuer.sign(session);
 }
 
 /** Who may not call what is for administrators, and how each is refused: HTTP status and code. */

@@ -1,16 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../../common/errors.js';
 import { nowSeconds } from '../../common/time.js';
+import { Transactions } from '../../database/transactions.js';
 import { ApplicationsService } from '../../rbac/applications.service.js';
-import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
+import { TokenIssuerService, type TokenGrant, type TokenPair } from '../../token/token-issuer.service.js';
 import type { AuthorizationCode } from '../authorization-code.entity.js';
 import { AuthorizationCodesService } from '../authorization-codes.service.js';
 import { ClientsService } from '../clients.service.js';
 import { isVerifierRight } from '../pkce.js';
 import type { Grant, TokenParameters, TokenRequest } from './grant.js';
-
-/** Another request has used the code up since it was looked at. */
-class CodeUsed extends Error {}
 
 /**
  * Exchanges an authorization code.
@@ -19,6 +17,7 @@ class CodeUsed extends Error {}
 @Injectable()
 export class AuthorizationCodeGrant implements Grant {
   constructor(
+    private readonly transactions: Transactions,
     private readonly codes: AuthorizationCodesService,
     private readonly clients: ClientsService,
     private readonly applications: ApplicationsService,
@@ -29,30 +28,35 @@ export class AuthorizationCodeGrant implements Grant {
   async issue({ client, parameters, caller }: TokenRequest): Promise<TokenPair> {
     const code = await this.codes.find(parameters.required('code'));
     if (code?.clientId !== client.id) throw new PlutoError('authorizationCodeNotFound');
-    try {
-      check(code, parameters);
-      return await this.tokens.openSession({
-        application: await this.applications.getById(code.applicationId),
-        client: {
-          key: client.key,
-          requested: code.scopes,
-          ceiling: code.scopes,
-          accessTokenTtlSeconds: code.accessTokenTtlSeconds,
-          onOpened: (manager, sessionId) => this.codes.noteSession(manager, code, sessionId),
-        },
+    check(code, parameters);
+    const session = code.usedAt === null ? await this.exchange(code, { client, parameters, caller }) : null;
+    if (session) return this.tokens.sign(session);
+    await this.codes.revokeIssued(code, caller);
+    throw new PlutoError('authorizationCodeNotFound');
+  }
+
+  /** @returns null when another request has used the code up since it was looked at */
+  private async exchange(
+    code: AuthorizationCode,
+    { client, parameters, caller }: TokenRequest,
+  ): Promise<TokenGrant | null> {
+    if (code.pageSessionId === null) throw new PlutoError('authorizationCodeNotFound');
+    if (code.expiresAt <= nowSeconds()) throw new PlutoError('authorizationCodeExpired');
+    const { userId, scopes, accessTokenTtlSeconds } = code;
+    const application = await this.applications.getById(code.applicationId);
+    return this.transactions.runFor(caller, async (manager) => {
+      await this.clients.lockApproved(manager, client);
+      if (!(await this.codes.consume(manager, code))) return null;
+      const session = await this.tokens.openSession(manager, {
+        userId,
+        application,
+        client: { key: client.key, requested: scopes, ceiling: scopes, accessTokenTtlSeconds },
         deviceId: parameters.deviceId,
         caller,
-        authenticate: async (manager) => {
-          await this.clients.lockApproved(manager, client);
-          if (!(await this.codes.consume(manager, code))) throw new CodeUsed();
-          return code.userId;
-        },
       });
-    } catch (error) {
-      if (!(error instanceof CodeUsed)) throw error;
-      await this.codes.revokeIssued(code, caller);
-      throw new PlutoError('authorizationCodeNotFound');
-    }
+      await this.codes.noteSession(manager, code, session.sessionId);
+      return session;
+    });
   }
 }
 
@@ -64,7 +68,4 @@ function check(code: AuthorizationCode, parameters: TokenParameters): void {
     throw new PlutoError('authorizationCodeNotFound', {
       message: 'Authorization code not found: code_verifier does not fit',
     });
-  if (code.usedAt !== null) throw new CodeUsed();
-  if (code.pageSessionId === null) throw new PlutoError('authorizationCodeNotFound');
-  if (code.expiresAt <= nowSeconds()) throw new PlutoError('authorizationCodeExpired');
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PasswordLoginService } from '../../auth/password-login.service.js';
+import { Transactions } from '../../database/transactions.js';
 import { parseScopes } from '../../rbac/effective-scopes.js';
 import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
 import { ClientsService } from '../clients.service.js';
@@ -13,6 +14,7 @@ import type { Grant, TokenRequest } from './grant.js';
 export class PasswordGrant implements Grant {
   constructor(
     private readonly logins: PasswordLoginService,
+    private readonly transactions: Transactions,
     private readonly clients: ClientsService,
     private readonly tokens: TokenIssuerService,
   ) {}
@@ -27,17 +29,18 @@ export class PasswordGrant implements Grant {
       device: { id: parameters.deviceId },
     };
     const requested = parseScopes(parameters.scopes);
-    return this.logins.prove(credentials, ({ application, authenticate }) =>
-      this.tokens.openSession({
-        application,
+    const proof = await this.logins.prove(credentials);
+    const session = await this.transactions.runFor(caller, async (manager) => {
+      await this.clients.lockApproved(manager, client);
+      await this.logins.authenticate(manager, proof);
+      return this.tokens.openSession(manager, {
+        userId: proof.userId,
+        application: proof.application,
         client: { key: client.key, requested },
         deviceId: credentials.device.id,
         caller,
-        authenticate: async (manager) => {
-          await this.clients.lockApproved(manager, client);
-          return authenticate(manager);
-        },
-      }),
-    );
+      });
+    });
+    return this.tokens.sign(session);
   }
 }

@@ -1,0 +1,69 @@
+import { Injectable } from '@nestjs/common';
+import { isConnectionLost, isOutOfReach, mysqlErrorNumber } from './database-error.js';
+import type { GuardedPool } from './guarded-pool.js';
+import { PlutoDataSource } from './pluto-data-source.js';
+import type { SqlStatement } from './sql-statement.js';
+import { CommitOutcomeUnknown, isRetryable } from './transactions.js';
+
+const ER_SIGNAL_EXCEPTION = 1644;
+
+/**
+ * Makes changes that belong together, with nothing to be decided between them, by one statement that MariaDB runs as a
+ * transaction. It replaces five round trips by one, which more than halves what a refresh costs. MySQL allows such
+ * statements in stored programs only, and SQLite has none.
+ * @see https://mariadb.com/kb/en/using-compound-statements-outside-of-stored-programs/
+ */
+@Injectable()
+export class CompoundStatement {
+  private supported: Promise<boolean> | null = null;
+
+  constructor(private readonly dataSource: PlutoDataSource) {}
+
+  /**
+   * Makes all the changes if each of them finds exactly one row, and else none.
+   * @returns whether they were made. False as well where the database has no compound statements, when another
+   *   transaction was in the way, and when the connection was lost early: then they may have been made, so look before
+   *   they are made again
+   * @throws CommitOutcomeUnknown when the connection was lost later; whatever a change fails with
+   */
+  async apply(changes: readonly SqlStatement[]): Promise<boolean> {
+    this.dataSource.assertReady();
+    const { pool } = this.dataSource;
+    if (!pool || !(await this.isSupported(pool))) return false;
+    return send(pool, changes);
+  }
+
+  private isSupported(pool: GuardedPool): Promise<boolean> {
+    this.supported ??= pool
+      .send<{ version: string }[]>('SELECT VERSION() AS version', [])
+      .then(([row]) => /mariadb/i.test(row!.version));
+    this.supported.catch(() => (this.supported = null));
+    return this.supported;
+  }
+}
+
+async function send(pool: GuardedPool, changes: readonly SqlStatement[]): Promise<boolean> {
+  const parameters = changes.flatMap((change) => change.parameters);
+  const begun = performance.now();
+  try {
+    await pool.send(compoundOf(changes), parameters);
+    return true;
+  } catch (error) {
+    const isUndone = mysqlErrorNumber(error) === ER_SIGNAL_EXCEPTION;
+    if (isUndone || isRetryable(error, performance.now() - begun)) return false;
+    if (!isConnectionLost(error) || isOutOfReach(error)) throw error;
+    throw new CommitOutcomeUnknown('The connection was lost before the changes were known to be made', {
+      cause: error,
+    });
+  }
+}
+
+function compoundOf(changes: readonly SqlStatement[]): string {
+  const steps = changes.map(({ sql }) => `${sql}; IF ROW_COUNT() <> 1 THEN SIGNAL SQLSTATE '45000'; END IF;`);
+  return `BEGIN NOT ATOMIC
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+    START TRANSACTION;
+    ${steps.join('\n')}
+    COMMIT;
+  END`;
+}
