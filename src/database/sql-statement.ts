@@ -10,10 +10,7 @@ export interface SqlStatement {
  * @param manager of a running transaction
  * @returns how many rows the statement has found to change, changed or not
  */
-export async function execute(
-  manager: EntityManager,
-  { sql, parameters }: SqlStatement,
-): Promise<number> {
+export async function execute(manager: EntityManager, { sql, parameters }: SqlStatement): Promise<number> {
   const runner = manager.queryRunner;
   if (!runner) throw new Error('execute needs the manager of a running transaction');
   const { affected = 0 } = await runner.query(sql, parameters, true);

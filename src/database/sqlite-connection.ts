@@ -1,5 +1,8 @@
 import Libsql from 'libsql';
 import AsynchronousLibsql from 'libsql/promise';
+import { LRUCache } from 'lru-cache';
+
+const STATEMENTS_MAX = 200;
 
 /** Both kinds of connections are one to libsql, which has asynchronous functions in the one class alone. */
 const { exec: executeAside } = AsynchronousLibsql.prototype as {
@@ -20,9 +23,18 @@ export interface SqliteStatement {
  * column); and it cuts a text at its first NUL when reading it back.
  */
 export class SqliteConnection extends Libsql {
+  /** By their texts; the one that was not used for longest is dropped first. */
+  private readonly prepared = new LRUCache<string, SqliteStatement>({ max: STATEMENTS_MAX });
+
+  /** Prepares a statement once: each query runner asks for its statements again. */
   override prepare<Parameters extends NonNullable<unknown> = unknown[]>(sql: string) {
+    type Prepared = ReturnType<typeof Libsql.prototype.prepare<Parameters>>;
+    const known = this.prepared.get(sql);
+    if (known) return known as unknown as Prepared;
     const statement = super.prepare<Parameters>(sql);
     bindSafely(statement);
+    // libsql's own pragma() changes how its statement answers.
+    if (!sql.startsWith('PRAGMA')) this.prepared.set(sql, statement);
     return statement;
   }
 

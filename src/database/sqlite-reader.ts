@@ -9,7 +9,6 @@ const CACHE_KIB = 8000;
  */
 export class SqliteReader {
   private connection: SqliteConnection | null = null;
-  private readonly statements = new Map<string, SqliteStatement>();
 
   constructor(private readonly path: string) {}
 
@@ -23,17 +22,12 @@ export class SqliteReader {
   }
 
   close(): void {
-    this.statements.clear();
     this.connection?.close();
     this.connection = null;
   }
 
   private prepare(sql: string): SqliteStatement {
-    const known = this.statements.get(sql);
-    if (known) return known;
-    const statement = this.open().prepare(sql) as SqliteStatement;
-    this.statements.set(sql, statement);
-    return statement;
+    return this.open().prepare(sql);
   }
 
   private open(): SqliteConnection {

@@ -155,13 +155,11 @@ export function isRetryable(error: unknown, elapsedMs: number): boolean {
  */
 function refuseStragglers(runner: QueryRunner): void {
   const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<unknown>;
-  const tooLate = () => new Error('A statement was sent after the work of its transaction had ended');
-  const endOnly = (sql: string, ...rest: unknown[]): Promise<unknown> =>
-    sql === 'COMMIT' || sql === 'ROLLBACK' ? query(sql, ...rest) : Promise.reject(tooLate());
-  const changeNow = () => {
-    throw tooLate();
+  const endOnly = async (sql: string, ...rest: unknown[]): Promise<unknown> => {
+    if (sql === 'COMMIT' || sql === 'ROLLBACK') return query(sql, ...rest);
+    throw new Error('A statement was sent after the work of its transaction had ended');
   };
-  Object.assign(runner, { query: endOnly, ...('changeNow' in runner && { changeNow }) });
+  Object.assign(runner, { query: endOnly });
 }
 
 async function commit(runner: QueryRunner): Promise<void> {

@@ -7,7 +7,6 @@ import { PlutoDataSource } from '../database/pluto-data-source.js';
 import type { SqlStatement } from '../database/sql-statement.js';
 import type { RoleScopes } from '../rbac/effective-scopes.js';
 import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from '../rbac/held-role.js';
-import { RefreshToken } from './refresh-token.entity.js';
 import type { Session } from './session.entity.js';
 
 /** A refresh token that somebody shows, with the session that it belongs to. */
@@ -112,24 +111,8 @@ export class RefreshTokensService {
     return { usedAt, successor: { expiresAt, usedAt: successorUsedAt } };
   }
 
-  /** Stores the first token of a session. @param expiresAt seconds since the epoch */
-  async addFirst(
-    manager: EntityManager,
-    token: string,
-    { sessionId, expiresAt }: { sessionId: string; expiresAt: number },
-  ): Promise<void> {
-    await manager.insert(RefreshToken, {
-      sessionId,
-      generation: 1,
-      tokenHash: sha256(token),
-      createdAt: nowSeconds(),
-      expiresAt,
-      usedAt: null,
-    });
-  }
-
-  /** Stores a token as a later generation of a session. @param expiresAt seconds since the epoch */
-  addSuccessor(
+  /** Stores a token as a generation of a session, of which 1 is the first. @param expiresAt seconds since the epoch */
+  add(
     token: string,
     { sessionId, generation, expiresAt }: { sessionId: string; generation: number; expiresAt: number },
   ): SqlStatement {

@@ -9,7 +9,7 @@ import { CompoundStatement } from '../database/compound-statement.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { execute, type SqlStatement } from '../database/sql-statement.js';
-import { RetryTransaction, Transactions } from '../database/transactions.js';
+import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { applicationKey, ApplicationsService } from '../rbac/applications.service.js';
 import { effectiveScopes, parseScopes } from '../rbac/effective-scopes.js';
@@ -78,9 +78,7 @@ export class RefreshService {
   async refresh(request: RefreshRequest): Promise<TokenPair> {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
-    const rotation =
-      (await this.rotateByCompound({ ...shown, tokenHash }, request)) ??
-      (await this.rotate(tokenHash, request));
+    const rotation = await this.rotate({ ...shown, tokenHash }, request);
     if (rotation.outcome === 'stolen') throw this.theft(shown, request.origin);
     const { session, sessionId, application } = shown;
     return this.issuer.sign({
@@ -106,21 +104,31 @@ export class RefreshService {
     return shown;
   }
 
+  private async rotate(input: RotationInput, request: RefreshRequest): Promise<Rotation> {
+    const { tokenHash } = input;
+    for (let current: ShownToken | null = input; current; current = await this.tokens.find(tokenHash)) {
+      const found = { ...current, tokenHash };
+      const rotation =
+        (await this.rotateByCompound(found, request)) ?? (await this.rotateInTransaction(found, request));
+      if (rotation) return rotation;
+    }
+    throw new PlutoError('invalidRefreshToken');
+  }
+
   /** @returns null where the database has no compound statements, and when something is not as it was read */
   private async rotateByCompound(input: RotationInput, request: RefreshRequest): Promise<Rotated | null> {
     const { noteRefresh, useToken, addSuccessor, rotation } = this.stepOf(input, request);
     return (await this.compound.apply([noteRefresh, useToken, addSuccessor])) ? rotation : null;
   }
 
-  private async rotate(tokenHash: string, request: RefreshRequest): Promise<Rotation> {
+  /** @returns null when the session has ended, or its scopes have changed, since they were read */
+  private async rotateInTransaction(input: RotationInput, request: RefreshRequest): Promise<Rotation | null> {
     try {
-      return await this.transactions.runFor(request.origin, async (manager) => {
-        const current = await this.tokens.find(tokenHash, manager);
-        if (!current) throw new PlutoError('invalidRefreshToken');
-        return this.rotateWithin(manager, { ...current, tokenHash }, request);
-      });
+      return await this.transactions.runFor(request.origin, (manager) =>
+        this.rotateWithin(manager, input, request),
+      );
     } catch (error) {
-      // The session was ended by someone else while its successor was being stored.
+      // Somebody else ended the session while its successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
       throw error;
     }
@@ -130,9 +138,9 @@ export class RefreshService {
     manager: EntityManager,
     input: RotationInput,
     request: RefreshRequest,
-  ): Promise<Rotation> {
+  ): Promise<Rotation | null> {
     const step = this.stepOf(input, request);
-    if ((await execute(manager, step.noteRefresh)) !== 1) throw new RetryTransaction();
+    if ((await execute(manager, step.noteRefresh)) !== 1) return null;
     if ((await execute(manager, step.useToken)) === 1) {
       await execute(manager, step.addSuccessor);
       return step.rotation;
@@ -158,7 +166,7 @@ export class RefreshService {
     return {
       noteRefresh: this.sessions.noteRefresh(sessionId, { former: session.scopes, granted: scopes }),
       useToken: this.tokens.use(tokenHash),
-      addSuccessor: this.tokens.addSuccessor(successor, next),
+      addSuccessor: this.tokens.add(successor, next),
       rotation: { outcome: 'rotated', successor, scopes, refreshTokenExpiresAt },
     };
   }

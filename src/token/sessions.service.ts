@@ -22,6 +22,11 @@ const findBearers = (ids: string) => `
   SELECT id, user_id AS userId, application_id AS applicationId, client_key AS clientKey
   FROM sessions WHERE id IN (${ids})`;
 
+// As it is, since every login adds one.
+const ADD = `
+  INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
+    user_agent, created_at, last_used_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_REFRESH = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ? AND scopes = ?';
 
 /** A refresh that came in time may be about to store a successor. */
@@ -50,7 +55,19 @@ export class SessionsService {
   async add(manager: EntityManager, session: NewSession): Promise<string> {
     const id = randomBytes(16).toString('base64url');
     const now = nowSeconds();
-    await manager.insert(Session, { ...session, id, createdAt: now, lastUsedAt: now });
+    await manager.query(ADD, [
+      id,
+      session.userId,
+      session.applicationId,
+      session.clientKey,
+      session.deviceId,
+      JSON.stringify(session.scopes),
+      session.grantedScopes && JSON.stringify(session.grantedScopes),
+      session.address,
+      session.userAgent,
+      now,
+      now,
+    ]);
     return id;
   }
 

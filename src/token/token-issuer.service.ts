@@ -5,6 +5,7 @@ import { hmac, randomToken } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
+import { execute } from '../database/sql-statement.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { AccessTokensService, type TokenBearer } from './access-tokens.service.js';
 import { RefreshTokensService } from './refresh-tokens.service.js';
@@ -97,10 +98,8 @@ export class TokenIssuerService {
     });
     const refreshToken = randomToken();
     const refreshTokenExpiresAt = nowSeconds() + this.sessionTtlSeconds(client, isRefreshable);
-    await this.refreshTokens.addFirst(manager, refreshToken, {
-      sessionId,
-      expiresAt: refreshTokenExpiresAt,
-    });
+    const first = { sessionId, generation: 1, expiresAt: refreshTokenExpiresAt };
+    await execute(manager, this.refreshTokens.add(refreshToken, first));
     return {
       userId,
       applicationName: application.name,

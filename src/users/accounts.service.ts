@@ -3,6 +3,7 @@ import { In, type EntityManager } from 'typeorm';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
+import { execute } from '../database/sql-statement.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
 
@@ -37,6 +38,8 @@ const BY_MAIL = `${CREDENTIALS} FROM identities i JOIN users u ON u.id = i.user_
   WHERE i.application_id = ? AND i.login_type = 'mail' AND i.subject_key = ?`;
 const BY_HANDLE = `${CREDENTIALS} FROM users u JOIN identities i ON i.user_id = u.id AND i.login_type = 'mail'
   WHERE u.application_id = ? AND u.handle_key = ?`;
+
+const LOCK_WITH_PASSWORD = 'UPDATE users SET updated_at = updated_at WHERE id = ? AND password_hash = ?';
 
 /** Makes accounts and finds them. */
 @Injectable()
@@ -73,9 +76,7 @@ export class AccountsService {
 
   /** As `lock`, if the account still has that password. */
   async lockWithPassword(manager: EntityManager, userId: number, passwordHash: string): Promise<boolean> {
-    const account = { id: userId, passwordHash };
-    const { affected } = await manager.update(User, account, { updatedAt: () => 'updated_at' });
-    return affected === 1;
+    return (await execute(manager, { sql: LOCK_WITH_PASSWORD, parameters: [userId, passwordHash] })) === 1;
   }
 
   find(userId: number, manager: EntityManager = this.dataSource.manager): Promise<User | null> {
