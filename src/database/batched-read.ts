@@ -1,5 +1,4 @@
 import DataLoader from 'dataloader';
-import { endOfTurn } from '../common/end-of-turn.js';
 import type { PlutoDataSource } from './pluto-data-source.js';
 
 /** More would make the statement longer without making each row cheaper. */
@@ -27,7 +26,7 @@ export class BatchedRead<Key extends string | number, Row> {
     this.loader = new DataLoader((keys) => this.read(keys), {
       cache: false,
       maxBatchSize: KEYS_MAX,
-      batchScheduleFn: (send) => void endOfTurn().then(send),
+      batchScheduleFn: (run) => setImmediate(run),
     });
   }
 
