@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
 import { isRedirectUrl } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
 import { defaultLimits, parseLimits } from './request-limits.js';
@@ -48,9 +49,7 @@ function parseOrigin(text: string): string | undefined {
 }
 
 function isAddressOrCidr(text: string): boolean {
-  const [address = '', prefix = '0', ...rest] = text.split('/');
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
+  return isIP(text) > 0 || ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || ipaddr.IPv6.isValidCIDR(text);
 }
 
 function isMail(text: string): boolean {

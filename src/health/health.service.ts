@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import pTimeout from 'p-timeout';
 import { DataSource } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 
@@ -12,18 +12,10 @@ export class HealthService {
 
   /** @throws PlutoError serviceUnavailable when the database does not answer within two seconds */
   async assertDatabaseAnswers(): Promise<void> {
-    const patience = new AbortController();
     try {
-      await Promise.race([
-        this.dataSource.query('SELECT 1'),
-        sleep(PATIENCE_MS, undefined, { signal: patience.signal }).then(() =>
-          Promise.reject(new Error('no answer in time')),
-        ),
-      ]);
+      await pTimeout(this.dataSource.query('SELECT 1'), { milliseconds: PATIENCE_MS });
     } catch (cause) {
       throw new PlutoError('serviceUnavailable', { cause });
-    } finally {
-      patience.abort();
     }
   }
 }

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
@@ -37,15 +36,8 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
     this.redis = await connect(redisUrl);
     this.redis.on('ready', () => this.tellBack());
     this.redis.on('error', (error: Error) => this.tellAway(error));
-    const patience = new AbortController();
-    const { signal } = patience;
-    await Promise.race([
-      once(this.redis, 'ready', { signal }),
-      sleep(START_PATIENCE_MS, undefined, { signal }),
-    ])
-      .catch((error: Error) => this.tellAway(error))
-      .finally(() => patience.abort());
-    if (!this.isReady()) this.tellAway(new Error('no answer in time'));
+    const signal = AbortSignal.timeout(START_PATIENCE_MS);
+    await once(this.redis, 'ready', { signal }).catch((error: Error) => this.tellAway(error));
   }
 
   onApplicationShutdown(): void {
