@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, OwnAppOnly, type Principal } from '../common/access.js';
+import { CurrentPrincipal, FirstPartyOnly, type Principal } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { CurrentOrigin, type Origin } from '../common/origin.js';
@@ -13,7 +13,7 @@ import { BindDto, UnbindDto } from './provider-login.dto.js';
 const credentialFields = { mail: 'mail', google: 'id_token', apple: 'code', wechat: 'code' } as const;
 
 @ApiTags('User Management')
-@OwnAppOnly()
+@FirstPartyOnly()
 @Controller('v1/user')
 export class BindingsController {
   constructor(private readonly bindings: BindingsService) {}

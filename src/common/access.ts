@@ -2,7 +2,7 @@ import { applyDecorators, createParamDecorator, SetMetadata, type ExecutionConte
 import { ApiSecurity } from '@nestjs/swagger';
 
 /** Who may call a route. Without a decorator it is `accessToken`: access is closed by default. */
-export type Access = 'public' | 'accessToken' | 'ownApp' | 'user' | 'admin';
+export type Access = 'public' | 'accessToken' | 'firstParty' | 'user' | 'admin';
 
 export const ACCESS_METADATA = 'pluto:access';
 
@@ -14,8 +14,8 @@ export const Public = () => access('public');
 /** Asks for an access token of any application. */
 export const AccessTokenOnly = () => applyDecorators(access('accessToken'), ApiSecurity('AccessToken'));
 
-/** Asks for an access token that no OAuth client got: what a user's consent to a third party does not extend to. */
-export const OwnAppOnly = () => applyDecorators(access('ownApp'), ApiSecurity('AccessToken'));
+/** Requires a first-party access token, not an OAuth client's: a user's consent to a third party does not cover this. */
+export const FirstPartyOnly = () => applyDecorators(access('firstParty'), ApiSecurity('AccessToken'));
 
 /** Asks for an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
 export const UserOnly = () => applyDecorators(access('user'), ApiSecurity('UserAuth'));

@@ -31,7 +31,7 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
     if (bearer) request.user = bearer;
     else await super.canActivate(context);
     const { user: principal } = request;
-    if (access === 'ownApp') refuseClients(principal);
+    if (access === 'firstParty') refuseClients(principal);
     return principal !== undefined;
   }
 

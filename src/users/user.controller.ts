@@ -1,6 +1,12 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags, getSchemaPath, ApiExtraModels } from '@nestjs/swagger';
-import { AccessTokenOnly, CurrentPrincipal, OwnAppOnly, Public, type Principal } from '../common/access.js';
+import {
+  AccessTokenOnly,
+  CurrentPrincipal,
+  FirstPartyOnly,
+  Public,
+  type Principal,
+} from '../common/access.js';
 import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { CurrentOrigin, type Origin } from '../common/origin.js';
@@ -40,7 +46,7 @@ export class UserController {
     return presentUserInfo(await this.profiles.get(userId), applicationName, this.avatarUrl);
   }
 
-  @OwnAppOnly()
+  @FirstPartyOnly()
   @Put('info')
   @ApiBody({
     type: UpdateUserInfoDto,
@@ -93,7 +99,7 @@ export class UserController {
     return presentPublicUser(await this.profiles.getPublicByHandle(handle, query.app_id), this.avatarUrl);
   }
 
-  @OwnAppOnly()
+  @FirstPartyOnly()
   @Post('delete')
   @HttpCode(200)
   @Operation({
