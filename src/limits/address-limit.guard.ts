@@ -1,22 +1,27 @@
 import { Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import { addressOf } from '../common/http/requests.js';
-import { RouteMetadata } from '../common/route-metadata.js';
 import type { LimitName } from '../config/request-limits.js';
 import { Limits } from './limits.service.js';
 import { networkOf } from './network.js';
 
 const LIMIT_METADATA = 'pluto:address-limit';
-const declaredLimit = new RouteMetadata<LimitName>(LIMIT_METADATA);
 
 /** Bounds how often a route is called from one address. */
 export const LimitedByAddress = (name: LimitName) => SetMetadata(LIMIT_METADATA, name);
 
 @Injectable()
 export class AddressLimitGuard implements CanActivate {
-  constructor(private readonly limits: Limits) {}
+  constructor(
+    private readonly limits: Limits,
+    private readonly reflector: Reflector,
+  ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const name = declaredLimit.of(context);
+    const name = this.reflector.getAllAndOverride<LimitName | undefined>(LIMIT_METADATA, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
     return name === undefined || this.count(name, context.switchToHttp().getRequest<{ ip: string }>());
   }
 

@@ -1,25 +1,26 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { ACCESS_METADATA, type Access, type Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
-import { RouteMetadata } from '../common/route-metadata.js';
 import { ACCESS_TOKEN_STRATEGY, tokenFromHeader, type BearingRequest } from './access-token.strategy.js';
 import { AccessTokensService, tokenError } from './access-tokens.service.js';
 
 /** What passport-jwt says when the request bears no token. */
 const NO_TOKEN = 'No auth token';
 
-const declaredAccess = new RouteMetadata<Access>(ACCESS_METADATA);
-
 /** Lets through public routes, and otherwise only the bearer of a good access token. */
 @Injectable()
 export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
-  constructor(private readonly accessTokens: AccessTokensService) {
+  constructor(
+    private readonly accessTokens: AccessTokensService,
+    private readonly reflector: Reflector,
+  ) {
     super();
   }
 
   override canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const access = accessOf(context);
+    const access = accessOf(context, this.reflector);
     return access === 'public' || this.admit(context, access);
   }
 
@@ -50,6 +51,9 @@ function refuseClients(principal: Principal | undefined): void {
 }
 
 /** What the route asks for; closed when it does not say. */
-export function accessOf(context: ExecutionContext): Access {
-  return declaredAccess.of(context) ?? 'accessToken';
+export function accessOf(context: ExecutionContext, reflector: Reflector): Access {
+  const routeAndController = [context.getHandler(), context.getClass()];
+  return (
+    reflector.getAllAndOverride<Access | undefined>(ACCESS_METADATA, routeAndController) ?? 'accessToken'
+  );
 }

@@ -1,4 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import type { Principal } from '../common/access.js';
 import { PlutoError, type ErrorKey } from '../common/errors.js';
 import { PLUTO } from '../rbac/names.js';
@@ -15,10 +16,13 @@ abstract class PlutoScopeGuard implements CanActivate {
   protected abstract readonly scopes: readonly string[];
   protected abstract readonly refusal: ErrorKey;
 
-  constructor(private readonly grants: UserGrantsService) {}
+  constructor(
+    private readonly grants: UserGrantsService,
+    private readonly reflector: Reflector,
+  ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return accessOf(context) !== this.access || this.admit(context);
+    return accessOf(context, this.reflector) !== this.access || this.admit(context);
   }
 
   private async admit(context: ExecutionContext): Promise<boolean> {
