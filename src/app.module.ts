@@ -2,9 +2,6 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { migrations } from '../migrations/index.js';
 import { AuditModule, type ActorOutsideRequests } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
-import { RouteIndex } from './common/http/route-index.js';
-import { Traffic } from './common/http/traffic.js';
-import { Views } from './common/views/views.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -14,16 +11,9 @@ import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { metricsIfSet } from './metrics/metrics-if-set.js';
 import { OAuthModule } from './oauth/oauth.module.js';
+import { SharedModule } from './shared.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
-
-/** What the whole application shares. */
-@Module({ providers: [RouteIndex, Traffic, Views], exports: [RouteIndex, Traffic, Views] })
-class SharedModule {
-  static forRoot(): DynamicModule {
-    return { module: SharedModule, global: true };
-  }
-}
 
 @Module({})
 export class AppModule {
@@ -34,7 +24,7 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(settings),
         DatabaseModule.forRoot(entities, migrations),
-        SharedModule.forRoot(),
+        SharedModule,
         LimitsModule,
         AuditModule.forRoot(actorOutsideRequests),
         AuthModule,

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
-import { Traffic } from './common/http/traffic.js';
+import { InFlightRequests } from './common/http/in-flight-requests.js';
 import type { Settings } from './config/settings.js';
 import type { StopSignal } from './stop-signals.js';
 
 /** For what is under way; a little less than the ten seconds after which Docker kills. */
 export const STOP_PATIENCE_MS = 9500;
+
+/** For requests on connections that were kept open: until each has had its last response, clients use them. */
+const DRAIN_MS = 200;
 
 interface Served {
   app: NestFastifyApplication;
@@ -23,8 +26,8 @@ export async function stopServing(served: Served, signal: StopSignal): Promise<n
   const { app, settings, log } = served;
   const { stopDelaySeconds } = settings;
   log.info(`${signal}: finishing what is under way`);
-  app.get(Traffic).leave();
-  if (signal === 'SIGTERM' && stopDelaySeconds > 0) await sleep(stopDelaySeconds * 1000);
+  app.get(InFlightRequests).drain();
+  await sleep(Math.max(DRAIN_MS, signal === 'SIGTERM' ? stopDelaySeconds * 1000 : 0));
   try {
     await finish(served);
   } catch (error) {
@@ -47,5 +50,5 @@ async function finish({ app, backgroundWork, log }: Served): Promise<void> {
     return true;
   };
   const isDone = await Promise.race([finishing(), sleep(STOP_PATIENCE_MS, false)]);
-  if (!isDone) log.warn({ requests: app.get(Traffic).underWay, work: [...unfinished] }, 'cut off');
+  if (!isDone) log.warn({ requests: app.get(InFlightRequests).describe(), work: [...unfinished] }, 'cut off');
 }

@@ -5,7 +5,7 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError, type ErrorKey } from '../common/errors.js';
 import { IsHead, PrefersHtml } from '../common/http/requests.js';
 import { Operation } from '../common/operation.js';
-import { Redirection } from '../common/redirection.js';
+import { Redirection } from '../common/http/envelope.interceptor.js';
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';

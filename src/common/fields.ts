@@ -3,7 +3,6 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
-import { noteCheck } from './field-checks.js';
 import { isClientRedirectUri } from './redirect-urls.js';
 import {
   INT32_MAX,
@@ -182,7 +181,6 @@ export function Field(
     optional ? ApiPropertyOptional(api) : ApiProperty(api),
     ...(optional ? [IsOptional(), nullAsAbsent] : []),
     mustBe(kind, rule),
-    noteCheck({ accepts: (value) => fits(value, rule), isOptional: optional }),
   );
 }
 
@@ -279,16 +277,12 @@ export function ListField({
 
 type Rule = Pick<FieldRule, 'takes' | 'accepts'>;
 
-function mustBe(kind: string, rule: Rule): PropertyDecorator {
+function mustBe(kind: string, { takes, accepts }: Rule): PropertyDecorator {
   return ValidateBy({
     name: kind,
     validator: {
-      validate: (value: unknown) => fits(value, rule),
-      defaultMessage: () => `$property takes ${rule.takes}`,
+      validate: (value: unknown) => !isIllFormed(value) && accepts(value),
+      defaultMessage: () => `$property takes ${takes}`,
     },
   });
-}
-
-function fits(value: unknown, { accepts }: Rule): boolean {
-  return !isIllFormed(value) && accepts(value);
 }

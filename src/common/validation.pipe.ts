@@ -1,45 +1,43 @@
-import {
-  ValidationPipe,
-  type ArgumentMetadata,
-  type PipeTransform,
-  type ValidationError,
-} from '@nestjs/common';
+import { Injectable, ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
+import { getMetadataStorage } from 'class-validator';
 import { PlutoError } from './errors.js';
-import { checkedFields, takeIfRight } from './field-checks.js';
-
-/** Checks bodies and queries against their DTO; unknown fields are dropped, each field at fault is named. */
-export function createValidationPipe(): PipeTransform {
-  return new DtoPipe();
-}
 
 type DtoClass = new () => object;
 
-class DtoPipe implements PipeTransform {
-  private readonly thorough = new ValidationPipe({
-    transform: true,
-    whitelist: true,
-    stopAtFirstError: true,
-    exceptionFactory: (faults) => badRequest(describeFaults(faults)),
-  });
+/** Checks bodies and queries against their DTO; unknown fields are dropped, each field at fault is named. */
+@Injectable()
+export class DtoValidationPipe extends ValidationPipe {
+  private readonly fieldsOf = new WeakMap<DtoClass, string[]>();
 
-  transform(value: unknown, metadata: ArgumentMetadata): unknown {
-    // What decorators of ours have made.
-    if (metadata.type === 'custom') return value;
-    const dto = metadata.metatype as DtoClass | undefined;
-    const taken = dto && takeIfRight(value, dto);
-    return taken ?? this.thorough.transform(pickDeclared(value, dto), metadata);
+  constructor() {
+    super({
+      transform: true,
+      whitelist: true,
+      stopAtFirstError: true,
+      exceptionFactory: (faults) => badRequest(describeFaults(faults)),
+    });
+  }
+
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    return super.transform(this.pickDeclared(value, metadata.metatype as DtoClass | undefined), metadata);
+  }
+
+  /** Drops unknown fields before anything looks at them: class-transformer's time grows with the square of their number. */
+  private pickDeclared(value: unknown, dto: DtoClass | undefined): unknown {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !dto) return value;
+    const fields = this.fieldsOf.get(dto) ?? declaredFields(dto);
+    this.fieldsOf.set(dto, fields);
+    if (fields.length === 0) return value;
+    const given = value as Record<string, unknown>;
+    return Object.fromEntries(
+      fields.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),
+    );
   }
 }
 
-/** Drops unknown fields before anything looks at them: class-transformer's time grows with the square of their number. */
-function pickDeclared(value: unknown, dto: DtoClass | undefined): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || !dto) return value;
-  const names = checkedFields(dto);
-  if (names.size === 0) return value;
-  const given = value as Record<string, unknown>;
-  return Object.fromEntries(
-    [...names].filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),
-  );
+function declaredFields(dto: DtoClass): string[] {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
+  return [...new Set(rules.map(({ propertyName }) => propertyName))];
 }
 
 /** A 1001 whose message says what is at fault. */

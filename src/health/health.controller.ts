@@ -2,7 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
-import { Traffic } from '../common/http/traffic.js';
+import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { Operation } from '../common/operation.js';
 import { packageVersion } from '../common/package-version.js';
 import { HealthDto } from './health.dto.js';
@@ -14,7 +14,7 @@ import { HealthService } from './health.service.js';
 export class HealthController {
   constructor(
     private readonly health: HealthService,
-    private readonly traffic: Traffic,
+    private readonly inFlight: InFlightRequests,
   ) {}
 
   @Get('v1/healthcheck')
@@ -38,7 +38,7 @@ export class HealthController {
   @Get('health/ready')
   @ApiExcludeEndpoint()
   async ready(): Promise<void> {
-    if (this.traffic.isLeaving) throw new PlutoError('serviceUnavailable');
+    if (this.inFlight.isDraining) throw new PlutoError('serviceUnavailable');
     await this.health.assertDatabaseAnswers();
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Get, Header, Headers } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { Public } from '../common/access.js';
-import { Bare } from '../common/http/envelope.adapter.js';
+import { NoEnvelope } from '../common/http/envelope.interceptor.js';
 import { PlutoError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { MetricsRegistry } from './metrics.registry.js';
@@ -18,7 +18,7 @@ export class MetricsController {
     private readonly settings: Settings,
   ) {}
 
-  @Bare()
+  @NoEnvelope()
   @Get()
   @Header('content-type', Registry.PROMETHEUS_CONTENT_TYPE)
   scrape(@Headers('authorization') authorization: string | undefined): Promise<string> {

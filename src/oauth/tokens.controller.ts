@@ -3,6 +3,7 @@ import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
+import { AcceptsForms, ClientChallenge } from '../common/http/route-options.js';
 import { Operation } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
@@ -39,6 +40,8 @@ export class TokensController {
 
   @Post('tokens')
   @LimitedByAddress('client-address')
+  @AcceptsForms()
+  @ClientChallenge()
   @HttpCode(200)
   @ApiConsumes('application/json', 'application/x-www-form-urlencoded')
   @ApiBody({

@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { JWK } from 'jose';
 import { Public } from '../common/access.js';
-import { Bare } from '../common/http/envelope.adapter.js';
+import { NoEnvelope } from '../common/http/envelope.interceptor.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
 /** The keys where standard JWT libraries look for them: with the next one in it, before it signs. */
@@ -12,7 +12,7 @@ import { SigningKeysService } from './signing-keys.service.js';
 export class KeySetController {
   constructor(private readonly keys: SigningKeysService) {}
 
-  @Bare()
+  @NoEnvelope()
   @Get('jwks.json')
   @Header('cache-control', 'public, max-age=300')
   getKeySet(): Promise<{ keys: JWK[] }> {

@@ -20,9 +20,6 @@ import {
 @Public()
 @Controller('v1/token')
 export class TokenController {
-  /** Frozen, so that it is written once. */
-  private publicKey: Readonly<PublicKeyDto> = { public_key: '' };
-
   constructor(
     private readonly refreshes: RefreshService,
     private readonly accessTokens: AccessTokensService,
@@ -57,9 +54,7 @@ export class TokenController {
     answer: PublicKeyDto,
   })
   async getPublicKey(): Promise<PublicKeyDto> {
-    const pem = await this.keys.publicKey();
-    if (this.publicKey.public_key !== pem) this.publicKey = Object.freeze({ public_key: pem });
-    return this.publicKey;
+    return { public_key: await this.keys.publicKey() };
   }
 
   @Get('access/verify')

@@ -7,6 +7,7 @@ import {
   Public,
   type Principal,
 } from '../common/access.js';
+import { BodyLimit } from '../common/http/route-options.js';
 import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { CurrentOrigin, type Origin } from '../common/origin.js';
@@ -23,6 +24,9 @@ import {
   UserInfoDto,
 } from './user.dto.js';
 import { presentPublicUser, presentUserInfo, type AvatarUrl } from './user.presenter.js';
+
+/** Room for an avatar as base64. */
+const PROFILE_BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 
 @ApiTags('User Management')
 @ApiExtraModels(PublicUserDto)
@@ -48,6 +52,7 @@ export class UserController {
 
   @FirstPartyOnly()
   @Put('info')
+  @BodyLimit(PROFILE_BODY_LIMIT_BYTES)
   @ApiBody({
     type: UpdateUserInfoDto,
     description:

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { AsksForJson } from '../common/http/requests.js';
-import { Redirection } from '../common/redirection.js';
+import { Redirection } from '../common/http/envelope.interceptor.js';
 import { badRequest } from '../common/validation.pipe.js';
 import {
   readParameters,

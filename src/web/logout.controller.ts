@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Redirection } from '../common/redirection.js';
+import { Redirection } from '../common/http/envelope.interceptor.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { LoginQuery } from './login.dto.js';

@@ -2,7 +2,7 @@ import { applyDecorators, createParamDecorator, Header, type ExecutionContext } 
 import { ApiExtraModels, ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../common/access.js';
-import { Bare } from '../common/http/envelope.adapter.js';
+import { NoEnvelope } from '../common/http/envelope.interceptor.js';
 import type { ErrorKey } from '../common/errors.js';
 import { ErrorAnswer, EVERYWHERE, failureResponses } from '../common/failure-responses.js';
 import { Operation, type OperationOptions } from '../common/operation.js';
@@ -33,7 +33,7 @@ export function Page({
 }: PageOptions): MethodDecorator {
   return applyDecorators(
     Public(),
-    Bare(),
+    NoEnvelope(),
     Header('content-type', HTML),
     ApiOperation({ summary, description }),
     ApiProduces('text/html'),
@@ -53,7 +53,7 @@ export function FormTarget({
 }: OperationOptions & { redirects: string }): MethodDecorator {
   return applyDecorators(
     Public(),
-    Bare(),
+    NoEnvelope(),
     Header('content-type', HTML),
     Operation({ ...operation, isForBrowsers: true }),
     redirectResponse(redirects),
@@ -77,6 +77,11 @@ export function LinkToken(description: string): ClassDecorator & MethodDecorator
     description,
     schema: { type: 'string', example: 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M' },
   });
+}
+
+/** A field of a form as text; what is none is as good as empty. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** The request and the reply of a page, as a controller's parameter. */

@@ -6,10 +6,9 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { isMail } from '../common/text-checks.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { textOf } from './forms.js';
 import { LoginQuery } from './login.dto.js';
 import { ownPage } from './next-page.js';
-import { CurrentExchange, Page, type Exchange } from './page.js';
+import { CurrentExchange, Page, textOf, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { loginAddress, SignInPages } from './sign-in-pages.js';
 

@@ -7,15 +7,14 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { IsHead } from '../common/http/requests.js';
-import { Redirection } from '../common/redirection.js';
+import { Redirection } from '../common/http/envelope.interceptor.js';
 import { Settings } from '../config/settings.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { BrowserDevices } from './browser-devices.js';
 import { BrowserSessions } from './browser-sessions.js';
-import { textOf } from './forms.js';
 import { LoginQuery } from './login.dto.js';
 import { ownPage } from './next-page.js';
-import { CurrentExchange, Page, type Exchange } from './page.js';
+import { CurrentExchange, Page, textOf, type Exchange } from './page.js';
 import { onward, SignInPages, WECHAT_PATH } from './sign-in-pages.js';
 
 class WechatReturn {

@@ -184,7 +184,7 @@ describe('a connection that is kept for further requests', () => {
     const exited = server.kill('SIGTERM');
     await eventually(() => server.stdout.includes('finishing what is under way'));
     expect(await ask('/v1/healthcheck')).toEqual({ status: 200, connection: 'close' });
-    expect(await isRefused(client)).toBe(true);
+    await eventually(() => isRefused(client), 'the end of listening');
 
     // The one under way is answered as well: what it sends at last is no JSON.
     hanging.write('x'.repeat(99));

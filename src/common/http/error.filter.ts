@@ -1,4 +1,4 @@
-import { Catch, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Inject, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorEnvelope, PlutoError } from '../errors.js';
 import { chooseLanguage } from '../languages.js';
@@ -18,8 +18,9 @@ const pageReasons: Record<number, ErrorReason> = {
 /** While it lasts every request fails by it. */
 const DATABASE_AWAY = 'DATABASE_AWAY';
 
-/** Where clients, not users, authenticate. */
-const CLIENT_ROUTE = '/v1/oauth/tokens';
+/** Finds the place in the catalogue for whatever was thrown; the application knows all of what can be. */
+export const CLASSIFY_ERROR = Symbol('classify-error');
+export type ClassifyError = (thrown: unknown) => PlutoError;
 
 /** Turns everything thrown into the one error answer: the envelope, or a page where a browser asks for one. */
 @Injectable()
@@ -30,15 +31,13 @@ export class ErrorFilter implements ExceptionFilter {
   constructor(
     private readonly views: Views,
     private readonly routes: RouteIndex,
-    private readonly classify: (thrown: unknown) => PlutoError,
+    @Inject(CLASSIFY_ERROR) private readonly classify: ClassifyError,
   ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    this.send(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
-  }
-
-  send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
     const classified = this.classify(thrown);
     const allowed = this.methodsInstead(classified, request);
     const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : classified;
@@ -88,6 +87,5 @@ export class ErrorFilter implements ExceptionFilter {
 
 /** How clients say who they are (RFC 6749 section 5.2), and elsewhere users (RFC 6750 section 3). */
 function challengeOf(request: FastifyRequest): string {
-  const isForClients = request.routeOptions.url === CLIENT_ROUTE;
-  return isForClients ? 'Basic realm="Pluto", charset="UTF-8"' : 'Bearer';
+  return request.routeOptions.config.authenticatesClients ? 'Basic realm="Pluto", charset="UTF-8"' : 'Bearer';
 }

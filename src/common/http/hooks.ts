@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { PlutoError } from '../errors.js';
 import { isForPage, pathOf } from './requests.js';
-import type { Traffic } from './traffic.js';
+import type { InFlightRequests } from './in-flight-requests.js';
 
 const PAGE_CSP =
   "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -21,9 +21,6 @@ const HEADERS = {
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': DOCS_CSP };
 const HSTS = 'max-age=31536000';
 
-/** Takes forms beside JSON (RFC 6749 section 4). */
-const JSON_AND_FORM_ROUTE = '/v1/oauth/tokens';
-
 /** The id that the response and every log line of a request carry; a proxy's own is kept when it is harmless. */
 export function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
@@ -36,8 +33,12 @@ interface HookOptions {
 }
 
 /** What every request goes through besides its handler. */
-export function addHooks(fastify: FastifyInstance, traffic: Traffic, { isHttps, log }: HookOptions): void {
-  traffic.watch(fastify);
+export function addHooks(
+  fastify: FastifyInstance,
+  inFlight: InFlightRequests,
+  { isHttps, log }: HookOptions,
+): void {
+  inFlight.watch(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply, isHttps);
     done();
@@ -50,7 +51,7 @@ export function addHooks(fastify: FastifyInstance, traffic: Traffic, { isHttps, 
 }
 
 /** Does what the hooks do for a request that Fastify refuses before them: its address cannot be read. */
-export function standInForHooks(
+export function applyHeadersAndAccessLog(
   request: FastifyRequest,
   reply: FastifyReply,
   { isHttps, log }: HookOptions,
@@ -69,7 +70,7 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boole
 /** JSON is for the API, forms are for the pages: a page's form cannot be posted to the API from elsewhere. */
 function contentTypeFault(request: FastifyRequest): Error | undefined {
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (!type || request.is404 || request.routeOptions.url === JSON_AND_FORM_ROUTE) return undefined;
+  if (!type || request.is404 || request.routeOptions.config.acceptsForms) return undefined;
   const refused = isForPage(request) ? 'application/json' : 'application/x-www-form-urlencoded';
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;
 }

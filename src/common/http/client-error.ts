@@ -7,7 +7,7 @@ import { errorEnvelope, PlutoError } from '../errors.js';
 const FAREWELL_MS = 1000;
 
 /** Answers what is not HTTP, too large a head, or what does not arrive in time, and ends the connection. */
-export function refuseUnreadable(fault: Error & { code?: string }, socket: Socket): void {
+export function handleClientError(fault: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || isAnswerBegun(socket)) return void socket.destroy();
   const isLate = fault.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const error = new PlutoError(isLate ? 'requestTimeout' : 'badRequest');

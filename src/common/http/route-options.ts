@@ -1,0 +1,30 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
+import type { FastifyContextConfig } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    bodyLimitBytes?: number;
+    acceptsForms?: boolean;
+    authenticatesClients?: boolean;
+  }
+}
+
+/** Allows larger bodies than other routes have. */
+export const BodyLimit = (bytes: number): MethodDecorator => routeOptions({ bodyLimitBytes: bytes });
+
+/** Accepts forms in addition to JSON (RFC 6749 section 4). */
+export const AcceptsForms = (): MethodDecorator => routeOptions({ acceptsForms: true });
+
+/** Challenges clients, not users, to authenticate (RFC 6749 section 5.2). */
+export const ClientChallenge = (): MethodDecorator => routeOptions({ authenticatesClients: true });
+
+/** `RouteConfig` alone would replace what another decorator of the method has set. */
+function routeOptions(added: FastifyContextConfig): MethodDecorator {
+  return (prototype, name, descriptor) => {
+    const method = descriptor.value as object;
+    const earlier = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, method) as
+      FastifyContextConfig | undefined;
+    RouteConfig({ ...earlier, ...added })(prototype, name, descriptor);
+  };
+}
