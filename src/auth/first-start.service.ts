@@ -8,6 +8,7 @@ import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service.js';
+import { FIRST_ADMINISTRATOR } from '../users/first-administrator.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
 import { isCommonPassword } from './common-passwords.js';
 import { ARGON2 } from './password-hash.js';
@@ -89,8 +90,7 @@ export class FirstStartService {
     try {
       await this.administratorAccounts.createWithin(manager, {
         mail: adminMail,
-        handle: 'admin',
-        name: 'Administrator',
+        ...FIRST_ADMINISTRATOR,
         passwordHash,
       });
     } catch (cause) {

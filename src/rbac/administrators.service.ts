@@ -7,7 +7,7 @@ import { RoleScope } from './role-scope.entity.js';
 import { Scope } from './scope.entity.js';
 import { UserRole } from './user-role.entity.js';
 
-/** Keeps Pluto from losing its last administrator. */
+/** Keeps Pluto from losing its last administrator, and from making an administrator of everybody. */
 @Injectable()
 export class AdministratorsService {
   /**
@@ -23,6 +23,27 @@ export class AdministratorsService {
       throw new PlutoError('forbidden', { message: 'Operation Forbidden: this is the last administrator' });
     }
     return result;
+  }
+
+  /**
+   * Refuses a default role of `pluto` that carries `pluto.admin`: every account would be an administrator.
+   * @param manager of the transaction that has changed the default role or its scopes, which the error rolls back. It
+   *   must have written to the application's row before it reads: so one of two concurrent changes sees the other
+   * @throws PlutoError forbidden
+   */
+  async refuseForEverybody(manager: EntityManager): Promise<void> {
+    const isForEverybody = await manager
+      .createQueryBuilder(Application, 'application')
+      .innerJoin(RoleScope, 'attached', 'attached.roleId = application.defaultRoleId')
+      .innerJoin(Scope, 'scope', 'scope.id = attached.scopeId AND scope.applicationId = application.id')
+      .where('application.nameKey = :application AND scope.name = :scope', {
+        application: PLUTO.application,
+        scope: PLUTO.adminScope,
+      })
+      .getExists();
+    if (!isForEverybody) return;
+    const message = `Operation Forbidden: the default role of ${PLUTO.application} must not have ${PLUTO.adminScope}`;
+    throw new PlutoError('forbidden', { message });
   }
 
   /** How many accounts were given a role of `pluto` with the scope `pluto.admin`. */

@@ -6,6 +6,7 @@ import { CurrentOrigin, type Origin } from '../common/origin.js';
 import { ApplicationSettingsDto, ChangeApplicationSettingsDto } from './application-settings.dto.js';
 import type { ApplicationSettings } from './application-settings.entity.js';
 import { ApplicationSettingsService, type SettingsChange } from './application-settings.service.js';
+import { EXAMPLE } from './example-ids.js';
 import { ApplicationQuery } from './rbac.dto.js';
 
 @ApiTags('RBAC Management')
@@ -33,7 +34,7 @@ export class ApplicationSettingsController {
     examples: {
       redirectUrls: {
         summary: 'Where sign-ins may return to',
-        value: { app_id: 1, redirect_urls: ['https://example.com/signed-in'] },
+        value: { app_id: EXAMPLE.application, redirect_urls: ['https://example.com/signed-in'] },
       },
     },
   })

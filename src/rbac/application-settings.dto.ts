@@ -4,6 +4,7 @@ import { IsOptional, ValidateBy } from 'class-validator';
 import { Field, ListField, nullAsAbsent } from '../common/fields.js';
 import { isRedirectUrl, REDIRECT_URL_MAX } from '../common/redirect-urls.js';
 import { isApplePrivateKey, isIdentifier } from '../common/text-checks.js';
+import { EXAMPLE } from './example-ids.js';
 
 const URLS_MAX = 100;
 const IDENTIFIER_MAX = 255;
@@ -56,7 +57,7 @@ const ProviderSecret = (description: string) =>
   );
 
 export class ChangeApplicationSettingsDto {
-  @Field('id', { description: 'Application ID' })
+  @Field('id', { description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
   @ListField({

@@ -70,7 +70,7 @@ export class ApplicationsController {
   @Operation({
     summary: 'Set the default role of the application',
     description: 'Set the default role for an application',
-    errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleNotExist'],
+    errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleNotExist', 'forbidden'],
   })
   async setDefaultRole(@Body() body: DefaultRoleDto, @CurrentOrigin() origin: Origin): Promise<void> {
     await this.applications.setDefaultRole(body.app_id, body.role_id, origin);

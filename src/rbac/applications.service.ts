@@ -9,7 +9,9 @@ import { isUniqueViolation } from '../database/constraints.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
+import { AdministratorsService } from './administrators.service.js';
 import { Application } from './application.entity.js';
+import { PLUTO } from './names.js';
 import { Role } from './role.entity.js';
 
 // As it is, since every login needs it.
@@ -23,6 +25,7 @@ export class ApplicationsService {
   constructor(
     private readonly dataSource: PlutoDataSource,
     private readonly transactions: Transactions,
+    private readonly administrators: AdministratorsService,
     private readonly events: SecurityEvents,
   ) {}
 
@@ -89,14 +92,17 @@ export class ApplicationsService {
 
   /**
    * Sets the role of accounts that were given none.
-   * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application
+   * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application | forbidden, when it
+   *   would make everybody an administrator
    */
   async setDefaultRole(applicationId: number, roleId: number, origin: Origin | null): Promise<void> {
     await this.transactions.runFor(origin, async (manager) => {
-      await this.getById(applicationId, manager);
+      await manager.increment(Application, { id: applicationId }, 'revision', 1);
+      const application = await this.getById(applicationId, manager);
       const role = await manager.findOneBy(Role, { id: roleId, applicationId });
       if (!role) throw new PlutoError('roleNotExist');
       await manager.update(Application, { id: applicationId }, { defaultRoleId: roleId });
+      if (application.nameKey === PLUTO.application) await this.administrators.refuseForEverybody(manager);
       await this.events.publish(manager, {
         type: 'role.changed',
         applicationId,

@@ -4,12 +4,13 @@ import { ArrayMaxSize, IsArray, IsObject, ValidateBy, ValidateNested } from 'cla
 import { Field, ListField, QueryId } from '../common/fields.js';
 import { isId } from '../common/text-checks.js';
 import { canonicalLanguageTag } from '../common/languages.js';
+import { EXAMPLE } from './example-ids.js';
 
 const SCOPES_MAX = 1000;
 const NAMES_MAX = 100;
 
 export class CreateRoleDto {
-  @Field('id', { description: 'Application ID' })
+  @Field('id', { description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
   @Field('roleName', { description: 'Role name' })
@@ -17,7 +18,7 @@ export class CreateRoleDto {
 }
 
 export class CreateScopeDto {
-  @Field('id', { description: 'Application ID' })
+  @Field('id', { description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
   @Field('scopeName', { description: 'Scope name' })
@@ -25,7 +26,7 @@ export class CreateScopeDto {
 }
 
 export class RoleScopesDto {
-  @Field('id', { description: 'Role ID' })
+  @Field('id', { description: 'Role ID', example: EXAMPLE.role })
   role_id: number;
 
   @ListField({
@@ -34,16 +35,16 @@ export class RoleScopesDto {
     takes: 'a positive 32-bit integer',
     accepts: isId,
     items: { type: 'integer' },
-    example: [1, 2],
+    example: [EXAMPLE.scope],
   })
   scopes: number[];
 }
 
 export class DefaultScopeDto {
-  @Field('id', { description: 'Role ID' })
+  @Field('id', { description: 'Role ID', example: EXAMPLE.role })
   role_id: number;
 
-  @Field('id', { description: 'Scope ID' })
+  @Field('id', { description: 'Scope ID', example: EXAMPLE.scope })
   scope_id: number;
 }
 
@@ -71,7 +72,7 @@ export class LocalizedNameDto {
 }
 
 export class LocalizedNamesDto {
-  @Field('id', { description: 'Application ID' })
+  @Field('id', { description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
   @ApiProperty({
@@ -88,10 +89,10 @@ export class LocalizedNamesDto {
 }
 
 export class DefaultRoleDto {
-  @Field('id', { description: 'Application ID' })
+  @Field('id', { description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
-  @Field('id', { description: 'Role ID' })
+  @Field('id', { description: 'Role ID', example: EXAMPLE.role })
   role_id: number;
 }
 
@@ -117,10 +118,10 @@ export class ApplicationDto {
 }
 
 export class RoleDto {
-  @ApiProperty({ type: 'integer', description: 'Role ID', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Role ID', example: EXAMPLE.role })
   id: number;
 
-  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
   @ApiProperty({ type: String, description: 'Role name', example: 'editor' })
@@ -128,10 +129,10 @@ export class RoleDto {
 }
 
 export class CreatedScopeDto {
-  @ApiProperty({ type: 'integer', description: 'Scope ID', example: 3 })
+  @ApiProperty({ type: 'integer', description: 'Scope ID', example: EXAMPLE.scope })
   id: number;
 
-  @ApiProperty({ type: 'integer', description: 'Application ID', example: 1 })
+  @ApiProperty({ type: 'integer', description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
   @ApiProperty({ type: String, description: 'Scope name', example: 'articles.write' })

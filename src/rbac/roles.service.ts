@@ -92,7 +92,7 @@ export class RolesService {
    * Replaces the role's scopes, all or nothing. A default scope that is no longer among them is cleared; a new one may
    * be set along with them.
    * @throws PlutoError roleNotExist | scopeNotExist, also for scopes of another application | forbidden, when it would
-   *   leave no administrator
+   *   leave no administrator, or make everybody one
    */
   async replaceScopes(
     roleId: number,
@@ -114,6 +114,7 @@ export class RolesService {
       const defaultId = defaultScopeId ?? role.defaultScopeId;
       const isKept = defaultId !== null && wanted.includes(defaultId);
       await manager.update(Role, { id: roleId }, { defaultScopeId: isKept ? defaultId : null });
+      await this.refuseForEverybody(manager, role);
       await this.tell(manager, role, 'scopes');
     });
   }
@@ -130,6 +131,12 @@ export class RolesService {
       await manager.update(Role, { id: roleId }, { defaultScopeId: scopeId });
       await this.tell(manager, role, 'defaultScope');
     });
+  }
+
+  /** What another role is given is nothing to everybody, not even where an earlier version let them all administer. */
+  private async refuseForEverybody(manager: EntityManager, { id, applicationId }: Role): Promise<void> {
+    const isDefault = await manager.existsBy(Application, { id: applicationId, defaultRoleId: id });
+    if (isDefault) await this.administrators.refuseForEverybody(manager);
   }
 
   private tell(

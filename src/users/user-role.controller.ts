@@ -4,16 +4,17 @@ import { AdminOnly } from '../common/access.js';
 import { Field } from '../common/fields.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
 import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { EXAMPLE } from '../rbac/example-ids.js';
 import { UserRoleAssignmentService } from './user-role-assignment.service.js';
 
 class UserRoleDto {
-  @Field('id', { description: 'User ID' })
+  @Field('id', { description: 'User ID', example: EXAMPLE.account })
   user_id: number;
 
-  @Field('id', { description: 'Application ID' })
+  @Field('id', { description: 'Application ID', example: EXAMPLE.application })
   app_id: number;
 
-  @Field('id', { description: 'Role ID' })
+  @Field('id', { description: 'Role ID', example: EXAMPLE.role })
   role_id: number;
 }
 

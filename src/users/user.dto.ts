@@ -4,18 +4,20 @@ import { ArrayMaxSize, ValidateBy } from 'class-validator';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Field } from '../common/fields.js';
 import { isId } from '../common/text-checks.js';
+import { FIRST_ADMINISTRATOR } from './first-administrator.js';
 import type { LoginType } from './identity.entity.js';
 
 const PUBLIC_IDS_MAX = 100;
 
+/** Its examples are what the first administrator has: sent as they are they rename nobody, whoever sends them. */
 export class UpdateUserInfoDto {
-  @Field('userName', { description: 'User display name', optional: true })
+  @Field('userName', { description: 'User display name', optional: true, example: FIRST_ADMINISTRATOR.name })
   name?: string;
 
-  @Field('avatar', { description: 'User avatar URL', optional: true })
+  @Field('avatar', { description: 'User avatar URL', optional: true, example: '' })
   avatar?: string;
 
-  @Field('handle', { description: 'User ID', optional: true })
+  @Field('handle', { description: 'User ID', optional: true, example: FIRST_ADMINISTRATOR.handle })
   user_id?: string;
 }
 

@@ -131,6 +131,22 @@ describe('pluto beside a running server', () => {
     expect(body.roles[0]).toMatchObject({ name: 'guest', scopes: [{ name: 'look' }] });
   });
 
+  it('role default and role scopes refuse to make everybody an administrator, in one line', async () => {
+    const refusal = 'Operation Forbidden: the default role of pluto must not have pluto.admin';
+    const refused = await together(
+      pluto(['role', 'default', 'pluto', 'admin']),
+      pluto(['role', 'scopes', 'pluto', 'user', 'pluto.user', 'pluto.admin', '--default', 'pluto.user']),
+    );
+    for (const run of refused) expectRefused(run, refusal);
+    const { body } = await app.client.get('/v1/rbac/role/list?app_id=1');
+    const { application, roles } = body as {
+      application: { default_role: number };
+      roles: { id: number; name: string; scopes: { name: string }[] }[];
+    };
+    const everybodys = roles.find(({ id }) => id === application.default_role);
+    expect(everybodys).toMatchObject({ name: 'user', scopes: [{ name: 'pluto.user' }] });
+  });
+
   it('keys rotate makes the next key, and keys list shows it', async () => {
     const rotated = await pluto(['keys', 'rotate', '--lead', '60']);
     expectDone(rotated, expect.any(String));
