@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js';
 import { isRedirectUrl } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
 import { defaultLimits, parseLimits } from './request-limits.js';
+import { parseSmtpUrl } from './smtp-url.js';
 import { DATABASE_URL_FORM, parseDatabaseUrl, type DatabaseSettings } from './database-url.js';
 
 export { type DatabaseSettings };
@@ -83,6 +84,10 @@ export const baseUrl = kind('an http: or https: URL without credentials, query a
 );
 export const urlOf = (...schemes: string[]): Kind<string> =>
   matching(`a URL that starts with ${schemes.join(' or ')}`, (text) => Boolean(parseUrl(text, ...schemes)));
+export const smtpServer = kind(
+  'smtp://user:password@host:587 (STARTTLS; ?tls=optional allows clear text) or smtps:, docs/operations.md has more',
+  parseSmtpUrl,
+);
 export const origin = kind('an origin such as https://app.example.com, or * alone', parseOrigin);
 export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
 export const mail = matching('a mail address', isMail);

@@ -18,6 +18,7 @@ import {
   redirectUrl,
   requestLimits,
   secretKey,
+  smtpServer,
   urlOf,
   word,
   workers,
@@ -115,7 +116,7 @@ const storage = {
 const accounts = {
   smtpUrl: optional(
     'SMTP_URL',
-    urlOf('smtp:', 'smtps:'),
+    smtpServer,
     'Mail server; without it each mail becomes a file in DATA_DIR/outbox and its link a log line.',
   ),
   mailFrom: variable('MAIL_FROM', mailbox, 'Pluto <no-reply@localhost>', 'Sender of every mail.'),

@@ -73,12 +73,17 @@ function mailerOptions({ smtpUrl, mailFrom }: Settings): MailerOptions {
   return {
     // Without a server the message is only composed; the transport keeps it as a file.
     transport:
-      smtpUrl === undefined ? { streamTransport: true, buffer: true } : { url: smtpUrl, ...SMTP_TIMEOUTS_MS },
+      smtpUrl === undefined
+        ? { streamTransport: true, buffer: true }
+        : { url: smtpUrl.url, requireTLS: smtpUrl.requireTls, ...SMTP_TIMEOUTS_MS },
     defaults: { from: mailFrom },
   } as MailerOptions;
 }
 
-/** Reads what a failed delivery threw: 5xx answers are final (RFC 5321 section 4.2.1), but for failed sign-ins. */
+/** Failures of the connection and not of the mail, whatever the server answered: sign-in, STARTTLS, EHLO. */
+const CONNECTION_FAULTS: unknown[] = ['EAUTH', 'ETLS', 'ECONNECTION'];
+
+/** Reads what a failed delivery threw: 5xx answers are final (RFC 5321 section 4.2.1) where they are about the mail. */
 export function deliveryFault(thrown: unknown): DeliveryFault {
   if (!isNativeError(thrown)) return { isPermanent: false, reason: 'unknown' };
   const { code, responseCode, response } = thrown as {
@@ -87,8 +92,13 @@ export function deliveryFault(thrown: unknown): DeliveryFault {
     response?: unknown;
   };
   const isPermanent =
-    code !== 'EAUTH' && typeof responseCode === 'number' && responseCode >= 500 && responseCode < 600;
-  const reason = [code, typeof response === 'string' ? response : thrown.message]
+    !CONNECTION_FAULTS.includes(code) &&
+    typeof responseCode === 'number' &&
+    responseCode >= 500 &&
+    responseCode < 600;
+  // What a server answers to STARTTLS alone does not say that TLS was the matter.
+  const isAnswer = typeof response === 'string' && code !== 'ETLS';
+  const reason = [code, isAnswer ? response : thrown.message]
     .filter((part) => typeof part === 'string')
     .join(': ');
   return { isPermanent, reason: reason.slice(0, REASON_MAX) };

@@ -283,6 +283,35 @@ describe('a mail server that cannot be used', () => {
     expect(app.log()).not.toContain('outdated');
   });
 
+  it('is sent neither password nor mail in clear: without STARTTLS the mail waits', async () => {
+    const smtp = track(await SmtpServer.start({ login: LOGIN }));
+    const app = track(await startTestApp({ env: { SMTP_URL: smtp.strictUrl } }));
+    await failedAttempt(app);
+    expect([smtp.signIns, smtp.attempts]).toEqual([0, 0]);
+    expect(await queued(app)).toMatchObject([
+      { state: 'queued', lastError: expect.stringMatching(/^ETLS: .*STARTTLS/) },
+    ]);
+    expect(app.log()).not.toContain(LOGIN.password);
+  });
+
+  it('is sent nothing in clear without credentials either, where the URL requires TLS', async () => {
+    const smtp = track(await SmtpServer.start());
+    const app = track(await startTestApp({ env: { SMTP_URL: `${smtp.url}?requireTLS=true` } }));
+    await failedAttempt(app);
+    expect(smtp.attempts).toBe(0);
+  });
+
+  it('is sent mails by STARTTLS, under the name and with the trust that the URL says', async () => {
+    const warning = jest.spyOn(console, 'error').mockImplementation();
+    const smtp = track(await SmtpServer.start({ login: LOGIN, offersTls: true }));
+    warning.mockRestore();
+    const url = `${smtp.strictUrl}?name=pluto.example&tls.rejectUnauthorized=false`;
+    const app = track(await startTestApp({ env: { SMTP_URL: url } }));
+    const { mail } = await register(app);
+    const received = await smtp.waitFor(mail);
+    expect(received).toMatchObject({ isEncrypted: true, client: 'pluto.example' });
+  });
+
   it('is sent nothing when it offers TLS with a certificate that nobody vouched for', async () => {
     const warning = jest.spyOn(console, 'error').mockImplementation();
     const smtp = track(await SmtpServer.start({ offersTls: true }));

@@ -8,6 +8,10 @@ export interface ReceivedMail extends ParsedMail {
   recipients: string[];
   /** The message as it was sent. */
   raw: string;
+  /** Whether the connection was encrypted. */
+  isEncrypted: boolean;
+  /** What the sender called itself. */
+  client: string;
 }
 
 /** What the server does with the next mail instead of taking it. */
@@ -35,6 +39,8 @@ export class SmtpServer {
   readonly mails: ReceivedMail[] = [];
   /** How many mails were offered, taken or not. */
   attempts = 0;
+  /** How many sign-ins were tried, and with them passwords shown. */
+  signIns = 0;
   readonly refusals: Refusal[] = [];
   private readonly sockets = new Set<Socket>();
   private readonly server: SMTPServer;
@@ -47,6 +53,7 @@ export class SmtpServer {
       allowInsecureAuth: true,
       disableReverseLookup: true,
       onAuth: (auth, _session, done) => {
+        this.signIns++;
         if (auth.username === login?.user && auth.password === login?.password) done(null, { user: 'ok' });
         else done(answer(535, 'authentication failed'));
       },
@@ -80,6 +87,11 @@ export class SmtpServer {
 
   /** The value for SMTP_URL. */
   get url(): string {
+    return this.options.login ? `${this.strictUrl}?tls=optional` : this.strictUrl;
+  }
+
+  /** The same without leave to go on in clear. */
+  get strictUrl(): string {
     const { login } = this.options;
     const credentials = login ? `${login.user}:${encodeURIComponent(login.password)}@` : '';
     return `smtp://${credentials}127.0.0.1:${this.port}`;
@@ -113,7 +125,9 @@ export class SmtpServer {
     await new Promise((resolve) => setTimeout(resolve, this.options.delayMs ?? 0));
     const raw = Buffer.concat(chunks);
     const recipients = session.envelope.rcptTo.map(({ address }) => address);
-    this.mails.push(Object.assign(await simpleParser(raw), { recipients, raw: raw.toString() }));
+    const { secure: isEncrypted, hostNameAppearsAs: client } = session;
+    const seen = { recipients, raw: raw.toString(), isEncrypted, client: String(client) };
+    this.mails.push(Object.assign(await simpleParser(raw), seen));
   }
 }
 

@@ -322,6 +322,50 @@ describe('A refused value', () => {
   });
 });
 
+describe('SMTP_URL', () => {
+  const smtpOf = (url: string) => Settings.load({ SMTP_URL: url }).smtpUrl;
+
+  it.each([
+    ['smtp://mail.example.com'],
+    ['smtp://192.0.2.7:25'],
+    ['smtp://pluto:secret@mail.example.com:587'],
+    ['smtp://pluto:secret@localhost'],
+    ['smtp://pluto@127.0.0.1:1025'],
+    ['smtp://127.0.0.1.example.com'],
+    ['smtp://127.1'],
+    ['smtp://localhost?service=gmail'],
+    ['smtps://mail.example.com?name=pluto.example.com'],
+    ['smtp://mail.example.com?requireTLS=true'],
+  ])('%s requires TLS', (url) => {
+    expect(smtpOf(url)).toEqual({ url, requireTls: true });
+  });
+
+  it.each([
+    ['smtp://localhost:1025', 'smtp://localhost:1025'],
+    ['smtp://127.0.0.1', 'smtp://127.0.0.1'],
+    ['smtp://[::1]:25', 'smtp://[::1]:25'],
+    ['smtp://mailpit:1025?tls=optional', 'smtp://mailpit:1025'],
+    ['smtp://pluto:secret@mail?tls=optional&ignoreTLS=true', 'smtp://pluto:secret@mail?ignoreTLS=true'],
+  ])('%s does not', (text, url) => {
+    expect(smtpOf(text)).toEqual({ url, requireTls: false });
+  });
+
+  it.each([
+    ['smtp://pluto:hunter2@mail?ignoreTLS=true'],
+    ['smtp://pluto:hunter2@mail?opportunisticTLS=true'],
+    ['smtp://pluto:hunter2@mail?requireTLS=false'],
+    ['smtp://pluto:hunter2@mail?requireTLS=true&requireTLS=false'],
+    ['smtp://pluto:hunter2@mail?tls=false'],
+    ['smtp://pluto:hunter2@mail?tls=optional&tls=hunter2'],
+    ['smtps://pluto:hunter2@mail?tls=optional'],
+  ])('%s is refused, without the password', (url) => {
+    const [fault = '', ...others] = faultsOf({ SMTP_URL: url });
+    expect(others).toEqual([]);
+    expect(fault).toMatch(/^SMTP_URL has .*(tls|TLS)/);
+    expect(fault).not.toContain('hunter2');
+  });
+});
+
 describe('Settings that contradict each other', () => {
   it('need SECRET_KEY with mysql:', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl })).toEqual([expect.stringMatching(/^SECRET_KEY is required/)]);

@@ -1,0 +1,61 @@
+import { isIP } from 'node:net';
+import { UnfitValue } from './unfit-value.js';
+
+/** The mail server that SMTP_URL names. */
+export interface SmtpServerUrl {
+  /** For nodemailer, with the options that are its own; there may be a password in it. */
+  url: string;
+  /** Whether nothing, the password least of all, may be sent before the connection is encrypted. */
+  requireTls: boolean;
+}
+
+/** Options of nodemailer's that go on in clear where TLS fails or is not offered. */
+const IN_CLEAR = ['ignoreTLS', 'opportunisticTLS'];
+
+/**
+ * Reads SMTP_URL. With credentials, or to another machine, STARTTLS is required unless `tls=optional` says otherwise:
+ * whoever is in between may take the offer of STARTTLS away and read the password, and links that reset passwords.
+ * @returns undefined for what is no URL of a mail server
+ * @throws UnfitValue, which shows nothing of the url but names of options
+ * @see RFC 3207 section 6; RFC 8314 section 4.1
+ */
+export function parseSmtpUrl(text: string): SmtpServerUrl | undefined {
+  if (/\s/.test(text) || !/^smtps?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (!url.hostname) return undefined;
+  const isOptional = takeTlsOption(url);
+  const requireTls = !isOptional && needsTls(url);
+  if (requireTls) refuseClearText(url);
+  return { url: url.href, requireTls };
+}
+
+/** Not nodemailer's, so it is taken out of the URL. */
+function takeTlsOption({ protocol, searchParams }: URL): boolean {
+  const values = searchParams.getAll('tls');
+  searchParams.delete('tls');
+  if (values.length === 0) return false;
+  if (values.length > 1 || values[0] !== 'optional')
+    throw new UnfitValue('has a parameter tls that is not optional: the only value it can have');
+  if (protocol === 'smtps:') throw new UnfitValue('has the parameter tls=optional, which is for smtp: alone');
+  return true;
+}
+
+function needsTls({ hostname, username, password, searchParams }: URL): boolean {
+  // A well-known service of nodemailer's is another host than the one named.
+  return Boolean(username || password) || !isLoopback(hostname) || searchParams.has('service');
+}
+
+function isLoopback(hostname: string): boolean {
+  const host = hostname.toLowerCase().replace(/^\[|\]$/g, '');
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}
+
+function refuseClearText({ searchParams }: URL): void {
+  const names = IN_CLEAR.filter((name) => searchParams.has(name));
+  if (searchParams.getAll('requireTLS').some((value) => value !== 'true')) names.push('requireTLS');
+  if (names.length === 0) return;
+  throw new UnfitValue(
+    `has ${names.join(' and ')}, but TLS is required with credentials and to another machine; tls=optional allows clear text`,
+  );
+}
