@@ -350,6 +350,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
     it.each<[string, () => Fields]>([
       ['for another client', () => ({ aud: 'org.example.other' })],
       ['for other clients', () => ({ aud: ['org.example.other', 'org.example.more'] })],
+      ['for another client next to ours', () => ({ aud: ['org.example.other', APPLE_CLIENT] })],
       ['for nobody', () => ({ aud: undefined })],
       ['of another issuer', () => ({ iss: 'https://accounts.google.com' })],
       ['of no issuer', () => ({ iss: undefined })],
@@ -393,11 +394,11 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(apple.countOf(APPLE_KEYS)).toBe(before + 1);
     });
 
-    it('but not one of a key that is new, nor one for several clients of whom we are one', async () => {
+    it('but not one of a key that is new, nor one whose audience is a list of ours alone', async () => {
       await signIn();
       passSeconds(KEYS_PAUSE_SECONDS);
       await apple.rotate();
-      apple.alterNextIdToken({ aud: ['org.example.other', APPLE_CLIENT] });
+      apple.alterNextIdToken({ aud: [APPLE_CLIENT] });
       await signIn();
     });
   });

@@ -226,6 +226,7 @@ describe('POST /v1/user/binding', () => {
     ['junk', 'google', 3004, () => ({ id_token: 'junk' })],
     ['an expired token', 'google', 3004, () => idTokenWith({ exp: nowInSeconds() - 120 })],
     ["another app's token", 'google', 3004, () => idTokenWith({ aud: 'other', azp: 'other' })],
+    ["another app's token, asked for by ours", 'google', 3004, () => idTokenWith({ aud: 'other' })],
     ['a code that it never gave out', 'apple', 3007, () => ({ code: 'c.0.mrxv.junk' })],
     ["another app's code", 'apple', 3007, () => ({ code: apple.code({ clientId: 'com.example.other' }) })],
     ['a used code', 'apple', 3007, () => usedUp(newPerson('apple'))],

@@ -169,9 +169,10 @@ describe('POST /v1/user/login/google/mobile', () => {
   it.each<[string, Fields]>([
     ['the issuer with https', { iss: 'https://accounts.google.com' }],
     ['the issuer without https', { iss: 'accounts.google.com' }],
-    ['several audiences, one of them ours', { aud: [OTHER_CLIENT, GOOGLE_WEB_CLIENT], azp: OTHER_CLIENT }],
+    ['several audiences, all of them ours', { aud: [GOOGLE_IOS_CLIENT, GOOGLE_WEB_CLIENT] }],
     ['our audience and no azp', { aud: GOOGLE_WEB_CLIENT, azp: undefined }],
-    ['our app as azp and the audience of another', { aud: OTHER_CLIENT, azp: GOOGLE_IOS_CLIENT }],
+    // What an Android app gets for its team's server.
+    ['our audience and an azp that nobody has set', { aud: GOOGLE_WEB_CLIENT, azp: OTHER_CLIENT }],
     ['an id of 255 characters', { sub: 's'.repeat(255) }],
   ])('takes a token with %s', async (_what, claims) => {
     await signIn(claims);
@@ -228,6 +229,8 @@ describe('POST /v1/user/login/google/mobile', () => {
 
     it.each<[string, Fields]>([
       ["another's audience", { aud: OTHER_CLIENT, azp: OTHER_CLIENT }],
+      ['the audience of another and our app as azp', { aud: OTHER_CLIENT, azp: GOOGLE_IOS_CLIENT }],
+      ['the audience of another next to ours', { aud: [GOOGLE_IOS_CLIENT, OTHER_CLIENT] }],
       ["others' audiences", { aud: [OTHER_CLIENT, `x${GOOGLE_IOS_CLIENT}`], azp: OTHER_CLIENT }],
       [
         'both our client ids as one text',

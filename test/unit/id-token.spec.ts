@@ -39,7 +39,12 @@ async function sign(
 }
 
 function verify(token: string, source = keys) {
-  return verifyIdToken(token, { keys: source, issuers: [ISSUER], invalid: 'invalidGoogleIdToken' });
+  return verifyIdToken(token, {
+    keys: source,
+    issuers: [ISSUER],
+    audiences: ['app', 'web'],
+    invalid: 'invalidGoogleIdToken',
+  });
 }
 
 async function expectRefused(token: string): Promise<void> {
@@ -51,8 +56,6 @@ describe('verifyIdToken', () => {
     const payload = { ...claims, email: 'a@example.com', email_verified: 'true', name: 7, azp: ['app'] };
     await expect(verify(await sign({}, { payload }))).resolves.toEqual({
       subject: 'person',
-      audiences: ['app'],
-      authorizedParty: '',
       mail: 'a@example.com',
       name: '',
       picture: '',
@@ -83,6 +86,25 @@ describe('verifyIdToken', () => {
   });
 
   it.each<[string, object]>([
+    ['one of our clients', { aud: 'web' }],
+    ['one of our clients, in a list', { aud: ['app'] }],
+    ['several of our clients', { aud: ['app', 'web'] }],
+    ['one of our clients, asked for by another', { aud: 'web', azp: 'other' }],
+  ])('takes a token that is for %s', async (_what, change) => {
+    const token = await sign({}, { payload: { ...claims, ...change } });
+    await expect(verify(token)).resolves.toMatchObject({ subject: 'person' });
+  });
+
+  it.each<[string, object]>([
+    ['is for another client', { aud: 'other' }],
+    ['is for another client, asked for by ours', { aud: 'other', azp: 'app' }],
+    ['is for another client next to ours', { aud: ['app', 'other'] }],
+    ['is for another client next to ours, asked for by ours', { aud: ['other', 'app'], azp: 'app' }],
+    ['is for nobody', { aud: [], azp: 'app' }],
+    ['is for null', { aud: null, azp: 'app' }],
+    ['is for an empty text', { aud: '', azp: 'app' }],
+    ['is for ours and null', { aud: ['app', null] }],
+    ['is for ours in a list of lists', { aud: [['app']] }],
     ['is not good yet', { nbf: now + 120 }],
     ['has null for a subject', { sub: null }],
     ['has an issuer among others', { iss: [ISSUER] }],

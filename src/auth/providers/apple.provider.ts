@@ -86,15 +86,14 @@ export class AppleProvider implements IdentityProvider {
     return { idToken, refreshToken };
   }
 
-  private async verify({ clientId }: AppleSettings, idToken: string): Promise<IdTokenClaims> {
-    const claims = await verifyIdToken(idToken, {
+  private verify({ clientId }: AppleSettings, idToken: string): Promise<IdTokenClaims> {
+    return verifyIdToken(idToken, {
       keys: this.keys,
       // What stands in for Apple may be an issuer of its own.
       issuers: [APPLE, this.baseUrl],
+      audiences: [clientId],
       invalid: 'invalidAppleIdToken',
     });
-    if (!claims.audiences.includes(clientId)) throw new PlutoError('invalidAppleIdToken');
-    return claims;
   }
 
   private async credentials(client: AppleSettings): Promise<Record<string, string>> {

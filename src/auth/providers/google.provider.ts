@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { JWTVerifyGetKey } from 'jose';
-import { PlutoError } from '../../common/errors.js';
 import { Settings } from '../../config/settings.js';
 import { ProviderSettingsService } from '../../rbac/provider-settings.service.js';
 import { verifyIdToken } from './id-token.js';
@@ -37,11 +36,9 @@ export class GoogleProvider implements IdentityProvider {
     const claims = await verifyIdToken(idToken, {
       keys: this.keys,
       issuers: this.issuers,
+      audiences: clientIds,
       invalid: 'invalidGoogleIdToken',
     });
-    // An Android app gets tokens for its team's server (`aud`), in its own name (`azp`).
-    const parties = [...claims.audiences, claims.authorizedParty];
-    if (!parties.some((party) => clientIds.includes(party))) throw new PlutoError('invalidGoogleIdToken');
     return { subjects: [claims.subject], mail: claims.mail, name: claims.name, avatarUrl: claims.picture };
   }
 }

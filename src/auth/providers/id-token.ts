@@ -6,8 +6,6 @@ import { nowSeconds } from '../../common/time.js';
 /** What a checked ID token says; `''` for what it does not. */
 export interface IdTokenClaims {
   subject: string;
-  audiences: string[];
-  authorizedParty: string;
   /** Only one that the provider has confirmed. */
   mail: string;
   name: string;
@@ -17,15 +15,23 @@ export interface IdTokenClaims {
 const LEEWAY_SECONDS = 60;
 const SUBJECT = /^[\x21-\x7e]{1,255}$/;
 
+interface ExpectedToken {
+  keys: JWTVerifyGetKey;
+  issuers: string[];
+  /** The client ids that it may be meant for. */
+  audiences: string[];
+  /** The error for a token that is refused. */
+  invalid: ErrorKey;
+}
+
 /**
- * Checks the signature (RS256 only), issuer and times of an ID token. Whom it was issued to is left to the caller.
- * @param invalid the error for a token that is refused
+ * Checks the signature (RS256 only), issuer, audience and times of an ID token.
  * @throws PlutoError `invalid`; serviceUnavailable when the issuer's keys cannot be had
  * @see OpenID Connect Core 1.0 sections 2 and 3.1.3.7
  */
 export async function verifyIdToken(
   token: string,
-  { keys, issuers, invalid }: { keys: JWTVerifyGetKey; issuers: string[]; invalid: ErrorKey },
+  { keys, issuers, audiences, invalid }: ExpectedToken,
 ): Promise<IdTokenClaims> {
   try {
     const { payload } = await jwtVerify(token, keys, {
@@ -34,6 +40,7 @@ export async function verifyIdToken(
       requiredClaims: ['sub', 'aud', 'exp', 'iat'],
       clockTolerance: LEEWAY_SECONDS,
     });
+    if (!isMeantFor(payload.aud, audiences)) throw new errors.JWTInvalid('"aud" names others');
     return readClaims(payload);
   } catch (cause) {
     if (cause instanceof errors.JOSEError) throw new PlutoError(invalid, { cause });
@@ -41,15 +48,22 @@ export async function verifyIdToken(
   }
 }
 
+/**
+ * OIDC Core section 3.1.3.7: a token with an audience that is not trusted is refused, though ours is next to it. Who
+ * asked for the token (`azp`) does not say whom it is for: that one may be anybody's client of the same provider.
+ */
+function isMeantFor(aud: unknown, ours: string[]): boolean {
+  const audiences: unknown[] = [aud].flat();
+  return audiences.length > 0 && audiences.every((one) => typeof one === 'string' && ours.includes(one));
+}
+
 function readClaims(payload: JWTPayload): IdTokenClaims {
-  const { sub, aud, iat = Infinity } = payload;
+  const { sub, iat = Infinity } = payload;
   if (iat > nowSeconds() + LEEWAY_SECONDS) throw new errors.JWTInvalid('"iat" lies in the future');
   if (typeof sub !== 'string' || !SUBJECT.test(sub)) throw new errors.JWTInvalid('"sub" is no identifier');
   const isConfirmed = payload.email_verified === true || payload.email_verified === 'true';
   return {
     subject: sub,
-    audiences: [aud ?? []].flat(),
-    authorizedParty: textOf(payload.azp),
     mail: isConfirmed && isMail(payload.email) ? payload.email : '',
     name: textOf(payload.name),
     picture: textOf(payload.picture),
