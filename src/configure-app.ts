@@ -12,6 +12,7 @@ import { handleClientError } from './common/http/client-error.js';
 import { addHooks, applyHeadersAndAccessLog, requestId } from './common/http/hooks.js';
 import { InFlightRequests } from './common/http/in-flight-requests.js';
 import { createJsonParser } from './common/http/json-body.js';
+import { isPublicDocument, letPublicDocumentsBeKept } from './common/http/public-documents.js';
 import { isForPage } from './common/http/requests.js';
 import { RouteIndex } from './common/http/route-index.js';
 import { NestLog } from './common/logging.js';
@@ -57,6 +58,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     abortOnError: false,
   });
   watchRoutes(fastify, app.get(RouteIndex));
+  letPublicDocumentsBeKept(fastify);
   addHooks(fastify, app.get(InFlightRequests), hookOptions);
   app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, createJsonParser(fastify));
   await app.register(fastifyCookie);
@@ -72,6 +74,8 @@ function watchRoutes(fastify: FastifyInstance, routes: RouteIndex): void {
   fastify.addHook('onRoute', (route) => {
     const limit = route.config?.bodyLimitBytes;
     if (limit !== undefined) route.bodyLimit = limit;
+    // The CORS plugin's route for preflight requests: it is no path of the server's.
+    if (route.url === '*') return;
     routes.add([route.method].flat(), route.url);
   });
 }
@@ -101,16 +105,27 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
   });
 }
 
-/** Browsers of those origins may call the API. It takes no cookie, so it is told to none to send one. */
+/**
+ * Browsers of those origins may call the API, and those of all may read what is public. None of it takes a cookie, so
+ * nobody is told to send one. OPTIONS that is no such question is answered as any other method.
+ */
 function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
-  if (origins.length === 0) return;
-  const origin = origins.includes('*') ? '*' : origins;
+  const ofApi = origins.includes('*') ? '*' : origins.length > 0 && origins;
+  const originFor = (request: FastifyRequest) => {
+    if (isPublicDocument(request)) return '*';
+    return isForPage(request) ? false : ofApi;
+  };
   const answerFor: FastifyCorsOptionsDelegate = (request, answer) =>
     answer(null, {
-      origin: isForPage(request) ? false : origin,
+      origin: originFor(request),
+      preflight: isPreflight(request),
       methods: ['GET', 'POST', 'PUT'],
-      exposedHeaders: ['x-request-id', 'retry-after'],
+      exposedHeaders: ['x-request-id', 'retry-after', 'etag'],
       maxAge: 600,
     });
   app.enableCors({ delegator: answerFor });
+}
+
+function isPreflight({ headers }: FastifyRequest): boolean {
+  return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }

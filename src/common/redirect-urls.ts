@@ -6,7 +6,9 @@ export function isRedirectUrl(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > REDIRECT_URL_MAX || !/^[\x21-\x7e]+$/.test(value))
     return false;
   if (!URL.canParse(value) || /[#\\]/.test(value)) return false;
-  const { protocol } = new URL(value);
+  const { protocol, hostname } = new URL(value);
+  // Addresses are compared whole: a wildcard would look as if it stood for others.
+  if (hostname.includes('*')) return false;
   // `https:example.com` has a host for this parser; a browser that is sent to it reads it as a path.
   const isWeb = /^https?:\/\/[^/]/i.test(value);
   const hasUser = /^[^/]*:\/*[^/?]*@/.test(value);

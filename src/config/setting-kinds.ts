@@ -43,10 +43,18 @@ function parseHttpUrl(text: string): URL | undefined {
   return url && !url.username && !url.password && !text.includes('#') ? url : undefined;
 }
 
+/** Schemes that browsers give no origin of their own to, whatever the host. */
+const SCHEMES_WITHOUT_ORIGIN = /^(?:about|blob|data|file|ftp|javascript|wss?):/i;
+
+/** Also those of apps, such as capacitor://localhost. They are compared whole, so a wildcard would allow nobody. */
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
-  const url = parseHttpUrl(text);
-  return url?.pathname === '/' && !text.endsWith('/') && !text.includes('?') ? url.origin : undefined;
+  const [, host] = /^[a-z][a-z\d+.-]*:\/\/([^\s/?#@\\]+)$/i.exec(text) ?? [];
+  if (!host || !URL.canParse(text) || SCHEMES_WITHOUT_ORIGIN.test(text)) return undefined;
+  const { origin: serialized, protocol, hostname, host: hostAndPort } = new URL(text);
+  if (!/^(?:\[[\da-f:.]+\]|[\w.-]+)$/i.test(hostname)) return undefined;
+  // For other schemes URL says `null`, but web views send what follows.
+  return /^https?:$/.test(protocol) ? serialized : `${protocol}//${hostAndPort.toLowerCase()}`;
 }
 
 function isAddressOrCidr(text: string): boolean {
@@ -88,7 +96,10 @@ export const smtpServer = kind(
   'smtp://user:password@host:587 (STARTTLS; ?tls=optional allows clear text) or smtps:, docs/operations.md has more',
   parseSmtpUrl,
 );
-export const origin = kind('an origin such as https://app.example.com, or * alone', parseOrigin);
+export const origin = kind(
+  'an origin without wildcards such as https://app.example.com or capacitor://localhost, or * alone',
+  parseOrigin,
+);
 export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
 export const mail = matching('a mail address', isMail);
 export const mailbox = kind('a mail address or Name <mail address>', parseMailbox);

@@ -261,12 +261,24 @@ describe('A refused value', () => {
     ['TRUST_PROXY', '10.0.0.1,'],
     ['CORS_ORIGINS', 'https://example.com/path'],
     ['CORS_ORIGINS', '*,https://example.com'],
+    ['CORS_ORIGINS', 'https://*.example.com'],
+    ['CORS_ORIGINS', 'https://example.com,http://*:5173'],
+    ['CORS_ORIGINS', 'capacitor://*'],
+    ['CORS_ORIGINS', 'capacitor://localhost/'],
+    ['CORS_ORIGINS', 'capacitor:localhost'],
+    ['CORS_ORIGINS', 'https://user@example.com'],
+    ['CORS_ORIGINS', 'https://example.com\\'],
+    ['CORS_ORIGINS', 'file:///index.html'],
+    ['CORS_ORIGINS', 'file://host'],
+    ['CORS_ORIGINS', 'wss://example.com'],
+    ['CORS_ORIGINS', 'null'],
     ['LOG_LEVEL', 'verbose'],
     ['LOG_FORMAT', 'xml'],
     ['WORKERS', '0'],
     ['WORKERS', 'all'],
     ['GOOGLE_JWKS_URL', 'file:///etc/passwd'],
     ['WECHAT_WEB_REDIRECT_URLS', 'https://example.com/#x'],
+    ['WECHAT_WEB_REDIRECT_URLS', 'https://*.example.com/in'],
   ])('%s=%s is one fault that names the variable', (name, text) => {
     expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(new RegExp(`^${name} takes .+`))]);
   });
@@ -319,6 +331,33 @@ describe('A refused value', () => {
     expect(faults.length).toBeGreaterThanOrEqual(Object.keys(secrets).length);
     expect(faults.join('\n')).not.toContain('hunter2');
     expect(faultsOf({ DATABASE_URL: mysqlUrl }).join('\n')).not.toContain('hunter2');
+  });
+});
+
+describe('CORS_ORIGINS', () => {
+  it('takes the origins that browsers send, those of apps among them', () => {
+    const origins = [
+      'HTTPS://App.Example.com:443',
+      'http://[::1]:5173',
+      'https://bücher.example',
+      'capacitor://localhost',
+      'ionic://localhost',
+      'Tauri://LocalHost',
+      'http://tauri.localhost',
+      'app.example+x://a-b_c.d:8080',
+      'chrome-extension://abcdefghijklmnop',
+    ];
+    expect(Settings.load({ CORS_ORIGINS: origins.join(',') }).corsOrigins).toEqual([
+      'https://app.example.com',
+      'http://[::1]:5173',
+      'https://xn--bcher-kva.example',
+      'capacitor://localhost',
+      'ionic://localhost',
+      'tauri://localhost',
+      'http://tauri.localhost',
+      'app.example+x://a-b_c.d:8080',
+      'chrome-extension://abcdefghijklmnop',
+    ]);
   });
 });
 

@@ -17,10 +17,15 @@ export function pathOf(url: string): string {
 
 /** Whether a request is for people to look at rather than for the API; by its route, however its address is written. */
 export function isForPage(request: FastifyRequest): boolean {
+  const path = routePathOf(request);
+  return path !== '/v1' && !path.startsWith('/v1/');
+}
+
+/** The path of the request's route: of its pattern, however its address is written. */
+export function routePathOf(request: FastifyRequest): string {
   const route = request.routeOptions.url;
   // A path without a route of its own, and the question that CORS asks before, are known by the address only.
-  const path = request.is404 || route === undefined || route === '*' ? readablePath(request.url) : route;
-  return path !== '/v1' && !path.startsWith('/v1/');
+  return request.is404 || route === undefined || route === '*' ? readablePath(request.url) : route;
 }
 
 /** The path as it is meant: of an absolute address too (RFC 9112 section 3.2.2), and decoded. */

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { routePathOf } from './requests.js';
+
+const PUBLIC_DOCUMENTS = ['/v1/token/publickey', '/openapi.json'];
+const WELL_KNOWN = '/.well-known/';
+
+/** Whether a request is for what anybody may read, from any origin: keys, and descriptions of the server. */
+export function isPublicDocument(request: FastifyRequest): boolean {
+  const path = routePathOf(request);
+  return PUBLIC_DOCUMENTS.includes(path) || path.startsWith(WELL_KNOWN);
+}
+
+/**
+ * Lets public documents be kept, and asked about by their ETag. A document whose route says nothing else is asked about
+ * each time: the public key is one of those, since an old copy would refuse new tokens.
+ * @see RFC 9110 section 13.1.2; RFC 9111 section 5.2.2.4
+ */
+export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (typeof payload !== 'string' || reply.statusCode !== 200 || !isPublicDocument(request))
+      return done(null, payload);
+    const etag = `"${createHash('sha256').update(payload).digest('base64url')}"`;
+    void reply.header('etag', etag);
+    if (reply.getHeader('cache-control') === 'no-store')
+      void reply.header('cache-control', 'public, no-cache');
+    // Fastify looks into the body of every answer to HEAD.
+    if (request.method !== 'GET' || !isKnown(request, etag)) return done(null, payload);
+    done(null, notModified(reply));
+  });
+}
+
+function isKnown({ headers }: FastifyRequest, etag: string): boolean {
+  const known = headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
+  return known.includes(etag) || known.includes('*');
+}
+
+function notModified(reply: FastifyReply): null {
+  void reply.status(304).removeHeader('content-type').removeHeader('content-length');
+  return null;
+}
