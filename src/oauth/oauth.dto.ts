@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { Field } from '../common/fields.js';
+import { EXAMPLE_CLIENT, EXAMPLE_OPAQUE, EXAMPLE_VERIFIER } from './examples.js';
 import type { ClientStatus, OAuthClient } from './oauth-client.entity.js';
 
 export const grantTypes = ['authorization_code', 'password', 'client_credentials', 'refresh_token'] as const;
@@ -20,10 +21,7 @@ export class TokensDto {
   @ApiProperty({ enum: grantTypes, description: 'OAuth grant type' })
   grant_type?: unknown;
 
-  @Parameter(
-    'Authorization code (for authorization_code grant)',
-    'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M',
-  )
+  @Parameter('Authorization code (for authorization_code grant)', EXAMPLE_OPAQUE)
   code?: unknown;
 
   @Allow()
@@ -31,14 +29,11 @@ export class TokensDto {
     type: String,
     format: 'uri',
     description: 'Redirect URI (for authorization_code grant)',
-    example: 'https://client.example/back',
+    example: EXAMPLE_CLIENT.redirectUri,
   })
   redirect_uri?: unknown;
 
-  @Parameter(
-    'Verifier of the code challenge (RFC 7636), when one was sent',
-    'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
-  )
+  @Parameter('Verifier of the code challenge (RFC 7636), when one was sent', EXAMPLE_VERIFIER)
   code_verifier?: unknown;
 
   @Parameter('Requested scopes', 'pluto.user')
@@ -59,29 +54,29 @@ export class TokensDto {
   @Parameter('Username (for password grant)', 'ann')
   user?: unknown;
 
-  @Parameter('Refresh token (for refresh_token grant)', 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M')
+  @Parameter('Refresh token (for refresh_token grant)', EXAMPLE_OPAQUE)
   refresh_token?: unknown;
 
-  @Parameter('Client key, where the client does not use HTTP Basic', 'desk')
+  @Parameter('Client key, where the client does not use HTTP Basic', EXAMPLE_CLIENT.key)
   client_id?: unknown;
 
-  @Parameter('Client secret, where the client does not use HTTP Basic', 'a long secret')
+  @Parameter('Client secret, where the client does not use HTTP Basic', EXAMPLE_CLIENT.secret)
   client_secret?: unknown;
 }
 
 export class CreateClientDto {
-  @Field('clientKey', { description: 'Client key' })
+  @Field('clientKey', { description: 'Client key', example: EXAMPLE_CLIENT.key })
   key: string;
 
-  @Field('clientSecret', { description: 'Client secret' })
+  @Field('clientSecret', { description: 'Client secret', example: EXAMPLE_CLIENT.secret })
   secret: string;
 
-  @Field('redirectUri', { description: 'Client redirect URI' })
+  @Field('redirectUri', { description: 'Client redirect URI', example: EXAMPLE_CLIENT.redirectUri })
   redirect_uri: string;
 }
 
 export class ClientStatusDto {
-  @Field('clientKey', { description: 'Client key' })
+  @Field('clientKey', { description: 'Client key', example: EXAMPLE_CLIENT.key })
   key: string;
 
   @Allow()
@@ -90,7 +85,7 @@ export class ClientStatusDto {
 }
 
 class ClientNameDto {
-  @ApiProperty({ type: String, description: 'Client key', example: 'desk' })
+  @ApiProperty({ type: String, description: 'Client key', example: EXAMPLE_CLIENT.key })
   key: string;
 
   @ApiProperty({ enum: ['pend', 'approved', 'denied'], description: 'Client status' })
@@ -100,19 +95,19 @@ class ClientNameDto {
 export class ChangedClientDto extends ClientNameDto {}
 
 export class CreatedClientDto extends ClientNameDto {
-  @ApiProperty({ type: String, description: 'Client redirect URI', example: 'https://client.example/back' })
+  @ApiProperty({ type: String, description: 'Client redirect URI', example: EXAMPLE_CLIENT.redirectUri })
   redirect_uri: string;
 
   @ApiProperty({
     type: String,
     description: 'The secret as it was sent; it is not shown again',
-    example: 'a long secret',
+    example: EXAMPLE_CLIENT.secret,
   })
   origin_secret: string;
 }
 
 class ClientDto extends ClientNameDto {
-  @ApiProperty({ type: String, description: 'Client redirect URI', example: 'https://client.example/back' })
+  @ApiProperty({ type: String, description: 'Client redirect URI', example: EXAMPLE_CLIENT.redirectUri })
   redirect_uri: string;
 
   @ApiProperty({

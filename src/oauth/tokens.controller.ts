@@ -10,6 +10,7 @@ import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
 import { readClientCredentials } from './client-credentials.js';
 import { ClientsService } from './clients.service.js';
+import { tokenRequestExamples } from './examples.js';
 import { AuthorizationCodeGrant } from './grants/authorization-code.grant.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.grant.js';
 import { TokenParameters, type Grant } from './grants/grant.js';
@@ -46,6 +47,7 @@ export class TokensController {
   @ApiConsumes('application/json', 'application/x-www-form-urlencoded')
   @ApiBody({
     type: TokensDto,
+    examples: tokenRequestExamples,
     description:
       'The client says who it is by HTTP Basic, or by `client_id` and `client_secret` in the body. ' +
       'authorization_code: code, redirect_uri, code_verifier; password: user, password, app_id, scopes; ' +

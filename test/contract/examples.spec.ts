@@ -1,3 +1,4 @@
+import { grantTypes } from '../../src/oauth/oauth.dto.js';
 import { Application } from '../../src/rbac/application.entity.js';
 import { ApplicationName } from '../../src/rbac/application-name.entity.js';
 import { ApplicationSettings } from '../../src/rbac/application-settings.entity.js';
@@ -8,8 +9,10 @@ import { Scope } from '../../src/rbac/scope.entity.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { login } from '../support/accounts.js';
+import { login, type Tokens } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
+import { expectFailure, expectOk } from '../support/expectations.js';
+import { Browser, type Fields } from '../support/oauth.js';
 import { exampleOf, type Document, type Operation, type Response } from './document.js';
 
 let app: TestApp;
@@ -106,5 +109,71 @@ describe('the examples of the document', () => {
       expect([path, answer.status]).not.toEqual([path, 500]);
       expect({ path, body, left: await essentials() }).toEqual({ path, body, left: before });
     }
+  });
+});
+
+describe('the examples of clients and tokens', () => {
+  const ROUTES = { register: '/v1/user/register', client: '/v1/oauth/client' };
+  let server: TestApp;
+  let user: { mail: string; password: string; app_id: string };
+  beforeAll(async () => {
+    server = await startTestApp({ env: { SKIP_REGISTER_VERIFY_MAIL: 'true' } });
+    user = shown('post', ROUTES.register) as typeof user;
+    expectOk(await server.client.post(ROUTES.register, user));
+    const { access_token: token } = await login(server, ADMIN);
+    const client = shown('post', ROUTES.client);
+    expectOk(await server.client.post(ROUTES.client, client, { token }));
+    const path = `${ROUTES.client}/status`;
+    expectOk(await server.client.put(path, shown('put', path), { token }), {
+      key: 'desk',
+      status: 'approved',
+    });
+  });
+  afterAll(() => server.close());
+
+  /** What Swagger UI would send. */
+  const shown = (method: string, path: string) =>
+    bodiesOf(document.paths[path]![method]!.requestBody!.content['application/json']!)[0];
+  const named = (type: string): Record<string, Fields> =>
+    Object.fromEntries(
+      Object.entries(
+        document.paths['/v1/oauth/tokens']!.post!.requestBody!.content[type]!.examples ?? {},
+      ).map(([name, { value }]) => [name, value as Fields]),
+    );
+  const ask = (body: Fields) => server.client.post('/v1/oauth/tokens', body);
+
+  it.each(['application/json', 'application/x-www-form-urlencoded'])(
+    'are one for each grant as %s',
+    (type) => {
+      expect(Object.values(named(type)).map(({ grant_type }) => grant_type)).toEqual([...grantTypes]);
+    },
+  );
+
+  it('get the tokens of the user and of the client that they make', async () => {
+    const { password, clientCredentials } = named('application/json');
+    expectOk(await ask(password!));
+    expectOk(await ask(clientCredentials!));
+  });
+
+  it('exchange the code of the authorization request that they show, and its refresh token', async () => {
+    const { authorizationCode, refreshToken } = named('application/json');
+    const browser = await Browser.signIn(server, user);
+    const query = Object.fromEntries(
+      document.paths['/web/authorize']!.get!.parameters.map(({ name, schema }) => [
+        name,
+        String(exampleOf(document, schema)),
+      ]),
+    );
+    const { searchParams } = await browser.allow(`/web/authorize?${new URLSearchParams(query).toString()}`);
+    const answer = await ask({ ...authorizationCode!, code: searchParams.get('code')! });
+    expectOk(answer);
+    const { refresh_token } = answer.body as Tokens;
+    expectOk(await ask({ ...refreshToken!, refresh_token }));
+  });
+
+  it('know the client though the code or token is none', async () => {
+    const { authorizationCode, refreshToken } = named('application/json');
+    expectFailure(await ask(authorizationCode!), 403, 5002);
+    expectFailure(await ask(refreshToken!), 403, 3002);
   });
 });

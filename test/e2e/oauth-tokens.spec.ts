@@ -104,18 +104,39 @@ describe('POST /v1/oauth/tokens', () => {
         ["another client's secret", () => basic({ ...client, secret: other.secret })],
         ['an empty secret', () => basic({ ...client, secret: '' })],
         ['an unknown client', () => basic({ ...client, key: 'nobody' })],
-        ['no credentials', () => undefined],
-        ['credentials of another scheme', () => 'Bearer junk'],
         ['Basic with nothing', () => 'Basic '],
         ['Basic that is no base64', () => 'Basic ***'],
         ['Basic without colon', () => rawBasic(client.key)],
         ['Basic with a broken escape', () => rawBasic(`${client.key}:%zz`)],
         ['Basic that is no UTF-8', () => rawBasic(`${client.key}:%ff`)],
+        ['Basic in small letters', () => basic({ ...client, secret: 'wrong' }).replace('Basic', 'basic')],
       ])('refuses %s with 5005 and asks for Basic', async (_what, authorization) => {
         const answer = await answerTo(authorization());
         expectFailure(answer, 401, 5005);
         expect(answer.headers.get('www-authenticate')).toMatch(/^Basic realm="/);
         expect(answer.headers.get('cache-control')).toBe('no-store');
+      });
+
+      // RFC 6749 section 5.2: browsers answer a challenge by Basic with a dialog of their own.
+      it.each([
+        ['no credentials', undefined],
+        ['credentials of another scheme', 'Bearer junk'],
+        ['credentials of a scheme that begins like Basic', 'Basically junk'],
+      ])('refuses %s with 5005 and asks for nothing', async (_what, authorization) => {
+        const answer = await answerTo(authorization);
+        expectFailure(answer, 401, 5005);
+        expect(answer.headers.get('www-authenticate')).toBeNull();
+      });
+
+      it('refuses a wrong secret in the body with 5005 and asks for nothing', async () => {
+        const fields = { grant_type, client_id: client.key, client_secret: 'a-wrong-secret' };
+        for (const answer of [
+          await post(FORM, new URLSearchParams(fields).toString()),
+          await post('application/json', fields),
+        ]) {
+          expectFailure(answer, 401, 5005);
+          expect(answer.headers.get('www-authenticate')).toBeNull();
+        }
       });
 
       it.each(['pend', 'denied'] as const)('refuses a client with status %s with 5008', async (status) => {

@@ -46,7 +46,8 @@ export class ErrorFilter implements ExceptionFilter {
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
     if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
-    if (error.status === 401) void reply.header('www-authenticate', challengeOf(request));
+    const challenge = error.status === 401 ? challengeOf(request) : undefined;
+    if (challenge !== undefined) void reply.header('www-authenticate', challenge);
     if (isForPage(request) && prefersHtml(request)) {
       void reply.type('text/html; charset=utf-8').send(this.page(error, request));
     } else {
@@ -85,7 +86,11 @@ export class ErrorFilter implements ExceptionFilter {
   }
 }
 
-/** How clients say who they are (RFC 6749 section 5.2), and elsewhere users (RFC 6750 section 3). */
-function challengeOf(request: FastifyRequest): string {
-  return request.routeOptions.config.authenticatesClients ? 'Basic realm="Pluto", charset="UTF-8"' : 'Bearer';
+/**
+ * How users say who they are (RFC 6750 section 3). Clients are told of Basic only where they have used it (RFC 6749
+ * section 5.2): browsers answer it with a dialog of their own.
+ */
+function challengeOf({ routeOptions, headers }: FastifyRequest): string | undefined {
+  if (!routeOptions.config.authenticatesClients) return 'Bearer';
+  return /^basic\b/i.test(headers.authorization ?? '') ? 'Basic realm="Pluto", charset="UTF-8"' : undefined;
 }
