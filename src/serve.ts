@@ -6,6 +6,7 @@ import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from './config/data-directory.js';
 import type { Settings } from './config/settings.js';
 import { createApp } from './configure-app.js';
+import { endFirstStart, refuseLostDatabase } from './database/lost-database.js';
 import { Housekeeping } from './housekeeping/housekeeping.service.js';
 import { MailWorker } from './mail/mail.worker.js';
 import { exitBySignal, whenToldToStop } from './stop-signals.js';
@@ -18,10 +19,12 @@ import { letSpaceForYoungObjectsGrow } from './young-objects.js';
 /** Serves in this process until a signal comes. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
   prepareDataDirectory(settings.dataDir);
+  refuseLostDatabase(settings);
   const app = await createApp(settings, log);
   const administrator = await app.get(FirstStartService).prepare();
   // At once: whatever fails from here on, the password is not made again.
   if (administrator) process.stdout.write(administratorNotice(administrator));
+  endFirstStart(settings);
   await app.get(SigningKeysService).assertReadable();
   await startMetricsIfSet(app, settings);
   await app.listen(settings.port, settings.host);

@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, type QueryRunner, type ReplicationMode } from 'typeorm';
 import { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { isTransactionConflict } from './database-error.js';
 import { GuardedPool } from './guarded-pool.js';
 import { withoutQueryTimeout } from './query-patience.js';
-import { serializeSqlite } from './serialized-sqlite.js';
+import { serializeSqlite, sqliteUse } from './serialized-sqlite.js';
+import type { SqliteConnection } from './sqlite-connection.js';
 import { SqliteReader } from './sqlite-reader.js';
 import { assertOutsideTransaction } from './transaction-context.js';
 
@@ -14,6 +17,7 @@ import { assertOutsideTransaction } from './transaction-context.js';
  */
 export class PlutoDataSource extends DataSource {
   private readonly reader: SqliteReader | null = null;
+  private readonly logs = new Logger('Database');
 
   constructor(options: DataSourceOptions) {
     super(options);
@@ -59,8 +63,26 @@ export class PlutoDataSource extends DataSource {
   }
 
   override async destroy(): Promise<void> {
-    await super.destroy();
     this.reader?.close();
+    if (this.driver instanceof BetterSqlite3Driver && this.isInitialized) await this.foldLog(this.driver);
+    await super.destroy();
+  }
+
+  /**
+   * Writes what is in SQLite's -wal file into the database file, so that this file alone is a whole copy. libsql does
+   * not do it when it closes. Another process that has the file open does it when it stops.
+   */
+  private async foldLog(driver: BetterSqlite3Driver): Promise<void> {
+    // A runner that was released gives its turn back a little later.
+    await nextTurn();
+    // Not while a transaction is being written: this is not the clean stop that the file is to be whole after.
+    if (sqliteUse(driver)?.inUse !== 0) return;
+    try {
+      (driver.databaseConnection as SqliteConnection).pragma('wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      // A full disk, say. Nothing is lost: the -wal file goes on to hold it.
+      this.logs.warn({ msg: 'the -wal file could not be written into the database: copy both', err: error });
+    }
   }
 
   /** @throws Error inside `Transactions.run`, and while the data source is closed */

@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
@@ -6,12 +16,15 @@ import { dataSourceOptions, type DatabaseSettings } from '../../src/database/dat
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
 import { registration, type TestAccount } from '../support/accounts.js';
 import { builtServer } from '../support/built.js';
+import { runPluto } from '../support/command-line.js';
 import type { Client } from '../support/client.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { Mailbox } from '../support/mailbox.js';
 import { freePort, isRunning, ServerProcess } from '../support/server-process.js';
 
+const ONE_PIXEL =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const SECRET_KEY = 'a secret key for the processes of the tests';
 // Without a server there is no such test; global-setup.ts says so.
 const itOnMariadb = process.env.TEST_DATABASE_URL ? it : (): void => undefined;
@@ -117,6 +130,108 @@ describe('the server in an empty folder with nothing configured', () => {
     expect(await second.kill('SIGINT')).toEqual({ code: 0, signal: null });
     for (const secret of [password, token, readFileSync(join(folder, 'data/secret.key'), 'utf8')])
       expect(second.output).not.toContain(secret);
+  });
+});
+
+describe('the embedded database', () => {
+  const data = (name: string) => join(folder, 'data', name);
+  const passwordOf = (server: ServerProcess) => server.told('Password').split(' ')[0]!;
+
+  /** Runs a server once, with a picture, and stops it. */
+  async function runOnce(): Promise<string> {
+    const server = await start({ PORT: await freePort() });
+    const client = await server.ready();
+    const password = passwordOf(server);
+    const { body } = await loginAs(client, 'admin', password);
+    const change = { avatar: ONE_PIXEL };
+    expect((await client.put('/v1/user/info', change, { token: body.access_token })).status).toBe(200);
+    expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    return password;
+  }
+
+  async function expectRefused(fault: string): Promise<void> {
+    const before = readdirSync(join(folder, 'data')).sort();
+    const server = await start({ PORT: await freePort() });
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    expect(server.stdout).toBe('');
+    expect(server.stderr).toMatch(/^DATA_DIR .+\n$/);
+    expect(server.stderr).toContain(`holds avatars and secret.key of a server`);
+    expect(server.stderr).toContain(`its database ${data('pluto.db')} ${fault}: restore it`);
+    const command = await runPluto(['app', 'list'], { env: {}, cwd: folder });
+    expect([command.code, command.stdout, command.stderr]).toEqual([1, '', server.stderr]);
+    expect(readdirSync(join(folder, 'data')).filter((name) => !/-(wal|shm)$/.test(name))).toEqual(
+      before.filter((name) => !/-(wal|shm)$/.test(name)),
+    );
+  }
+
+  it('is whole in its one file after a clean stop', async () => {
+    const password = await runOnce();
+    expect(statSync(data('pluto.db-wal'), { throwIfNoEntry: false })?.size ?? 0).toBe(0);
+    const copy = mkdtempSync(join(tmpdir(), 'pluto-copy-'));
+    try {
+      for (const name of ['pluto.db', 'secret.key']) copyFileSync(data(name), join(copy, name));
+      const server = await start({ DATA_DIR: copy, PORT: await freePort() });
+      const client = await server.ready();
+      expect(server.findTold('Password')).toBeNull();
+      expect((await loginAs(client, 'admin', password)).status).toBe(200);
+      await server.kill('SIGTERM');
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  });
+
+  it('is whole in its one file after a command, too', async () => {
+    await runOnce();
+    expect((await runPluto(['app', 'create', 'org.example.app'], { env: {}, cwd: folder })).code).toBe(0);
+    rmSync(data('pluto.db-wal'), { force: true });
+    rmSync(data('pluto.db-shm'), { force: true });
+    expect(await counts({ kind: 'sqlite', path: data('pluto.db') }, ['applications'])).toEqual([2]);
+  });
+
+  it('is not made again where its file is gone, and goes on when it is back', async () => {
+    const password = await runOnce();
+    const files = ['pluto.db', 'pluto.db-wal', 'pluto.db-shm'].filter((name) => existsSync(data(name)));
+    for (const name of files) renameSync(data(name), join(folder, name));
+    await expectRefused('is missing');
+    for (const name of files) renameSync(join(folder, name), data(name));
+    const client = await (await start({ PORT: await freePort() })).ready();
+    expect((await loginAs(client, 'admin', password)).status).toBe(200);
+  });
+
+  it.each([
+    ['an empty file', () => Promise.resolve(writeFileSync(data('pluto.db'), ''))],
+    [
+      'a database without tables',
+      async () => {
+        rmSync(data('pluto.db'));
+        await inDatabase({ kind: 'sqlite', path: data('pluto.db') }, () => Promise.resolve());
+      },
+    ],
+  ])('is not made again in the place of %s', async (_what, empty) => {
+    await runOnce();
+    for (const name of ['pluto.db-wal', 'pluto.db-shm']) rmSync(data(name), { force: true });
+    await empty();
+    await expectRefused('holds no tables');
+  });
+
+  it('is taken with what is in its log after a kill', async () => {
+    const server = await start({ PORT: await freePort() });
+    await server.ready();
+    const password = passwordOf(server);
+    await server.kill('SIGKILL');
+    const client = await (await start({ PORT: await freePort() })).ready();
+    expect((await loginAs(client, 'admin', password)).status).toBe(200);
+  });
+
+  it('is made by the next start where the first one was killed before it was', async () => {
+    const server = await start({ PORT: await freePort(), LOG_FORMAT: 'json' });
+    await eventually(() => existsSync(data('secret.key')), 'the secret key', 30_000);
+    await server.kill('SIGKILL');
+    for (const name of ['pluto.db', 'pluto.db-wal', 'pluto.db-shm']) rmSync(data(name), { force: true });
+    writeFileSync(data('.first-start'), '');
+    const again = await start({ PORT: await freePort() });
+    expect((await loginAs(await again.ready(), 'admin', passwordOf(again))).status).toBe(200);
+    expect(existsSync(data('.first-start'))).toBe(false);
   });
 });
 
