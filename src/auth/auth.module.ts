@@ -16,6 +16,7 @@ import { LoginAttempts } from './login-attempts.service.js';
 import { MailVerificationService } from './mail-verification.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PageLoginService } from './page-login.service.js';
+import { PasswordHashParameters } from './password-hash-parameters.js';
 import { PasswordHasher } from './password-hasher.service.js';
 import { PasswordLoginService } from './password-login.service.js';
 import { PasswordResetService } from './password-reset.service.js';
@@ -46,6 +47,7 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,
+    PasswordHashParameters,
     PasswordHasher,
     PasswordLoginService,
     PasswordResetService,

@@ -11,7 +11,7 @@ import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service
 import { FIRST_ADMINISTRATOR } from '../users/first-administrator.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
 import { isCommonPassword } from './common-passwords.js';
-import { ARGON2 } from './password-hash.js';
+import { PasswordHashParameters } from './password-hash-parameters.js';
 
 export interface FirstAdministrator {
   mail: string;
@@ -35,6 +35,7 @@ export class FirstStartService {
     private readonly administratorAccounts: AdministratorAccountsService,
     private readonly keys: KeyRotationService,
     private readonly settings: Settings,
+    private readonly hashParameters: PasswordHashParameters,
   ) {}
 
   /**
@@ -53,7 +54,7 @@ export class FirstStartService {
     if (await this.isPrepared()) return null;
     const password = this.choosePassword();
     // Not by PasswordHasher: threads for one hash take a good part of a first start, and 20 MB from then on.
-    const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, ARGON2)]);
+    const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, this.hashParameters)]);
     const isMade = await this.transactions.runFor(null, (manager) =>
       this.plant(manager, { key, passwordHash }),
     );

@@ -13,7 +13,7 @@ if (process.platform === 'linux') stepBack();
 /** What a thread answers; a failure is told, since a thread that throws is taken for one that is broken. */
 export type Answer<T> = { outcome: T; seconds: number } | { failure: string };
 
-export const answerHash = (password: string): Answer<string> => answer(() => hash(password));
+export const answerHash = (task: Parameters<typeof hash>[0]): Answer<string> => answer(() => hash(task));
 export const answerMatch = (task: Parameters<typeof matches>[0]): Answer<boolean> =>
   answer(() => matches(task));
 

@@ -1,17 +1,18 @@
 import { scryptSync } from 'node:crypto';
 import { hashSync, verifySync } from '@node-rs/argon2';
 import { equalInConstantTime } from '../common/crypto.js';
+import type { PasswordHashParameters } from './password-hash-parameters.js';
 
 // What a password hash takes: 12 ms of a processor, so nobody calls these but the threads for it.
 
-/** OWASP's minimum for argon2id, which is the library's default algorithm; memory in KiB. */
-export const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** What every hash by these parameters begins with. */
-export const ARGON2_PREFIX = '$argon2id$v=19$m=19456,t=2,p=1$';
+export function prefixOf({ memoryCost, timeCost, parallelism }: PasswordHashParameters): string {
+  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
+}
 
-/** @returns PHC string (argon2id) */
-export function hash(password: string): string {
-  return hashSync(password, ARGON2);
+/** @returns PHC string (argon2id, the library's default algorithm) */
+export function hash(task: { password: string; parameters: PasswordHashParameters }): string {
+  return hashSync(task.password, task.parameters);
 }
 
 /**

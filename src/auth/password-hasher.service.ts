@@ -9,7 +9,8 @@ import { loadWhenNeeded } from '../common/load-when-needed.js';
 import { packageDirectory } from '../common/package-directory.js';
 import { Settings } from '../config/settings.js';
 import type { Answer, answerHash, answerMatch } from './hash-thread.js';
-import { ARGON2, ARGON2_PREFIX } from './password-hash.js';
+import { PasswordHashParameters } from './password-hash-parameters.js';
+import { prefixOf } from './password-hash.js';
 
 /** These hash as many passwords as the event loop has logins done; each takes 10 MB, and 30 while it hashes. */
 const THREADS_MAX = 4;
@@ -45,12 +46,15 @@ export class PasswordHasher implements OnApplicationShutdown {
   private readonly logger = new Logger('Passwords');
   private readonly threads: number;
   /** Checked where there is no account, so that the answer takes as long as for a wrong password. */
-  private readonly decoy = hash(randomToken(), ARGON2);
+  private decoy: Promise<string> | null = null;
   private readonly listeners: ((seconds: number) => void)[] = [];
   private started: PiscinaPackage.Piscina | null = null;
   private underWay = 0;
 
-  constructor({ workers }: Settings) {
+  constructor(
+    { workers }: Settings,
+    private readonly parameters: PasswordHashParameters,
+  ) {
     this.threads = Math.min(THREADS_MAX, Math.ceil(availableParallelism() / workers));
   }
 
@@ -59,7 +63,7 @@ export class PasswordHasher implements OnApplicationShutdown {
    * @throws PlutoError serviceUnavailable when too many are waiting, or a thread fails
    */
   hash(password: string): Promise<string> {
-    return this.run('answerHash', password);
+    return this.run('answerHash', { password, parameters: this.parameters });
   }
 
   /**
@@ -67,13 +71,14 @@ export class PasswordHasher implements OnApplicationShutdown {
    * @throws PlutoError serviceUnavailable when too many are waiting, or a thread fails
    */
   async verify(stored: string | null, password: string): Promise<boolean> {
-    const matches = await this.run('answerMatch', { phc: stored ?? (await this.decoy), password });
+    const phc = stored ?? (await (this.decoy ??= hash(randomToken(), this.parameters)));
+    const matches = await this.run('answerMatch', { phc, password });
     return stored !== null && matches;
   }
 
   /** Whether a stored hash should be made anew at the next login. */
   isOutdated(phc: string): boolean {
-    return !phc.startsWith(ARGON2_PREFIX);
+    return !phc.startsWith(prefixOf(this.parameters));
   }
 
   load(): HashLoad {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, getPriority } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { Logger } from '@nestjs/common';
+import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
 import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
 import type { Settings } from '../../src/config/settings.js';
 import { eventually } from '../support/eventually.js';
@@ -11,7 +12,7 @@ const THREADS = Math.min(4, CORES);
 const BUSY = { key: 'serviceUnavailable', retryAfterSeconds: 2 };
 
 let hasher: PasswordHasher;
-beforeEach(() => (hasher = new PasswordHasher({ workers: 1 } as Settings)));
+beforeEach(() => (hasher = new PasswordHasher({ workers: 1 } as Settings, new PasswordHashParameters())));
 afterEach(async () => {
   await hasher.onApplicationShutdown();
   jest.restoreAllMocks();
@@ -38,6 +39,19 @@ describe('PasswordHasher', () => {
     expect(await hasher.verify(phc, 'a password')).toBe(true);
     expect(await hasher.verify(phc, 'another')).toBe(false);
     expect(await hasher.verify(null, 'a password')).toBe(false);
+  });
+
+  it('hashes by the parameters that it is given, and knows a hash by others as outdated', async () => {
+    const cheap = new PasswordHasher({ workers: 1 } as Settings, {
+      memoryCost: 1024,
+      timeCost: 1,
+      parallelism: 1,
+    });
+    const phc = await cheap.hash('a password');
+    await cheap.onApplicationShutdown();
+    expect(phc).toMatch(/^\$argon2id\$v=19\$m=1024,t=1,p=1\$/);
+    expect(await hasher.verify(phc, 'a password')).toBe(true);
+    expect([cheap.isOutdated(phc), hasher.isOutdated(phc)]).toEqual([false, true]);
   });
 
   it('fails at a stored password that it cannot read, and goes on', async () => {
@@ -88,7 +102,7 @@ describe('PasswordHasher', () => {
       protected override readonly threadFile = '/there/is/no/such/file.js';
     }
     jest.spyOn(Logger.prototype, 'error').mockImplementation();
-    const broken = new Broken({ workers: 1 } as Settings);
+    const broken = new Broken({ workers: 1 } as Settings, new PasswordHashParameters());
     for (const count of [1, 30, 1]) {
       const hashes = Array.from({ length: count }, () => broken.hash('a password'));
       for (const outcome of await Promise.allSettled(hashes)) {
@@ -100,7 +114,10 @@ describe('PasswordHasher', () => {
   });
 
   it('shares the processors with the other workers', () => {
-    const { runningMax } = new PasswordHasher({ workers: CORES + 1 } as Settings).load();
+    const { runningMax } = new PasswordHasher(
+      { workers: CORES + 1 } as Settings,
+      new PasswordHashParameters(),
+    ).load();
     expect(runningMax).toBe(1);
   });
 
