@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 const external = [
   ...['libsql', '@node-rs/argon2', 'sharp'],
   ...['pino', 'swagger-ui-dist'],
-  ...['@zxcvbn-ts/language-common', 'ioredis', 'nodemailer', 'piscina', 'prom-client'],
+  ...['@zxcvbn-ts/language-common', 'ioredis', 'nodemailer', 'prom-client'],
   ...['@fastify/multipart', '@fastify/view'],
   ...['@nestjs/microservices', '@nestjs/platform-express', '@nestjs/websockets', 'class-transformer/storage'],
 ];
