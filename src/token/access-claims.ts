@@ -25,8 +25,7 @@ export function readAccessClaims(payload: unknown): AccessClaims {
   return payload;
 }
 
-/** Whether it is the payload of an access token. */
-export function isAccessClaims(payload: unknown): payload is AccessClaims {
+function isAccessClaims(payload: unknown): payload is AccessClaims {
   if (typeof payload !== 'object' || payload === null) return false;
   const { type, iat, exp, sub, iss, scopes, sid, client_id } = payload as Record<string, unknown>;
   return (

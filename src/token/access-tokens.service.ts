@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { JwtService, TokenExpiredError, JsonWebTokenError } from '@nestjs/jwt';
+import { CompactSign, errors, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Principal } from '../common/access.js';
 import { sha256 } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { isDatabaseUnavailable, isPoolExhausted } from '../database/database-error.js';
-import { isAccessClaims, readAccessClaims, type AccessClaims } from './access-claims.js';
+import { readAccessClaims, type AccessClaims } from './access-claims.js';
 import { ClientGate } from './client-gate.js';
-import { signCompact } from './compact-jws.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -26,18 +26,18 @@ export interface TokenBearer {
   ttlSeconds?: number | undefined;
 }
 
+const ALGORITHM = 'RS256';
 const ENDED_SESSIONS_MAX = 10_000;
 
 /** Signs and checks access tokens: JWTs of type `access`, RS256 only. */
 @Injectable()
 export class AccessTokensService {
-  /** Sessions that were looked for in vain, oldest first: what an outage must not bring back. */
-  private readonly endedSessions = new Set<string>();
+  /** Sessions that were not found: what an outage must not bring back. */
+  private readonly endedSessions = new LRUCache<string, true>({ max: ENDED_SESSIONS_MAX });
 
   constructor(
     private readonly keys: SigningKeysService,
     private readonly sessions: SessionsService,
-    private readonly jwt: JwtService,
     private readonly verified: VerifiedTokens,
     private readonly clients: ClientGate,
     private readonly settings: Settings,
@@ -48,7 +48,7 @@ export class AccessTokensService {
    * @returns the compact JWS and its `exp` in seconds since the epoch
    */
   async sign(bearer: TokenBearer): Promise<{ accessToken: string; expiresAt: number }> {
-    const { kid, header, privateKey } = await this.keys.signingKey();
+    const { kid, privateKey } = await this.keys.signingKey();
     const issuedAt = nowSeconds();
     const ownTtlSeconds = this.settings.accessTokenTtlSeconds;
     const expiresAt = issuedAt + (bearer.ttlSeconds ?? ownTtlSeconds);
@@ -63,23 +63,24 @@ export class AccessTokensService {
       sid: bearer.sessionId,
       ...(bearer.clientKey && { client_id: bearer.clientKey }),
     };
-    return { accessToken: await signCompact(header, claims, privateKey), expiresAt };
+    const accessToken = await new CompactSign(Buffer.from(JSON.stringify(claims)))
+      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT', kid })
+      .sign(privateKey);
+    return { accessToken, expiresAt };
   }
 
   /**
    * Checks a token from anywhere: signature, type, expiry, and that its session has not ended and its client may act.
    * While the database is away, the last is not known: then a token passes unless this process has refused its session
-   * before, so that other services outlive the outage. Pluto itself lets nobody in by it (see `principalOf`).
+   * before, so that other services outlive the outage. Pluto itself lets nobody in by it (see `authenticate`).
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
-    const hash = sha256(token);
-    const claims = (await this.findClaims(token, hash)) ?? (await this.verifySignature(token));
+    const claims = await this.readClaims(token);
     try {
       if (isOfClientAlone(claims)) await this.checkClient(claims);
       else await this.principalOf(claims);
     } catch (error) {
-      if (error instanceof PlutoError) this.verified.forget(hash);
       // One that is only busy is not away: whoever keeps it busy must not have ended sessions pass.
       if (!isDatabaseUnavailable(error) || isPoolExhausted(error)) throw error;
       if (this.endedSessions.has(claims.sid)) throw new PlutoError('invalidAccessToken', { cause: error });
@@ -88,31 +89,23 @@ export class AccessTokensService {
   }
 
   /**
-   * The bearer of a token that is good beyond doubt; null when passport has to say what is wrong with it, if anything.
-   * @throws PlutoError as `principalOf`
+   * The bearer of a token, whose session has not ended.
+   * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken | userNotExist
    */
-  async findBearer(token: string): Promise<Principal | null> {
-    const hash = sha256(token);
-    const claims = await this.findClaims(token, hash);
-    if (!claims) return null;
-    try {
-      return await this.principalOf(claims);
-    } catch (error) {
-      if (error instanceof PlutoError) this.verified.forget(hash);
-      throw error;
-    }
+  async authenticate(token: string): Promise<Principal> {
+    return this.principalOf(await this.readClaims(token));
   }
 
   /**
    * The bearer of a token whose signature, type and expiry were checked.
    * @throws PlutoError invalidAccessToken when its session has ended | userNotExist for that of a client alone
    */
-  async principalOf(claims: AccessClaims): Promise<Principal> {
+  private async principalOf(claims: AccessClaims): Promise<Principal> {
     if (isOfClientAlone(claims)) throw new PlutoError('userNotExist');
     const { sid, sub, iss, scopes } = claims;
     const session = await this.sessions.findBearer(sid);
     if (!session || session.userId !== sub) {
-      this.noteEnded(sid);
+      this.endedSessions.set(sid, true);
       throw new PlutoError('invalidAccessToken');
     }
     return {
@@ -125,32 +118,28 @@ export class AccessTokensService {
     };
   }
 
-  private noteEnded(sessionId: string): void {
-    this.endedSessions.add(sessionId);
-    const [oldest = ''] = this.endedSessions;
-    if (this.endedSessions.size > ENDED_SESSIONS_MAX) this.endedSessions.delete(oldest);
-  }
-
   private async checkClient({ client_id: key = '', iat }: AccessClaims): Promise<void> {
     if (!(await this.clients.mayAct(key, iat))) throw new PlutoError('invalidAccessToken');
   }
 
-  /** The claims of a token that is signed and has not expired, without a word about any other. */
-  private async findClaims(token: string, hash: string): Promise<AccessClaims | null> {
+  /**
+   * The claims of a token whose signature, type and expiry are good: RS256 only, whatever its header says.
+   * @throws PlutoError invalidJwt | jwtExpired
+   * @see RFC 8725 section 3.1
+   */
+  private async readClaims(token: string): Promise<AccessClaims> {
+    const hash = sha256(token);
     const known = await this.verified.recall(hash);
     if (known) return known;
-    const signed = await this.keys.findPayload(token);
-    if (!signed || !isAccessClaims(signed.payload) || signed.payload.exp <= nowSeconds()) return null;
-    this.verified.remember(hash, { claims: signed.payload, kid: signed.kid });
-    return signed.payload;
-  }
-
-  /** @throws PlutoError with what is wrong with the token */
-  private async verifySignature(token: string): Promise<AccessClaims> {
-    const payload = await this.jwt.verifyAsync<Record<string, unknown>>(token).catch((error: unknown) => {
-      throw tokenError(error);
-    });
-    return readAccessClaims(payload);
+    const keyOf = ({ kid }: { kid?: string }) => this.keys.verificationKey(kid);
+    const { payload, protectedHeader } = await jwtVerify(token, keyOf, { algorithms: [ALGORITHM] }).catch(
+      (error: unknown) => {
+        throw tokenError(error);
+      },
+    );
+    const claims = readAccessClaims(payload);
+    this.verified.remember(hash, { claims, kid: protectedHeader.kid ?? '' });
+    return claims;
   }
 }
 
@@ -159,9 +148,9 @@ function isOfClientAlone({ sub }: AccessClaims): boolean {
   return sub === 0;
 }
 
-/** Finds the failure for what the JWT libraries throw; what is not theirs stays what it is. */
-export function tokenError(error: unknown): unknown {
-  if (error instanceof TokenExpiredError) return new PlutoError('jwtExpired', { cause: error });
-  if (error instanceof JsonWebTokenError) return new PlutoError('invalidJwt', { cause: error });
+/** Finds the failure for what jose throws; what is not its own stays what it is. */
+function tokenError(error: unknown): unknown {
+  if (error instanceof errors.JWTExpired) return new PlutoError('jwtExpired', { cause: error });
+  if (error instanceof errors.JOSEError) return new PlutoError('invalidJwt', { cause: error });
   return error;
 }

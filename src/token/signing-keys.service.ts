@@ -7,14 +7,10 @@ import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { isDatabaseUnavailable } from '../database/database-error.js';
-import { encodedHeader, payloadIfSigned } from './compact-jws.js';
-import { keyIdOf } from './key-id.js';
 import { SigningKey } from './signing-key.entity.js';
 
 interface CachedKey {
   kid: string;
-  /** What the tokens that it signs begin with. */
-  header: string;
   publicPem: string;
   publicKey: KeyObject;
   signsFrom: number;
@@ -61,10 +57,10 @@ export class SigningKeysService {
   }
 
   /** The key that signs now. */
-  async signingKey(): Promise<{ kid: string; header: string; privateKey: KeyObject }> {
+  async signingKey(): Promise<{ kid: string; privateKey: KeyObject }> {
     // Who has something signed has just used the database, so it is not waited for another attempt.
     const current = currentOf((await this.load(RELOAD_SECONDS, 0)).keys);
-    return { kid: current.kid, header: current.header, privateKey: this.privateKeyOf(current) };
+    return { kid: current.kid, privateKey: this.privateKeyOf(current) };
   }
 
   /** The public half of the key that signs now, as PEM. */
@@ -89,11 +85,11 @@ export class SigningKeysService {
   }
 
   /**
-   * The public key that the token's header names.
+   * The public key of an id.
+   * @param kid what the header of a token names (RFC 7515 section 4.1.4)
    * @throws PlutoError invalidJwt when no key of that id may verify tokens
    */
-  async verificationKeyOf(token: string): Promise<KeyObject> {
-    const kid = keyIdOf(token);
+  async verificationKey(kid: unknown): Promise<KeyObject> {
     const isOfToken = (key: CachedKey) => key.kid === kid;
     // It may be a new one, so only a database that answers can tell that there is none.
     const key =
@@ -101,13 +97,6 @@ export class SigningKeysService {
       (await this.load(RELOAD_PAUSE_SECONDS)).keys.find(isOfToken);
     if (!key) throw new PlutoError('invalidJwt');
     return key.publicKey;
-  }
-
-  /** The payload of a token as Pluto writes them, and whose signature it bears; null for any other text. */
-  async findPayload(token: string): Promise<{ payload: unknown; kid: string } | null> {
-    const key = (await this.knownKeys()).find(({ header }) => token.startsWith(`${header}.`));
-    const payload = key && (await payloadIfSigned(token, key.header, key.publicKey));
-    return payload ? { payload, kid: key.kid } : null;
   }
 
   /** Whether the key of that id still verifies tokens. */
@@ -215,7 +204,6 @@ function isWithin(seconds: number, since: number): boolean {
 function parsePublic(row: SigningKey): Omit<CachedKey, 'row'> {
   return {
     kid: row.kid,
-    header: encodedHeader(row.kid),
     publicPem: row.publicKey,
     publicKey: createPublicKey(row.publicKey),
     signsFrom: row.signsFrom,

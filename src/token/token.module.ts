@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { JwtModule, type JwtModuleOptions } from '@nestjs/jwt';
 import { PassportModule } from '@nestjs/passport';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { AccessTokenGuard } from './access-token.guard.js';
@@ -19,30 +18,17 @@ import { TokenIssuerService } from './token-issuer.service.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
 @Module({
-  providers: [KeyRotationService, SigningKeysService],
-  exports: [KeyRotationService, SigningKeysService],
-})
-class SigningKeysModule {}
-
-@Module({
-  imports: [
-    RbacModule,
-    SigningKeysModule,
-    PassportModule,
-    JwtModule.registerAsync({
-      imports: [SigningKeysModule],
-      inject: [SigningKeysService],
-      useFactory: jwtOptions,
-    }),
-  ],
+  imports: [RbacModule, PassportModule],
   controllers: [TokenController, KeySetController],
   providers: [
     AccessTokenStrategy,
     AccessTokensService,
+    KeyRotationService,
     PageSessionsService,
     RefreshService,
     RefreshTokensService,
     SessionsService,
+    SigningKeysService,
     TokenIssuerService,
     VerifiedTokens,
     // Global, in this order: who is it, then what may it do.
@@ -52,18 +38,12 @@ class SigningKeysModule {}
   ],
   exports: [
     AccessTokensService,
+    KeyRotationService,
     PageSessionsService,
     RefreshService,
     SessionsService,
-    SigningKeysModule,
+    SigningKeysService,
     TokenIssuerService,
   ],
 })
 export class TokenModule {}
-
-function jwtOptions(keys: SigningKeysService): JwtModuleOptions {
-  return {
-    verifyOptions: { algorithms: ['RS256'] },
-    secretOrKeyProvider: (_type, token) => keys.verificationKeyOf(typeof token === 'string' ? token : ''),
-  };
-}

@@ -14,22 +14,16 @@ export interface VerifiedToken {
 }
 
 /**
- * Remembers which tokens were found to be signed by which key, once they have been shown twice: to look one up takes 4 µs,
- * to check it again 15 to 30. They are known by their hashes (SHA-256), so that the memory does not hold tokens for long. Whether
- * a token's session is still there is not remembered, and asked each time.
+ * Remembers which tokens were found to be signed by which key. They are known by their hashes (SHA-256), so that the memory
+ * holds no tokens. Whether a token's session still exists is not remembered, and looked up each time.
  */
 @Injectable()
 export class VerifiedTokens {
   private readonly tokens = new LRUCache<string, VerifiedToken>({ max: TOKENS_MAX });
-  /**
-   * A token is kept from the second time on: most that come but once would only push out others, and leave V8 a kilobyte
-   * each to clear away, for which all requests wait 60 ms again and again.
-   */
-  private readonly shownOnce = new LRUCache<string, true>({ max: TOKENS_MAX });
 
   constructor(private readonly keys: SigningKeysService) {}
 
-  /** The claims of a token that was found good before; null when it was not, or has expired, or its key with it. */
+  /** The claims of a token that was verified before; null when it was not, or it or its key has expired. */
   async recall(hash: string): Promise<AccessClaims | null> {
     const known = this.tokens.get(hash);
     if (!known) return null;
@@ -38,13 +32,7 @@ export class VerifiedTokens {
     return null;
   }
 
-  /** Notes a token whose signature was just found to be that of the key. */
   remember(hash: string, token: VerifiedToken): void {
-    if (this.shownOnce.delete(hash)) this.tokens.set(hash, token);
-    else this.shownOnce.set(hash, true);
-  }
-
-  forget(hash: string): void {
-    this.tokens.delete(hash);
+    this.tokens.set(hash, token);
   }
 }
