@@ -8,8 +8,6 @@ const sessionSettings = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
   `SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,` +
     `ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY', SESSION innodb_lock_wait_timeout = 1`,
-  // A list of a million ids is one text.
-  'SET SESSION group_concat_max_len = 16000000',
 ];
 
 // Galera answers a read after what was committed on any node, or a session that is there would be refused as ended.

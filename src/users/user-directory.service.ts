@@ -5,8 +5,8 @@ import { PlutoDataSource } from '../database/pluto-data-source.js';
 import type { Application } from '../rbac/application.entity.js';
 import { UserGrantsService, type HeldRole } from '../rbac/user-grants.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
+import { CountCache } from './count-cache.js';
 import { Identity } from './identity.entity.js';
-import { KeptCounts } from './kept-counts.js';
 import { Matches, type MatchCounts } from './user-matches.query.js';
 import { countUsers, type UserCounts } from './user-summary.query.js';
 import { User } from './user.entity.js';
@@ -26,8 +26,8 @@ export interface UserSummary extends Omit<UserCounts, 'applications'> {
 /** Lets administrators find and count accounts. */
 @Injectable()
 export class UserDirectoryService {
-  private readonly matchCounts = new KeptCounts<MatchCounts>();
-  private readonly userCounts = new KeptCounts<UserCounts>();
+  private readonly matchCounts = new CountCache<MatchCounts>();
+  private readonly userCounts = new CountCache<UserCounts>();
 
   constructor(
     private readonly dataSource: PlutoDataSource,
@@ -38,7 +38,7 @@ export class UserDirectoryService {
   /**
    * Accounts whose name, handle or mail is the text or begins with it, without regard to case: those found by name
    * first, then by handle, then by mail, each in the order of what they were found by, so that exact matches lead.
-   * @returns the page, and how many match in all; of `KEPT_FROM` or more that is up to ten seconds old
+   * @returns the page, and how many match in all; of `CACHED_FROM` or more that is up to ten seconds old
    */
   async search(
     text: string,
@@ -49,7 +49,7 @@ export class UserDirectoryService {
     return { users: await this.load(await matches.readPage(counts, page)), total: counts.total };
   }
 
-  /** Counts accounts; nothing is loaded. With `KEPT_FROM` or more the counts are up to ten seconds old. */
+  /** Counts accounts; nothing is loaded. With `CACHED_FROM` or more the counts are up to ten seconds old. */
   async summarize(): Promise<UserSummary> {
     const { applications: totals, ...counts } = await this.userCounts.get('all', () =>
       countUsers(this.dataSource),

