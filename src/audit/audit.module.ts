@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import type { ActorOutsideRequests } from './audit-actor.js';
 import { ACTOR_OUTSIDE_REQUESTS, AuditRecorder } from './audit-recorder.service.js';
@@ -10,6 +11,10 @@ export type { ActorOutsideRequests } from './audit-actor.js';
 /** The audit trail: it listens to security events, and nothing but its upkeep depends on it. */
 @Module({})
 export class AuditModule {
+  constructor(steps: HousekeepingSteps, trail: AuditTrailService) {
+    steps.register({ name: 'audit events', run: (signal) => trail.purgeExpired(signal) });
+  }
+
   static forRoot(actorOutsideRequests: ActorOutsideRequests): DynamicModule {
     return {
       module: AuditModule,

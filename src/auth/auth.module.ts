@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { MailModule } from '../mail/mail.module.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { TokenModule } from '../token/token.module.js';
@@ -72,4 +73,19 @@ import { WechatWebLoginService } from './wechat-web-login.service.js';
     WechatWebLoginService,
   ],
 })
-export class AuthModule {}
+export class AuthModule {
+  constructor(
+    steps: HousekeepingSteps,
+    registrations: RegistrationService,
+    tokens: OneTimeTokensService,
+    wechatWebLogins: WechatWebLoginService,
+    knownDevices: KnownDevicesService,
+  ) {
+    steps.register(
+      { name: 'unconfirmed mails', run: (signal) => registrations.purgeAbandoned(signal) },
+      { name: 'mailed links', run: (signal) => tokens.purgeExpired(signal) },
+      { name: 'states of sign-ins', run: (signal) => wechatWebLogins.purgeExpired(signal) },
+      { name: 'known devices', run: (signal) => knownDevices.purgeExpired(signal) },
+    );
+  }
+}

@@ -1,14 +1,11 @@
-import { Module } from '@nestjs/common';
-import { AuthModule } from '../auth/auth.module.js';
-import { MailModule } from '../mail/mail.module.js';
-import { OAuthModule } from '../oauth/oauth.module.js';
-import { TokenModule } from '../token/token.module.js';
-import { UsersModule } from '../users/users.module.js';
+import { Global, Module } from '@nestjs/common';
 import { Housekeeping } from './housekeeping.service.js';
+import { HousekeepingSteps } from './housekeeping-steps.js';
 
+/** Global, so that every module can register its steps. */
+@Global()
 @Module({
-  imports: [AuthModule, MailModule, OAuthModule, TokenModule, UsersModule],
-  providers: [Housekeeping],
-  exports: [Housekeeping],
+  providers: [Housekeeping, HousekeepingSteps],
+  exports: [Housekeeping, HousekeepingSteps],
 })
 export class HousekeepingModule {}

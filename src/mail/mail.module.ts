@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { MailFilesService } from './mail-files.service.js';
 import { MailTransport } from './mail-transport.js';
 import { MailWorker } from './mail.worker.js';
@@ -8,4 +9,8 @@ import { OutboxService } from './outbox.service.js';
   providers: [MailFilesService, MailTransport, MailWorker, OutboxService],
   exports: [MailFilesService, MailWorker, OutboxService],
 })
-export class MailModule {}
+export class MailModule {
+  constructor(steps: HousekeepingSteps, outbox: OutboxService) {
+    steps.register({ name: 'given-up mails', run: (signal) => outbox.purgeGivenUp(signal) });
+  }
+}

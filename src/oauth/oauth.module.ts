@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { ClientGate } from '../token/client-gate.js';
@@ -31,4 +32,8 @@ import { TokensController } from './tokens.controller.js';
   ],
   exports: [AuthorizationCodesService, AuthorizationService, ClientGate],
 })
-export class OAuthModule {}
+export class OAuthModule {
+  constructor(steps: HousekeepingSteps, codes: AuthorizationCodesService) {
+    steps.register({ name: 'authorization codes', run: (signal) => codes.purgeExpired(signal) });
+  }
+}

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
+import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { AccessTokenGuard } from './access-token.guard.js';
 import { AccessTokenStrategy } from './access-token.strategy.js';
@@ -46,4 +47,17 @@ import { VerifiedTokens } from './verified-tokens.js';
     TokenIssuerService,
   ],
 })
-export class TokenModule {}
+export class TokenModule {
+  constructor(
+    steps: HousekeepingSteps,
+    pageSessions: PageSessionsService,
+    sessions: SessionsService,
+    keys: KeyRotationService,
+  ) {
+    steps.register(
+      { name: 'browser sessions', run: (signal) => pageSessions.purgeExpired(signal) },
+      { name: 'sessions', run: (signal) => sessions.purgeExpired(signal) },
+      { name: 'signing keys', run: (signal) => keys.purgeRetired(signal) },
+    );
+  }
+}

@@ -8,6 +8,7 @@ import { MailFilesService } from '../mail/mail-files.service.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { PLUTO } from '../rbac/names.js';
+import { AccountsService } from './accounts.service.js';
 import { AvatarsService } from './avatars.service.js';
 import { User } from './user.entity.js';
 
@@ -18,6 +19,7 @@ export class AccountDeletionService {
 
   constructor(
     private readonly transactions: Transactions,
+    private readonly accounts: AccountsService,
     private readonly administrators: AdministratorsService,
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,
@@ -41,6 +43,11 @@ export class AccountDeletionService {
       if (application.nameKey === PLUTO.application) await this.administrators.keepOne(manager, remove);
       else await remove();
     });
+  }
+
+  /** Mails of accounts that went while their mail was being written, or of which a crash spared the files. */
+  async removeOrphanedMailFiles(): Promise<void> {
+    await this.mailFiles.removeOf(await this.accounts.missing(await this.mailFiles.userIds()));
   }
 
   private async remove(manager: EntityManager, { id, applicationId, avatarFile }: User): Promise<void> {

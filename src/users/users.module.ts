@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { MailModule } from '../mail/mail.module.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { AccountDeletionService } from './account-deletion.service.js';
@@ -34,4 +35,11 @@ import { UserController } from './user.controller.js';
     UserRoleAssignmentService,
   ],
 })
-export class UsersModule {}
+export class UsersModule {
+  constructor(steps: HousekeepingSteps, avatars: AvatarsService, deletions: AccountDeletionService) {
+    steps.registerLocal(
+      { name: 'avatars', run: () => avatars.sweep() },
+      { name: 'mail files', run: () => deletions.removeOrphanedMailFiles() },
+    );
+  }
+}
