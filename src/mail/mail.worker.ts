@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
+import pTimeout from 'p-timeout';
 import { Poller } from '../common/poller.js';
 import { nowSeconds } from '../common/time.js';
 import { Views } from '../common/views/views.js';
@@ -14,7 +15,7 @@ const MARK_PAUSE_MS = 1000;
 const PARALLEL_DELIVERIES = 3;
 const PROLONG_MS = 60_000;
 /** How long the end of the server waits for deliveries; another sends the mail once this one's claim has run out. */
-const STOP_PATIENCE_MS = 7000;
+const STOP_TIMEOUT_MS = 7000;
 
 /** Sends queued mails until it is stopped. Started by the server only, not by commands. */
 @Injectable()
@@ -39,10 +40,7 @@ export class MailWorker {
 
   /** Returns when the mails being sent are settled, or left to another because their server does not answer. */
   async stop(): Promise<void> {
-    const patience = new AbortController();
-    const isOver = sleep(STOP_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.poller.stop(), isOver]);
-    patience.abort();
+    await pTimeout(this.poller.stop(), { milliseconds: STOP_TIMEOUT_MS, fallback: () => undefined });
   }
 
   private async sendNext(): Promise<boolean> {

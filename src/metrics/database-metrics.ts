@@ -4,8 +4,8 @@ import { AppleGrantsService } from '../auth/apple-grants.service.js';
 import { nowSeconds } from '../common/time.js';
 import { OutboxService, type OutboxDepth } from '../mail/outbox.service.js';
 import { KeyRotationService, type KeyListing } from '../token/key-rotation.service.js';
+import { CachedReading } from './cached-reading.js';
 import { MetricsRegistry } from './metrics.registry.js';
-import { PatientReading } from './patient-reading.js';
 
 interface Waiting {
   outbox: OutboxDepth;
@@ -13,13 +13,13 @@ interface Waiting {
   keys: KeyListing[];
 }
 
-const TIMES = { maxAgeMs: 5000, patienceMs: 2000 };
+const TIMES = { maxAgeMs: 5000, timeoutMs: 2000 };
 const keyStates = ['next', 'signing', 'verifying', 'retired'] as const;
 
 /** Tells what waits in the database. When it is away, that is told, and nothing that it would know. */
 @Injectable()
 export class DatabaseMetrics {
-  private readonly waiting = new PatientReading(() => this.read(), TIMES);
+  private readonly waiting = new CachedReading(() => this.read(), TIMES);
   private readonly up: Gauge;
   private readonly mails: Gauge;
   private readonly oldestMail: Gauge;
