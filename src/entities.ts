@@ -2,7 +2,7 @@ import { AuditEvent } from './audit/audit-event.entity.js';
 import { AppleGrant } from './auth/apple-grant.entity.js';
 import { KnownDevice } from './auth/known-device.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
-import { SpentState } from './auth/spent-state.entity.js';
+import { ConsumedState } from './auth/consumed-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';
 import { OAuthClient } from './oauth/oauth-client.entity.js';
@@ -36,7 +36,7 @@ export const entities = [
   AppleGrant,
   KnownDevice,
   OneTimeToken,
-  SpentState,
+  ConsumedState,
   Session,
   PageSession,
   RefreshToken,

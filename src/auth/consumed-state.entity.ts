@@ -4,7 +4,7 @@ import { unixTime } from '../database/columns.js';
 /** A `state` that came back from WeChat; kept until it has expired, so that it is good for one time. */
 @Entity('spent_states')
 @Index('ix_spent_states_expires', ['expiresAt'])
-export class SpentState {
+export class ConsumedState {
   @PrimaryColumn({ name: 'nonce', type: 'varchar', length: 32 })
   nonce: string;
 

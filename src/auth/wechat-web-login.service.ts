@@ -17,7 +17,7 @@ import type { TokenPair } from '../token/token-issuer.service.js';
 import { ProviderLoginService } from './provider-login.service.js';
 import { configured, type ProvenPerson } from './providers/identity-provider.js';
 import { WechatProvider } from './providers/wechat.provider.js';
-import { SpentState } from './spent-state.entity.js';
+import { ConsumedState } from './consumed-state.entity.js';
 import { openState, returnHashOf, signState, type WechatState } from './wechat-state.js';
 
 /** Under `PUBLIC_URL`; where a sign-in begins and where WeChat sends the browser back to. */
@@ -122,7 +122,7 @@ export class WechatWebLoginService {
 
   async purgeExpired(signal: AbortSignal): Promise<void> {
     const where = { expiresAt: LessThanOrEqual(nowSeconds()) };
-    await this.purge.where(SpentState, { where, order: { expiresAt: 'ASC' } }, signal);
+    await this.purge.where(ConsumedState, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 
   /** @param returnTo what the state is good for returning to */
@@ -185,7 +185,7 @@ export class WechatWebLoginService {
 
   private async spend({ nonce, expiresAt }: WechatState): Promise<void> {
     try {
-      await this.dataSource.manager.insert(SpentState, { nonce, expiresAt });
+      await this.dataSource.manager.insert(ConsumedState, { nonce, expiresAt });
     } catch (error) {
       if (isUniqueViolation(error)) throw staleState();
       throw error;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
-import { SpentState } from '../../src/auth/spent-state.entity.js';
+import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { PURGE_BATCH } from '../../src/database/purge.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
@@ -36,7 +36,7 @@ const random = () => randomBytes(16).toString('base64url');
 async function addStates(howMany: number, expiresAt: number): Promise<void> {
   const rows = Array.from({ length: howMany }, () => ({ nonce: random(), expiresAt }));
   for (let start = 0; start < rows.length; start += 500)
-    await app.dataSource.manager.insert(SpentState, rows.slice(start, start + 500));
+    await app.dataSource.manager.insert(ConsumedState, rows.slice(start, start + 500));
 }
 
 function refresh({ refresh_token }: Pick<Tokens, 'refresh_token'>) {
@@ -126,7 +126,7 @@ describe('Housekeeping', () => {
       expiresAt: dueAt - 30 * DAY,
       createdAt: now,
     });
-    const tables = [OneTimeToken, SpentState, PageSession, AuthorizationCode, Mail, Session, RefreshToken];
+    const tables = [OneTimeToken, ConsumedState, PageSession, AuthorizationCode, Mail, Session, RefreshToken];
     const counts = async () => [...(await Promise.all(tables.map(count))), await count(SigningKey)];
 
     passSeconds(DAY - 1);
@@ -158,7 +158,7 @@ describe('Housekeeping', () => {
     await addStates(2 * PURGE_BATCH + 1, nowSeconds());
     await addStates(3, nowSeconds() + 60);
     await upkeep();
-    expect(await count(SpentState)).toBe(3);
+    expect(await count(ConsumedState)).toBe(3);
   });
 
   it('forgets used refresh tokens that are old and far behind, and still notices theft by the others', async () => {
@@ -197,7 +197,7 @@ describe('Housekeeping', () => {
     await app.dataSource.query('ALTER TABLE one_time_tokens RENAME TO mislaid');
     await upkeep();
     await app.dataSource.query('ALTER TABLE mislaid RENAME TO one_time_tokens');
-    expect(await count(SpentState)).toBe(0);
+    expect(await count(ConsumedState)).toBe(0);
     expect(app.log()).toContain('"step":"mailed links"');
   });
 
@@ -229,19 +229,19 @@ describe('Housekeeping of several instances', () => {
   it('is done by one at a time', async () => {
     await addStates(3 * PURGE_BATCH, nowSeconds());
     expect((await Promise.all([upkeep(), upkeep(other)])).sort()).toEqual([false, true]);
-    expect(await count(SpentState)).toBe(0);
+    expect(await count(ConsumedState)).toBe(0);
     expect(await upkeep(other)).toBe(true);
   });
 
   it('is finished by another when one stops in the middle', async () => {
     await addStates(4 * PURGE_BATCH, nowSeconds());
     const round = upkeep();
-    await eventually(async () => (await count(SpentState)) < 4 * PURGE_BATCH, 'the first batch');
+    await eventually(async () => (await count(ConsumedState)) < 4 * PURGE_BATCH, 'the first batch');
     await app.app.get(Housekeeping).stop();
     await round;
-    expect(await count(SpentState)).toBeGreaterThan(0);
+    expect(await count(ConsumedState)).toBeGreaterThan(0);
     expect(await upkeep(other)).toBe(true);
-    expect(await count(SpentState)).toBe(0);
+    expect(await count(ConsumedState)).toBe(0);
   });
 
   it('passes on from an instance that died, once its lease has run out', async () => {
@@ -250,9 +250,9 @@ describe('Housekeeping of several instances', () => {
     const died = "UPDATE leases SET owner = 'a dead instance', expires_at = ? WHERE name = 'housekeeping'";
     await app.dataSource.query(died, [nowSeconds() + 2]);
     expect(await upkeep()).toBe(false);
-    expect(await count(SpentState)).toBe(1);
+    expect(await count(ConsumedState)).toBe(1);
     await eventually(() => upkeep(), 'the end of the lease');
-    expect(await count(SpentState)).toBe(0);
+    expect(await count(ConsumedState)).toBe(0);
   });
 
   it('does not disturb refreshes', async () => {

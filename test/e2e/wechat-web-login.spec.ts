@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { SpentState } from '../../src/auth/spent-state.entity.js';
+import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
 import { Settings } from '../../src/config/settings.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { ApplicationSettingsService } from '../../src/rbac/application-settings.service.js';
@@ -413,7 +413,8 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
 });
 
 describe('a state', () => {
-  const spent = (state: string) => app.dataSource.manager.countBy(SpentState, { nonce: state.slice(48, 80) });
+  const spent = (state: string) =>
+    app.dataSource.manager.countBy(ConsumedState, { nonce: state.slice(48, 80) });
 
   it('is good for once, with another good code too', async () => {
     const { state } = await start(RETURN);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SpentState } from '../../src/auth/spent-state.entity.js';
+import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { PLUTO } from '../../src/rbac/names.js';
 import { Application } from '../../src/rbac/application.entity.js';
@@ -313,7 +313,7 @@ describe.each([
     });
     expect(countByCode(answers)).toEqual({ 0: 1, 1002: TIMES - 1 });
     expect(await app.dataSource.manager.countBy(User, { applicationId: shop.id })).toBe(1);
-    expect(await app.dataSource.manager.countBy(SpentState, { nonce: state.slice(48, 80) })).toBe(1);
+    expect(await app.dataSource.manager.countBy(ConsumedState, { nonce: state.slice(48, 80) })).toBe(1);
   });
 
   describe('people with Google', () => {
