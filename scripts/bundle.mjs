@@ -97,8 +97,8 @@ try {
   execFileSync(process.execPath, [...flags, join(import.meta.dirname, 'cache-code.mjs')], {
     cwd: folder,
     env: { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'fatal' },
-    // What keeps it from starting is in its log.
-    stdio: ['ignore', 2, 2],
+    // Of this server nobody is to read an address or a password; an error that keeps it from starting is on the other stream.
+    stdio: ['ignore', 'ignore', 2],
     timeout: START_MS,
   });
 } finally {
