@@ -5,8 +5,7 @@ import { join } from 'node:path';
 
 const settings = ['nest-cli.json', 'ormconfig.ts', 'package-lock.json', 'package.json'];
 const compiler = ['tsconfig.json', 'tsconfig.build.json'];
-const bundler = ['bundle', 'cache-code', 'load-bundle'].map((name) => `scripts/${name}.mjs`);
-const sources = ['src', 'migrations', ...bundler, ...settings, ...compiler].filter(existsSync);
+const sources = ['src', 'migrations', 'scripts/bundle.mjs', ...settings, ...compiler].filter(existsSync);
 const product = 'dist/pluto.js';
 
 /** Of a folder its own time, too: it changes when a file in it is deleted or renamed. */

@@ -1,11 +1,8 @@
 import { listenForSignals } from './stop-signals.js';
-import { keepSpaceForYoungObjects, makeObjectsYoung } from './young-objects.js';
 
 // Whatever Pluto writes is for its own user only, also in a folder that others may enter.
 process.umask(0o077);
 listenForSignals();
-keepSpaceForYoungObjects();
-makeObjectsYoung();
 
 // Loaded only now: reading all modules takes a second, in which no signal would be heard.
 const { start } = await import('./start.js');

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import type { Logger } from 'pino';
 import { AppleRevocationWorker } from './auth/apple-revocation.worker.js';
 import { FirstStartService } from './auth/first-start.service.js';
@@ -9,12 +8,10 @@ import { createApp } from './configure-app.js';
 import { endFirstStart, refuseLostDatabase } from './database/lost-database.js';
 import { Housekeeping } from './housekeeping/housekeeping.service.js';
 import { MailWorker } from './mail/mail.worker.js';
-import { exitBySignal, whenToldToStop } from './stop-signals.js';
+import { whenToldToStop } from './stop-signals.js';
 import { stopServing } from './stop-serving.js';
 import { startMetricsIfSet } from './metrics/metrics-if-set.js';
 import { SigningKeysService } from './token/signing-keys.service.js';
-import { READY } from './workers.js';
-import { letSpaceForYoungObjectsGrow } from './young-objects.js';
 
 /** Serves in this process until a signal comes. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
@@ -28,7 +25,6 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   await app.get(SigningKeysService).assertReadable();
   await startMetricsIfSet(app, settings);
   await app.listen(settings.port, settings.host);
-  letSpaceForYoungObjectsGrow();
 
   const backgroundWork = {
     mails: app.get(MailWorker),
@@ -36,12 +32,6 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
     housekeeping: app.get(Housekeeping),
   };
   for (const work of Object.values(backgroundWork)) work.start();
-  whenToldToStop({
-    stop: (signal) => void stopServing({ app, backgroundWork, settings, log }, signal),
-    // Of several processes it is their supervisor who decides.
-    stopAtOnce: (signal) => void (cluster.isWorker || exitBySignal(signal)),
-  });
-  const isFirst = !cluster.isWorker || cluster.worker?.id === 1;
-  if (isFirst) process.stdout.write(startBanner(settings, await app.getUrl()));
-  process.send?.(READY);
+  whenToldToStop((signal) => void stopServing({ app, backgroundWork, settings, log }, signal));
+  process.stdout.write(startBanner(settings, await app.getUrl()));
 }

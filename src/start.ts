@@ -1,15 +1,14 @@
-import cluster from 'node:cluster';
 import { createLog } from './common/logging.js';
 import { storageFault } from './common/storage-fault.js';
 import { InvalidSettings } from './config/invalid-settings.js';
-import { loadSettings } from './config/load-settings.js';
+import { loadSettings, removedSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
-import { servePrimaryMetricsIfSet } from './metrics/metrics-if-set.js';
-import { superviseWorkers } from './workers.js';
+import { serve } from './serve.js';
 
-/** Reads the settings and serves, in this process or in several; ends the process when that cannot be. */
+/** Reads the settings and serves; ends the process when that cannot be. */
 export async function start(): Promise<void> {
   try {
+    for (const line of removedSettings()) process.stderr.write(`${line}\n`);
     await run(loadSettings());
   } catch (error) {
     if (!(error instanceof InvalidSettings)) throw error;
@@ -21,14 +20,7 @@ export async function start(): Promise<void> {
 async function run(settings: Settings): Promise<void> {
   const log = createLog(settings.logLevel, settings.logFormat);
   try {
-    if (settings.workers > 1 && cluster.isPrimary) {
-      await servePrimaryMetricsIfSet(settings);
-      superviseWorkers(settings, log);
-    } else {
-      // Not read by a supervisor, which serves nothing itself.
-      const { serve } = await import('./serve.js');
-      await serve(settings, log);
-    }
+    await serve(settings, log);
   } catch (error) {
     if (error instanceof InvalidSettings) throw error;
     const fault = storageFault(error);

@@ -3,12 +3,26 @@ import { parseEnv } from 'node:util';
 import { InvalidSettings } from './invalid-settings.js';
 import { Settings } from './settings.js';
 
+const REMOVED = {
+  WORKERS: 'was removed and is ignored: run several instances behind a proxy, see docs/operations.md',
+};
+
 /**
  * Loads the settings of this process from its environment and, behind that, `.env` in the working directory.
  * @throws InvalidSettings with all faults
  */
 export function loadSettings(): Settings {
-  return Settings.load({ ...readDotEnv(), ...process.env });
+  return Settings.load(readEnvironment());
+}
+
+/** @returns a line for each setting of an earlier version that is still set */
+export function removedSettings(): string[] {
+  const env = readEnvironment();
+  return Object.entries(REMOVED).flatMap(([name, advice]) => (env[name] ? [`${name} ${advice}`] : []));
+}
+
+function readEnvironment(): NodeJS.Dict<string> {
+  return { ...readDotEnv(), ...process.env };
 }
 
 function readDotEnv(): NodeJS.Dict<string> {

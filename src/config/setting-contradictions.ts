@@ -15,21 +15,9 @@ export const contradictions: Contradiction[] = [
     holds: (settings) => settings.database.kind === 'mysql' && settings.secretKey === undefined,
   },
   {
-    between: ['WORKERS', 'DATABASE_URL'],
-    fault: 'takes 1 with an sqlite: DATABASE_URL; more need mysql:',
-    holds: (settings) => settings.database.kind === 'sqlite' && settings.workers > 1,
-  },
-  {
     between: ['METRICS_PORT', 'PORT'],
     fault: 'takes another port than PORT',
     holds: (settings) => settings.metricsPort === settings.port && settings.port !== 0,
-  },
-  {
-    // A scrape of the shared port would tell of one process and leave the others out.
-    between: ['METRICS_TOKEN', 'WORKERS', 'METRICS_PORT'],
-    fault: 'takes a METRICS_PORT beside it with several WORKERS',
-    holds: (settings) =>
-      settings.metricsToken !== undefined && settings.metricsPort === undefined && settings.workers > 1,
   },
   {
     between: ['REFRESH_TOKEN_TTL', 'ACCESS_TOKEN_TTL'],

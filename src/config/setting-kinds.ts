@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { isRedirectUrl } from '../common/redirect-urls.js';
@@ -119,9 +118,6 @@ export const applePrivateKey = matching(
 export const requestLimits = kind(
   `name=tries/seconds, separated by commas, with the names ${Object.keys(defaultLimits).join(' ')}`,
   parseLimits,
-);
-export const workers = kind('auto or a whole number from 1 to 1024', (text) =>
-  text === 'auto' ? availableParallelism() : integer(1, 1024).parse(text),
 );
 
 /** A comma-separated list. */

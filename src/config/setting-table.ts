@@ -21,7 +21,6 @@ import {
   smtpServer,
   urlOf,
   word,
-  workers,
 } from './setting-kinds.js';
 import { list, optional, type Variable, variable, variableBy } from './setting-variable.js';
 
@@ -46,7 +45,6 @@ const server = {
     () => ({ ...defaultLimits }),
     'Limits other than the defaults, each name=tries/seconds, separated by commas; docs/operations.md lists them.',
   ),
-  workers: variable('WORKERS', workers, '1', 'Processes on this machine; auto is one a core.'),
   stopDelaySeconds: variable(
     'STOP_DELAY',
     integer(0, 300),
@@ -77,7 +75,7 @@ const metrics = {
   metricsToken: optional(
     'METRICS_TOKEN',
     bearerToken,
-    'Bearer token that /metrics asks for; without METRICS_PORT it is on PORT, which takes WORKERS=1.',
+    'Bearer token that /metrics asks for; without METRICS_PORT it is on PORT.',
   ),
 };
 

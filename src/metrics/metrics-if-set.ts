@@ -15,12 +15,5 @@ export async function metricsIfSet(settings: Settings): Promise<DynamicModule> {
 export async function startMetricsIfSet(app: INestApplicationContext, settings: Settings): Promise<void> {
   if (settings.metricsPort === undefined) return;
   const { startMetrics } = await import('./metrics.module.js');
-  await startMetrics(app, settings);
-}
-
-/** As `startMetricsIfSet`, for all the workers of this primary. */
-export async function servePrimaryMetricsIfSet(settings: Settings): Promise<void> {
-  if (settings.metricsPort === undefined) return;
-  const { servePrimaryMetrics } = await import('./primary-metrics.js');
-  await servePrimaryMetrics(settings);
+  await startMetrics(app);
 }

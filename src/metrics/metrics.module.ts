@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import type { Settings } from '../config/settings.js';
@@ -12,7 +11,6 @@ import { MetricsRegistry } from './metrics.registry.js';
 import { MetricsServer } from './metrics.server.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { SecurityMetrics } from './security-metrics.js';
-import { answerPrimary } from './worker-metrics.js';
 
 /**
  * Counts what happens, for Prometheus: METRICS_PORT has `/metrics` to itself, and without one it is beside the API.
@@ -38,9 +36,7 @@ export class MetricsModule {
   }
 }
 
-/** Opens METRICS_PORT where it is set; one of several workers answers the primary instead, which has the port. */
-export async function startMetrics(app: INestApplicationContext, { metricsPort }: Settings): Promise<void> {
-  if (metricsPort === undefined) return;
-  if (cluster.isWorker) answerPrimary(app.get(MetricsRegistry));
-  else await app.get(MetricsServer).listen();
+/** Opens METRICS_PORT. */
+export async function startMetrics(app: INestApplicationContext): Promise<void> {
+  await app.get(MetricsServer).listen();
 }

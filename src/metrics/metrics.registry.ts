@@ -1,11 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Gauge, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { packageVersion } from '../common/package-version.js';
 import { Settings } from '../config/settings.js';
 import { processMetrics } from './process-metrics.js';
-
-/** The values of one metric, as they can be handed from process to process. */
-export type MetricValues = MetricObjectWithValues<MetricValue<string>>;
 
 /** The metrics of one application, which are not those of another in the same process. */
 @Injectable()
@@ -29,15 +26,7 @@ export class MetricsRegistry {
 
   /** Every value in Prometheus's text format, version 0.0.4. */
   async text(): Promise<string> {
-    return (await this.refreshed()).metrics();
-  }
-
-  async values(): Promise<MetricValues[]> {
-    return (await this.refreshed()).getMetricsAsJSON();
-  }
-
-  private async refreshed(): Promise<Registry> {
     await Promise.all(this.refreshers.map(async (refresh) => refresh()));
-    return Registry.merge([this.registry, processMetrics()]);
+    return Registry.merge([this.registry, processMetrics()]).metrics();
   }
 }

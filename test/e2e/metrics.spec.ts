@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
 import { SecurityEvents } from '../../src/database/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';
@@ -13,14 +12,11 @@ import { login, registerVerified, registration } from '../support/accounts.js';
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { builtServer } from '../support/built.js';
 import { Client } from '../support/client.js';
-import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { Exposition } from '../support/exposition.js';
-import { freePort, isRunning, ServerProcess } from '../support/server-process.js';
+import { freePort, ServerProcess } from '../support/server-process.js';
 
-const START_MS = 30_000;
 const TOKEN = 'a-token-of-the-scraper-0123456789';
-const itOnMariadb = process.env.TEST_DATABASE_URL ? it : (): void => undefined;
 
 const open: TestApp[] = [];
 afterEach(async () => {
@@ -352,8 +348,7 @@ describe('deploy/prometheus-alerts.yml and docs/operations.md', () => {
     await app.client.get('/health/live');
     const isCounted = (one: Exposition) => one.sum('pluto_http_requests_total') > 0;
     const { families, samples } = await scrapeAnew(metrics, isCounted);
-    // Told by the primary of several workers, and tried with them below.
-    const known = new Set([...families.keys(), 'pluto_worker_up']);
+    const known = new Set(families.keys());
     const exprs = readFileSync('deploy/prometheus-alerts.yml', 'utf8');
     const named = [...exprs.matchAll(/\b((?:pluto|process|nodejs)_\w+)(?:\{(.*?)\})?/g)];
     expect(named.length).toBeGreaterThan(15);
@@ -398,62 +393,5 @@ describe('a server process with METRICS_PORT', () => {
     const second = await ServerProcess.start(folder, { PORT: await freePort(), METRICS_PORT });
     expect(await second.exited).toEqual({ code: 1, signal: null });
     expect(second.stdout).toContain('EADDRINUSE');
-  });
-
-  itOnMariadb('tells of all its workers, each by its place', async () => {
-    const created = await createTestDatabase();
-    try {
-      if (created.database.kind !== 'mysql') throw new Error('TEST_DATABASE_URL names no MariaDB');
-      const METRICS_PORT = await freePort();
-      const server = await ServerProcess.start(folder, {
-        PORT: await freePort(),
-        METRICS_PORT,
-        METRICS_TOKEN: TOKEN,
-        WORKERS: '2',
-        DATABASE_URL: created.database.url,
-        SECRET_KEY: 'a secret key for the processes of the tests',
-      });
-      const client = await server.ready();
-      const metrics = new Client(`http://127.0.0.1:${METRICS_PORT}`);
-      expect((await metrics.get('/metrics')).status).toBe(401);
-      const bothUp = () =>
-        eventually(
-          async () => {
-            const exposition = await scrape(metrics, TOKEN);
-            const ups = ['0', '1'].map((worker) => exposition.find('pluto_worker_up', { worker }));
-            const databases = ['0', '1'].map((worker) => exposition.find('pluto_database_up', { worker }));
-            return [...ups, ...databases].every((value) => value === 1) && exposition;
-          },
-          'two workers that tell of themselves',
-          START_MS,
-        );
-      await bothUp();
-
-      const REQUESTS = 40;
-      for (let count = 0; count < REQUESTS; count++)
-        await client.get('/health/live', { headers: { connection: 'close' } });
-      await sleep(100);
-      const live = { route: '/health/live', status: '200' };
-      const after = await bothUp();
-      expect(after.sum('pluto_http_requests_total', live)).toBe(REQUESTS);
-      expect(after.sum('pluto_http_request_duration_seconds_count', live)).toBe(REQUESTS);
-      for (const worker of ['0', '1'])
-        expect(after.get('pluto_http_requests_total', { ...live, worker })).toBeGreaterThan(0);
-      expect(after.get('process_start_time_seconds', { worker: '1' })).toBeGreaterThan(1e9);
-
-      const [frozen, killed] = server.children as [number, number];
-      process.kill(frozen, 'SIGSTOP');
-      const during = await scrape(metrics, TOKEN);
-      expect(during.sum('pluto_worker_up')).toBe(1);
-      process.kill(frozen, 'SIGCONT');
-      process.kill(killed, 'SIGKILL');
-      await eventually(() => !isRunning(killed), 'the death of a worker');
-      const again = await bothUp();
-      expect(again.samples.filter(({ name }) => name === 'pluto_worker_up')).toHaveLength(2);
-      expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    } finally {
-      await ServerProcess.killAll();
-      await created.drop();
-    }
   });
 });

@@ -272,27 +272,17 @@ describe('three servers started at once', () => {
   });
 });
 
-describe('WORKERS=2', () => {
-  itOnMariadb('starts two processes that share the port, and ends them at SIGTERM', async () => {
-    await inMariadb(async ({ url }) => {
-      const server = await start({
-        DATABASE_URL: url,
-        SECRET_KEY,
-        WORKERS: '2',
-        PORT: await freePort(),
-      });
+describe('WORKERS, which was removed', () => {
+  it('is reported at start, from the environment and from .env, and changes nothing', async () => {
+    writeFileSync(join(folder, '.env'), 'WORKERS=auto\n');
+    const environments: Record<string, string>[] = [{}, { WORKERS: '2' }];
+    for (const env of environments) {
+      const server = await start({ PORT: await freePort(), ...env });
       const client = await server.ready();
-      const workers = await eventually(
-        () => server.children.length === 2 && server.children,
-        'the start of the second worker',
-      );
-      expect((await client.get('/v1/healthcheck')).status).toBe(200);
-      expect(server.stdout.split('Password')).toHaveLength(2);
-      const began = performance.now();
+      expect(server.stderr).toMatch(/^WORKERS was removed and is ignored: run several instances [^\n]+\n$/);
+      expect((await client.get('/health/live')).status).toBe(200);
       expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-      expect(performance.now() - began).toBeLessThan(5000);
-      expect([server.pid, ...workers].filter((pid) => isRunning(pid))).toEqual([]);
-    });
+    }
   });
 });
 

@@ -55,12 +55,6 @@ export class ServerProcess {
     return this.child.pid!;
   }
 
-  /** The processes that this one has started. */
-  get children(): number[] {
-    const text = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
-    return text.trim().split(/\s+/).filter(Boolean).map(Number);
-  }
-
   /** Waits until it serves. */
   async ready(): Promise<Client> {
     await eventually(

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { inspect, parseEnv, promisify } from 'node:util';
 import { Test } from '@nestjs/testing';
@@ -60,7 +60,6 @@ describe('Settings with nothing set', () => {
       corsOrigins: [],
       rateLimit: true,
       requestLimits: defaultLimits,
-      workers: 1,
       metricsPort: undefined,
       metricsHost: '127.0.0.1',
       metricsToken: undefined,
@@ -193,11 +192,6 @@ describe('Settings as given', () => {
     expect(Settings.load({ MAIL_FROM: text }).mailFrom).toEqual(mailFrom);
   });
 
-  it('give one worker a core with auto', () => {
-    const settings = { WORKERS: 'auto', DATABASE_URL: mysqlUrl, SECRET_KEY: key };
-    expect(Settings.load(settings).workers).toBe(availableParallelism());
-  });
-
   it('take the four settings of Apple together', () => {
     const { apple } = Settings.load({
       APPLE_TEAM_ID: 'TEAM',
@@ -274,8 +268,6 @@ describe('A refused value', () => {
     ['CORS_ORIGINS', 'null'],
     ['LOG_LEVEL', 'verbose'],
     ['LOG_FORMAT', 'xml'],
-    ['WORKERS', '0'],
-    ['WORKERS', 'all'],
     ['GOOGLE_JWKS_URL', 'file:///etc/passwd'],
     ['WECHAT_WEB_REDIRECT_URLS', 'https://example.com/#x'],
     ['WECHAT_WEB_REDIRECT_URLS', 'https://*.example.com/in'],
@@ -410,20 +402,9 @@ describe('Settings that contradict each other', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl })).toEqual([expect.stringMatching(/^SECRET_KEY is required/)]);
   });
 
-  it('take one worker with sqlite:', () => {
-    expect(faultsOf({ WORKERS: '2' })).toEqual([expect.stringMatching(/^WORKERS takes 1 with/)]);
-    expect(faultsOf({ WORKERS: 'auto' })).toHaveLength(availableParallelism() > 1 ? 1 : 0);
-  });
-
   it('give metrics another port than the API', () => {
     expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT takes another port than PORT']);
     expect(faultsOf({ METRICS_PORT: '0', PORT: '0' })).toEqual([]);
-  });
-
-  it('do not ask one of several processes for the metrics of all', () => {
-    const env = { WORKERS: '2', DATABASE_URL: mysqlUrl, SECRET_KEY: key, METRICS_TOKEN: 't'.repeat(16) };
-    expect(faultsOf(env)).toEqual(['METRICS_TOKEN takes a METRICS_PORT beside it with several WORKERS']);
-    expect(faultsOf({ ...env, METRICS_PORT: '9464' })).toEqual([]);
   });
 
   it('let a refresh token outlive its grace', () => {
