@@ -1,4 +1,4 @@
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /pluto
 COPY package.json package-lock.json ./
 COPY scripts ./scripts
@@ -6,11 +6,9 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY src ./src
 COPY migrations ./migrations
-# The build starts the server once: see scripts/cache-code.mjs.
-COPY views ./views
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund && node scripts/slim-install.mjs --now && rm -rf node_modules/.cache
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund && node scripts/slim-install.mjs && rm -rf node_modules/.cache
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 LABEL org.opencontainers.image.title="Pluto" \
   org.opencontainers.image.description="Self-hosted account server" \
   org.opencontainers.image.licenses="MIT"

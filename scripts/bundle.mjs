@@ -54,6 +54,13 @@ const require = requireFrom(import.meta.url);`,
   write: false,
 });
 
+// Of a CommonJS package that is imported by `import()` a bundle has the default export alone, unlike Node. Fastify's two
+// plugins are used by it; others must be external, or imported by a module of ours (src/mail/mailer.ts).
+const known = /\/(cors|static)-\w+\.js$/;
+for (const { path, text } of outputFiles)
+  if (/^export default require_\w+\(\);$/m.test(text) && !known.test(path))
+    throw new Error(`${path} has no named exports: see scripts/bundle.mjs`);
+
 // `keepNames` names each function whenever one is created, which makes a small request dearer by half. Only classes need
 // their names: those that begin with a capital letter.
 const nameAll = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });';

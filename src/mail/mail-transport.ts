@@ -54,7 +54,7 @@ export class MailTransport {
 
   /** With the first mail, since its modules take a tenth of a second at start and some megabytes. */
   private async loadMailer(): Promise<MailerService> {
-    const { MailerModule, MailerService } = await import('@nestjs-modules/mailer');
+    const { MailerModule, MailerService } = await import('./mailer.js');
     const loaded = await this.modules.load(() => MailerModule.forRoot(mailerOptions(this.settings)), {
       logger: false,
     });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what production needs in a folder of its own, measures it, and has the built server answer from there.
+# Installs what production needs in a folder of its own, as the image does, measures it, and has the built server answer from there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 limit_mb=150
@@ -9,7 +9,9 @@ trap '[ -n "$server" ] && kill "$server" 2>/dev/null; wait; rm -rf "$folder"' EX
 
 cp -r package.json package-lock.json scripts dist views "$folder"
 cd "$folder"
-npm ci --omit=dev --no-audit --no-fund >npm.log 2>&1 || { cat npm.log; exit 1; }
+# No package that a server needs wants a newer Node than README names.
+npm ci --engine-strict --omit=dev --no-audit --no-fund >npm.log 2>&1 || { cat npm.log; exit 1; }
+node scripts/slim-install.mjs
 size_mb=$(du -sm node_modules | cut -f1)
 echo "production install: $size_mb MB (at most $limit_mb)"
 [ "$size_mb" -lt "$limit_mb" ]

@@ -191,8 +191,6 @@ describe('Dockerfile', () => {
     expect([...last.matchAll(/^USER (\S+)/gm)].map(([, user]) => user)).toEqual(['node']);
     expect(last.indexOf('USER node')).toBeGreaterThan(last.lastIndexOf('COPY'));
     expect(stages[0]).toContain('npm prune --omit=dev');
-    // The build starts what it has built.
-    expect(stages[0]).toContain('COPY views ./views');
   });
 
   it('sets what is a setting', () => {
