@@ -14,15 +14,21 @@ const external = [
 ];
 
 /**
- * Nest's packages create a `require` of their own, by which they would load a second TypeORM, class-validator and
- * class-transformer from node_modules, whose registries of entities and decorators are empty. Without it they use the
- * bundle's, which esbuild resolves.
+ * Two things in Nest's sources. Its packages create a `require` of their own, by which they would load a second TypeORM,
+ * class-validator and class-transformer from node_modules, whose registries of entities and decorators are empty; without
+ * it they use the bundle's, which esbuild resolves. And its loggers, which Pluto replaces, create a format for dates when
+ * they are imported, for which Node loads its locales: 8 MB that a server at rest would keep.
  */
-const bundledRequire = {
-  name: 'bundled-require',
+const nestSources = {
+  name: 'nest-sources',
   setup: ({ onLoad }) =>
     onLoad({ filter: /node_modules\/@nestjs\/.*\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace('const require = createRequire(import.meta.url);', ''),
+      contents: readFileSync(path, 'utf8')
+        .replace('const require = createRequire(import.meta.url);', '')
+        .replace(
+          /^const dateTimeFormatter = (new Intl\.DateTimeFormat\([^)]*\));$/m,
+          'const dateTimeFormatter = { format: (date) => $1.format(date) };',
+        ),
     })),
 };
 
@@ -41,7 +47,7 @@ const { outputFiles } = await build({
   // TypeORM and Nest identify classes by their names.
   keepNames: true,
   external,
-  plugins: [bundledRequire],
+  plugins: [nestSources],
   // For CommonJS packages, which `require` Node's own modules.
   banner: {
     js: `import { createRequire as requireFrom } from 'node:module';
