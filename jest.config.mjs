@@ -1,3 +1,7 @@
+import { useMemoryDisk } from './test/support/jest/temporary-folders.mjs';
+
+useMemoryDisk();
+
 const swc = (syntax) => [
   '@swc/jest',
   {
@@ -29,13 +33,34 @@ const esModules = [
   'mailparser',
 ];
 
-export default {
-  globalSetup: './test/support/global-setup.ts',
-  setupFiles: ['./test/support/watch-transactions.ts'],
-  testEnvironment: 'node',
-  testRegex: '/test/(unit|contract|e2e|browser)/.*\\.spec\\.ts$',
+export const project = {
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  setupFiles: ['<rootDir>/test/support/watch-transactions.ts'],
+  testEnvironment: '<rootDir>/test/support/jest/worker-environment.cjs',
+  runtime: '<rootDir>/test/support/jest/worker-runtime.cjs',
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': swc('typescript'), '^.+\\.m?js$': swc('ecmascript') },
   transformIgnorePatterns: [`/node_modules/(?!(${esModules.join('|')})/)`],
-  testTimeout: 120_000,
+};
+
+/** Which specs use SQL so little that one database proves them; all others run on both. */
+const pure = [
+  'browser/',
+  'contract/(access|openapi)',
+  'e2e/(bench|common-passwords|compiled-code|http|pipelining|start)',
+  'unit/(?!all-or-none|avatars|batched-read|database|hot-statements)',
+];
+const pureSpecs = `/test/(${pure.join('|')})`;
+
+export default {
+  testTimeout: 60_000,
+  projects: [
+    { ...project, displayName: 'pure', testRegex: `${pureSpecs}.*\\.spec\\.ts$` },
+    {
+      ...project,
+      displayName: 'store',
+      testRegex: '/test/(unit|contract|e2e|browser)/.*\\.spec\\.ts$',
+      testPathIgnorePatterns: ['/node_modules/', pureSpecs],
+    },
+  ],
 };

@@ -1,9 +1,9 @@
-import base from './jest.config.mjs';
+import { project } from './jest.config.mjs';
 
 /** What takes minutes, and servers to stop, freeze and kill: `npm run test:faults`. */
 export default {
-  ...base,
+  ...project,
   globalSetup: './test/faults/support/global-setup.ts',
   testRegex: '/test/faults/.*\\.spec\\.ts$',
-  testTimeout: 600_000,
+  testTimeout: 300_000,
 };

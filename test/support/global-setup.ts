@@ -15,7 +15,8 @@ export const mayLackChromium = process.env.CI !== 'true';
 
 /** Builds what threads and servers are started from, and says, once and in one line each, what this run cannot try. */
 export default function prepareRun(): void {
-  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: ['ignore', 2, 2] });
+  // What it prints is part of the error if it fails.
+  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: 'pipe' });
   if (!process.env.TEST_DATABASE_URL) {
     tell('TEST_DATABASE_URL is not set: MariaDB is NOT tried, SQLite only (see test/support/mariadb.sh)');
   }

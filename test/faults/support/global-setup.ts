@@ -5,7 +5,8 @@ const programs = ['mariadbd', 'redis-server'];
 
 /** Builds, and fails at once where something is missing: nothing here is left untried in silence. */
 export default function prepareRun(): void {
-  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: ['ignore', 2, 2] });
+  // What it prints is part of the error if it fails.
+  execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: 'pipe' });
   const path = `${process.env.PATH ?? ''}:/usr/sbin`;
   const missing = programs.filter(
     (program) => spawnSync(program, ['--version'], { env: { ...process.env, PATH: path } }).status !== 0,
