@@ -12,7 +12,7 @@ import { ApplicationSettingsService } from '../../src/rbac/application-settings.
 import { PageSession } from '../../src/token/page-session.entity.js';
 import { PageSessionsService } from '../../src/token/page-sessions.service.js';
 import { Session } from '../../src/token/session.entity.js';
-import { registerVerified, registration } from '../support/accounts.js';
+import { addAccount, registration } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, giveRole, type TestApplication } from '../support/applications.js';
 import { describeInChromium, launchChromium } from '../support/chromium.js';
@@ -210,7 +210,7 @@ describeInChromium('signing in and consenting in a browser', () => {
     }
 
     it('gets a code for who signs in, after a wrong password, and allows', async () => {
-      const account = await registerVerified(app, { app_id: shop.name });
+      const account = await addAccount(app, { app_id: shop.name });
       const { verifier, request } = makePkce();
       const target = authorizeUrl(desk, { scopes: 'shop.buy', ...request });
       site.pages.set(
@@ -276,7 +276,7 @@ describeInChromium('signing in and consenting in a browser', () => {
     });
 
     it('gets the answer of somebody else who signs in instead', async () => {
-      const account = await registerVerified(app, { app_id: shop.name });
+      const account = await addAccount(app, { app_id: shop.name });
       await inBrowser(ENGLISH, async (page) => {
         const other = await signIn(page);
         await page.goto(authorizeUrl(desk));
@@ -292,7 +292,7 @@ describeInChromium('signing in and consenting in a browser', () => {
     });
 
     it('does not lose the browser of somebody who forgot the password', async () => {
-      const account = await registerVerified(app, { app_id: shop.name });
+      const account = await addAccount(app, { app_id: shop.name });
       await inBrowser(ENGLISH, async (page) => {
         await page.goto(authorizeUrl(desk));
         await page.getByRole('link', { name: 'Forgot your password?' }).click();
@@ -306,7 +306,7 @@ describeInChromium('signing in and consenting in a browser', () => {
         await page.getByLabel('Email address').fill(account.mail);
         await press(page, 'Send link');
         await headed(page, 'Check your email');
-        const link = await app.mailbox.linkTo(account.mail, 2);
+        const link = await app.mailbox.linkTo(account.mail);
         await page.getByRole('link', { name: 'Back to sign-in' }).click();
         await fillIn(page, account.mail, account.password);
         await headed(page, 'Allow access?');
@@ -395,7 +395,7 @@ describeInChromium('signing in and consenting in a browser', () => {
     // Cookies know no port: to another port of this host they go along, to another name they do not.
     it.each(['127.0.0.1', 'localhost'])('cannot press buttons for who is signed in: %s', async (host) => {
       const origin = `http://${host}:${site.port}`;
-      const account = await registerVerified(app, { app_id: shop.name });
+      const account = await addAccount(app, { app_id: shop.name });
       const forged = await Promise.all([
         forge('/web/authorize', {
           client_id: desk.key,
@@ -420,7 +420,7 @@ describeInChromium('signing in and consenting in a browser', () => {
           await headed(page, texts.en['error.title.csrf']!);
         }
         expect(await countGrants()).toEqual(before);
-        expect(await app.mailbox.to(account.mail)).toHaveLength(1);
+        expect(await app.mailbox.to(account.mail)).toEqual([]);
         await page.goto(loginUrl(shop.name));
         expect(await page.getByRole('main').innerText()).toContain(`@${handle}`);
       });
@@ -577,7 +577,7 @@ describeInChromium('signing in and consenting in a browser', () => {
     });
 
     it('are worked by the keyboard alone', async () => {
-      const account = await registerVerified(app, { app_id: shop.name });
+      const account = await addAccount(app, { app_id: shop.name });
       await inBrowser(ENGLISH, async (page) => {
         const focused = async () => {
           const { name, outline, width } = await page.evaluate<Record<string, string>>(`(() => {

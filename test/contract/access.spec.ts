@@ -1,4 +1,4 @@
-import { createHmac, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createHmac, createSign, type KeyObject } from 'node:crypto';
 import { RouteIndex } from '../../src/common/http/route-index.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { Application } from '../../src/rbac/application.entity.js';
@@ -11,6 +11,7 @@ import { login, signedIn } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, giveRole, type TestApplication } from '../support/applications.js';
 import type { Answer } from '../support/client.js';
+import { rsaKeys } from '../support/rsa-keys.js';
 import { decodeToken, encodePart } from '../support/tokens.js';
 
 /**
@@ -170,7 +171,7 @@ let endedToken: string;
 let shopToken: string;
 let formerUserToken: string;
 let formerAdminToken: string;
-const strangersKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+const strangersKey = rsaKeys.at(-1)!;
 
 beforeAll(async () => {
   app = await startTestApp();

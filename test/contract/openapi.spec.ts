@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCatalogue } from '../../src/common/errors.js';
 import { packageDirectory } from '../../src/common/package-directory.js';
-import { login, registerVerified, registration, signedIn, type Tokens } from '../support/accounts.js';
+import { login, addAccount, registration, signedIn, type Tokens } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import type { Answer } from '../support/client.js';
 import {
@@ -389,7 +389,7 @@ describe('what the server answers is what the document says', () => {
   it('of a registration', () => post('/v1/user/register', registration()));
 
   it('of a login', async () => {
-    const { user_id, password } = await registerVerified(app);
+    const { user_id, password } = await addAccount(app);
     await post('/v1/user/login/account', { account: user_id, password, app_id: 'pluto' });
   });
 

@@ -3,7 +3,7 @@ import { AppleGrant } from '../../src/auth/apple-grant.entity.js';
 import { Session } from '../../src/token/session.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { registerVerified } from '../support/accounts.js';
+import { addAccount } from '../support/accounts.js';
 import { firstAdministrator } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { APPLE_CLIENT, APPLE_ISSUER, APPLE_KEYS, APPLE_TOKEN, FakeApple } from '../support/apple.js';
@@ -198,7 +198,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
     });
 
     it('never signs in to an account for having the same mail', async () => {
-      const { mail, user_id } = await registerVerified(app);
+      const { mail, user_id } = await addAccount(app);
       const { info } = await signIn({ email: mail });
       expect(info).toMatchObject({ mail: '', bindings: [{ login_type: 'apple', mail }] });
       expect(info.user_id).not.toBe(user_id);

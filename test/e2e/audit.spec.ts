@@ -11,11 +11,11 @@ import { registration, type TestAccount } from '../support/accounts.js';
 import {
   Caller,
   firstAdministrator,
-  openSession,
   strangers,
   strangersTokens,
   type Stranger,
 } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import { addEvents, readAudit, type Recorded } from '../support/audit.js';

@@ -5,8 +5,8 @@ import { RoleScope } from '../../src/rbac/role-scope.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { PageSessionsService } from '../../src/token/page-sessions.service.js';
 import { Session } from '../../src/token/session.entity.js';
-import { registerVerified } from '../support/accounts.js';
-import { openSession } from '../support/administration.js';
+import { addAccount } from '../support/accounts.js';
+import { openSession } from '../support/sessions.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, detachScope, giveRole, type TestApplication } from '../support/applications.js';
 import { Browser, type PageAnswer } from '../support/browser.js';
@@ -133,7 +133,7 @@ function expectNoWay(answer: PageAnswer, status: number, text: string): void {
 
 describe('GET /web/authorize', () => {
   it('sends who is not signed in to the login page, and back with every parameter as it was', async () => {
-    const account = await registerVerified(app, { app_id: shop.name });
+    const account = await addAccount(app, { app_id: shop.name });
     const by = new Browser(app.url);
     const pkce = { code_challenge: CHALLENGE, code_challenge_method: 'S256' };
     const sent = request({ ...pkce, scopes: 'shop.read,shop.buy', life_time: '120' });

@@ -9,7 +9,8 @@ import {
 import { ProviderSubject } from '../../src/users/provider-subject.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { signedIn } from '../support/accounts.js';
-import { firstAdministrator, openSession } from '../support/administration.js';
+import { firstAdministrator } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { FakeApple } from '../support/apple.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
@@ -360,7 +361,7 @@ describe('POST /v1/user/unbinding', () => {
 
     expectOk(await bind(token, { type: 'mail', mail }), {});
     for (const name of [mail, user_id]) expectFailure(await login(name), 403, 2003);
-    await app.client.submit(await app.mailbox.linkTo(mail, 2));
+    await app.client.submit(await app.mailbox.linkTo(mail));
     for (const name of [mail, user_id]) expectOk(await login(name));
   });
 });

@@ -6,7 +6,7 @@ import { nowSeconds } from '../../src/common/time.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { login, registration } from '../support/accounts.js';
-import { openSession } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import { environmentOf, runPluto, type Outcome } from '../support/command-line.js';

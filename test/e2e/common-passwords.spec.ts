@@ -1,6 +1,6 @@
 import { hash } from '@node-rs/argon2';
 import { User } from '../../src/users/user.entity.js';
-import { registerVerified, registration } from '../support/accounts.js';
+import { addAccount, registration } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { environmentOf, runPluto } from '../support/command-line.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
@@ -27,10 +27,10 @@ describe('a password that is guessed first', () => {
   });
 
   it('is refused by the reset page, which uses nothing up', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const { mail, app_id } = account;
     expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
-    const link = await app.mailbox.linkTo(mail, 2);
+    const link = await app.mailbox.linkTo(mail);
     expectPage(
       await app.client.submit(link, { password: 'baseball' }),
       400,
@@ -40,7 +40,7 @@ describe('a password that is guessed first', () => {
   });
 
   it('is still good to sign in with for whoever has it already', async () => {
-    const { user_id: handle, mail, app_id } = await registerVerified(app);
+    const { user_id: handle, mail, app_id } = await addAccount(app);
     const passwordHash = await hash('password', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
     await app.dataSource.manager.update(User, { handle }, { passwordHash });
     expectOk(

@@ -1,4 +1,4 @@
-import { login, registerVerified, registration, type TestAccount, type Tokens } from '../support/accounts.js';
+import { login, addAccount, registration, type TestAccount, type Tokens } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import type { Answer } from '../support/client.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
@@ -11,7 +11,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
   let account: TestAccount;
   beforeAll(async () => {
     app = await startTestApp();
-    account = await registerVerified(app);
+    account = await addAccount(app);
   });
   afterAll(() => app.close());
   afterEach(async () => {

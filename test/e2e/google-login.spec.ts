@@ -3,12 +3,7 @@ import { Identity } from '../../src/users/identity.entity.js';
 import { ProviderSubject } from '../../src/users/provider-subject.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { Session } from '../../src/token/session.entity.js';
-import {
-  login as loginByPassword,
-  registerVerified,
-  registration,
-  type Tokens,
-} from '../support/accounts.js';
+import { login as loginByPassword, addAccount, registration, type Tokens } from '../support/accounts.js';
 import { addAdministrator } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication } from '../support/applications.js';
@@ -315,7 +310,7 @@ describe('POST /v1/user/login/google/mobile', () => {
 
   describe('with a mail that is known here', () => {
     it('makes another account, and leaves the registered one alone', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       const own = idOf((await loginByPassword(app, account)).access_token);
       const token = await signIn({ email: account.mail });
       expect(idOf(token)).not.toBe(own);
@@ -328,7 +323,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     it('does not take the mail from those who register it later', async () => {
       const account = registration();
       const token = await signIn({ email: account.mail });
-      expect(idOf((await loginByPassword(app, await registerVerified(app, account))).access_token)).not.toBe(
+      expect(idOf((await loginByPassword(app, await addAccount(app, account))).access_token)).not.toBe(
         idOf(token),
       );
       expect((await info(token)).status).toBe(200);

@@ -13,7 +13,7 @@ import { Session } from '../../src/token/session.entity.js';
 import { SigningKey } from '../../src/token/signing-key.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { registerVerified, registration, signedIn, login, type Tokens } from '../support/accounts.js';
+import { addAccount, registration, signedIn, login, type Tokens } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { eventually } from '../support/eventually.js';
@@ -69,7 +69,7 @@ describe('Housekeeping', () => {
   it('removes each kind of row when it is due, and not before', async () => {
     freezeClock();
     const { manager } = app.dataSource;
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     await login(app, account);
     const user = await manager.findOneByOrFail(User, { handle: account.user_id });
     const identity = await manager.findOneByOrFail(Identity, { userId: user.id });

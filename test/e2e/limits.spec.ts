@@ -1,12 +1,12 @@
 import { KnownDevice } from '../../src/auth/known-device.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { registerVerified, registration, type TestAccount } from '../support/accounts.js';
+import { addAccount, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { nextNumber, type Answer } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm, sendForm } from '../support/forms.js';
-import { openSession } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import { addClient, askTokens, basic, FORM } from '../support/oauth.js';
 import { addUser } from '../support/users.js';
 
@@ -56,17 +56,17 @@ describe('guessing a password', () => {
 
   it('ends after ten wrong ones for strangers all together, and begins anew a quarter of an hour after the first', async () => {
     freezeClock();
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     expect(countByCode(await guesses(account, 10))).toEqual({ 3001: 10 });
     expectLimited(await guess(account), QUARTER_SECONDS);
     expectLimited(await login(account), QUARTER_SECONDS);
-    expectOk(await login(await registerVerified(app)));
+    expectOk(await login(await addAccount(app)));
     passSeconds(QUARTER_SECONDS + 1);
     expectOk(await login(account));
   });
 
   it('does not lock the owner out where the account has signed in before: device, address, browser', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const home = newAddress();
     expectOk(await login(account, { address: home }));
     expectOk(await login(account, { device_id: DEVICE }));
@@ -96,14 +96,14 @@ describe('guessing a password', () => {
   });
 
   it('does not take a short device id, which others could guess, for a known device', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     expectOk(await login(account, { device_id: 'iPhone15,2' }));
     await guesses(account, 11);
     expectLimited(await login(account, { device_id: 'iPhone15,2' }), QUARTER_SECONDS);
   });
 
   it('is bounded on a known device too, by itself', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const other = `${DEVICE}-other`;
     expectOk(await login(account, { device_id: DEVICE }));
     expectOk(await login(account, { device_id: other }));
@@ -114,13 +114,13 @@ describe('guessing a password', () => {
   });
 
   it('counts guesses that come at once', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const answers = await Promise.all(Array.from({ length: 25 }, () => guess(account)));
     expect(countByCode(answers)).toEqual({ 3001: 10, 1006: 15 });
   });
 
   it('counts an account as one, by mail or user id and however that is written', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const { mail, user_id: handle } = account;
     const spellings = [mail, ` ${mail}`, `${mail}  `, mail.toUpperCase(), `\u3000${mail}`];
     const handles = [handle, ` ${handle}`, `${handle} `, handle.toUpperCase(), `${handle}\u00a0`];
@@ -135,7 +135,7 @@ describe('guessing a password', () => {
   });
 
   it('is not what right passwords at the same moment are taken for', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const address = newAddress();
     await Promise.all(Array.from({ length: 30 }, () => login(account, { address })));
     expectOk(await login(account, { address }));
@@ -146,7 +146,7 @@ describe('guessing a password', () => {
     const office = newAddress();
     const colleagues = [];
     for (let count = 0; count < 7; count++) {
-      const colleague = await registerVerified(app);
+      const colleague = await addAccount(app);
       expectOk(await login(colleague, { address: office }));
       colleagues.push(colleague);
     }
@@ -157,11 +157,11 @@ describe('guessing a password', () => {
   });
 
   it('begins anew for everybody but the one who has reset the password', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const { mail, app_id } = account;
     expectOk(await login(account, { device_id: DEVICE }));
     expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
-    const link = await app.mailbox.linkTo(mail, 2);
+    const link = await app.mailbox.linkTo(mail);
     const password = 'fresh horse battery';
     const home = newAddress();
     expectPage(await app.client.submit(link, { password }, from(home).headers), 200, 'Password changed');
@@ -179,7 +179,7 @@ describe('guessing a password', () => {
   });
 
   it('leaves right passwords uncounted, also those of accounts that are not confirmed', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const unconfirmed = registration();
     expectOk(await app.client.post('/v1/user/register', unconfirmed));
     for (let done = 0; done < 12; done++) {
@@ -189,7 +189,7 @@ describe('guessing a password', () => {
   });
 
   it('is bounded through the password grant of OAuth clients and the JSON answer of the login page too', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const client = await addClient(app);
     const grant = (password: string) =>
       askTokens(app, client, { grant_type: 'password', user: account.mail, password, app_id: 'pluto' });
@@ -202,7 +202,7 @@ describe('guessing a password', () => {
   });
 
   it('remembers twenty devices of an account and forgets them with it', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const address = newAddress();
     for (let number = 0; number < 22; number++)
       expectOk(await login(account, { address, device_id: `${DEVICE}-${number}` }));
@@ -215,7 +215,7 @@ describe('guessing a password', () => {
   });
 
   it('keeps neither device ids nor addresses in clear', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     expectOk(await login(account, { address: '198.51.100.77', device_id: DEVICE }));
     const rows = JSON.stringify(await app.dataSource.manager.find(KnownDevice));
     expect(rows).not.toContain(DEVICE);
@@ -265,7 +265,7 @@ describe('mails to one address', () => {
   });
 
   it('that reset a password are five an hour, through the page too, and as many for an address that nobody has', async () => {
-    const { mail, app_id } = await registerVerified(app);
+    const { mail, app_id } = await addAccount(app);
     const ask = (change = {}) => app.client.post('/v1/user/password/reset/mail', { mail, app_id, ...change });
     for (let done = 0; done < 4; done++) expectOk(await ask());
     expectPage(await askOnPage(mail), 200, mail);
@@ -280,7 +280,7 @@ describe('mails to one address', () => {
   });
 
   it('are not counted where none is sent: a mail that is confirmed, a user id that is taken', async () => {
-    const { mail, app_id, user_id } = await registerVerified(app);
+    const { mail, app_id, user_id } = await addAccount(app);
     for (let done = 0; done < 6; done++) {
       const asked = await app.client.post('/v1/user/register/verify/mail', { mail, app_id });
       expectFailure(asked, 400, 2004);
@@ -381,7 +381,7 @@ describe('requests from one address', () => {
   });
 
   it('are bounded for wrong passwords of whatever account, but not on known devices', async () => {
-    const [mine, other] = [await registerVerified(app), await registerVerified(app)];
+    const [mine, other] = [await addAccount(app), await addAccount(app)];
     const address = newAddress();
     expectOk(await login(mine, { device_id: DEVICE }));
     expectFailure(await guess(other, { address }), 403, 3001);
@@ -405,7 +405,7 @@ describe('requests from one address', () => {
   });
 
   it('are bounded for one session, whose refresh token stays good', async () => {
-    const { body } = await login(await registerVerified(app));
+    const { body } = await login(await addAccount(app));
     let refresh_token = body.refresh_token as string;
     const refresh = () =>
       app.client.post('/v1/token/refresh', { refresh_token, app_id: 'pluto' }, from(newAddress()));
@@ -469,7 +469,7 @@ describe('RATE_LIMIT=false', () => {
   afterAll(() => app.close());
 
   it('turns every limit off', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     expect(countByCode(await guesses(account, 12, { address: '203.0.113.1' }))).toEqual({ 3001: 12 });
     const { mail, app_id } = account;
     for (let done = 0; done < 7; done++)

@@ -5,7 +5,7 @@ import { SecurityEvents } from '../../src/database/security-events.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../../src/database/transactions.js';
 import { Session } from '../../src/token/session.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { registerVerified, type TestAccount } from '../support/accounts.js';
+import { addAccount, type TestAccount } from '../support/accounts.js';
 import { firstAdministrator, type Caller } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { readAudit } from '../support/audit.js';
@@ -25,7 +25,7 @@ beforeAll(async () => {
     .subscribe((manager, { type }) => afterCommit(manager, () => void counted(type)));
 });
 beforeEach(async () => {
-  account = await registerVerified(app);
+  account = await addAccount(app);
   userId = (await app.dataSource.manager.findOneByOrFail(User, { handle: account.user_id })).id;
   counted.mockClear();
 });

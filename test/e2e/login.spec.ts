@@ -1,9 +1,9 @@
-import { createPublicKey, randomBytes, scryptSync, verify } from 'node:crypto';
-import { hash } from '@node-rs/argon2';
+import { createPublicKey, verify } from 'node:crypto';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
+import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
 import { Session } from '../../src/token/session.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { login, registerVerified, registration, type TestAccount } from '../support/accounts.js';
+import { login, addAccount, registration, type TestAccount } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import type { Answer } from '../support/client.js';
@@ -48,24 +48,12 @@ async function setPasswordHash(account: TestAccount, passwordHash: string | null
   return user;
 }
 
-async function passwordHashOf({ id }: User): Promise<string | null> {
-  return (await app.dataSource.manager.findOneByOrFail(User, { id })).passwordHash;
-}
-
-/** What the earlier servers' passwords were taken over as. */
-function scryptPhc(password: string): string {
-  const salt = randomBytes(16);
-  const derived = scryptSync(password, salt, 32, { N: 2 ** 14, r: 8, p: 1 });
-  const base64 = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
-  return `$scrypt$ln=14,r=8,p=1$${base64(salt)}$${base64(derived)}`;
-}
-
 describe('POST /v1/user/login/account', () => {
   it('answers with an access token and a refresh token', async () => {
     freezeClock();
     try {
       const now = Math.floor(Date.now() / 1000);
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       expectOk(await attempt(account), {
         access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
         access_token_expire_at: now + HOUR_SECONDS,
@@ -79,7 +67,7 @@ describe('POST /v1/user/login/account', () => {
   });
 
   it('takes the mail or the handle in any case, and the application too', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const { mail, user_id, password } = account;
     // A phone's keyboard adds the blank.
     const names = [mail, mail.toUpperCase(), user_id, user_id.toUpperCase(), `${mail} `, `${user_id} `];
@@ -97,7 +85,7 @@ describe('POST /v1/user/login/account', () => {
   });
 
   it('gives every login its own session and tokens', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const [one, two] = await Promise.all([login(app, account), login(app, account)]);
     expect(one.refresh_token).not.toBe(two.refresh_token);
     expect(decodeToken(one.access_token).claims.sid).not.toBe(decodeToken(two.access_token).claims.sid);
@@ -105,7 +93,7 @@ describe('POST /v1/user/login/account', () => {
 
   describe('refuses', () => {
     it('an unknown account and a wrong password in the same words, with 3001', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       const wrong = await attempt({ ...account, password: 'not the password' });
       expectFailure(wrong, 403, 3001);
       for (const name of ['nobody@example.com', 'nobody', '@', 'a b c', "' OR 1=1 --", '%', account.name]) {
@@ -115,7 +103,7 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it('a password in another case, trimmed or cut with 3001', async () => {
-      const account = await registerVerified(app, { password: ' Pass word 1 ' });
+      const account = await addAccount(app, { password: ' Pass word 1 ' });
       for (const password of ['Pass word 1', ' pass word 1 ', ' Pass word 1', ' Pass word 1  ', ' ', 'P']) {
         expectFailure(await attempt({ ...account, password }), 403, 3001);
       }
@@ -123,15 +111,15 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it("another application's account with 3001", async () => {
-      const here = await registerVerified(app);
-      const there = await registerVerified(app, { app_id: shop.name });
+      const here = await addAccount(app);
+      const there = await addAccount(app, { app_id: shop.name });
       expectFailure(await attempt({ ...here, app_id: shop.name }), 403, 3001);
       expectFailure(await attempt({ ...there, app_id: 'pluto' }), 403, 3001);
       expectFailure(await attempt({ ...ADMIN, user_id: '', name: '', app_id: shop.name }), 403, 3001);
     });
 
     it('an account without a password with 3001', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       await setPasswordHash(account, null);
       expectFailure(await attempt(account), 403, 3001);
     });
@@ -145,7 +133,7 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it('an unknown application with 4005', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       expectFailure(await attempt({ ...account, app_id: 'org.example.unknown' }), 403, 4005);
     });
 
@@ -164,7 +152,7 @@ describe('POST /v1/user/login/account', () => {
 
   describe('device_id', () => {
     let account: TestAccount;
-    beforeAll(async () => (account = await registerVerified(app)));
+    beforeAll(async () => (account = await addAccount(app)));
     const withDevice = (device_id: unknown) =>
       send({ account: account.mail, password: account.password, app_id: 'pluto', device_id });
 
@@ -191,7 +179,7 @@ describe('POST /v1/user/login/account', () => {
 
   describe('the session', () => {
     it('remembers address and user agent, and believes no forwarded address', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       const answer = await send(
         { account: account.mail, password: account.password, app_id: 'pluto' },
         { 'user-agent': 'PlutoKit/1.0 (iPhone)', 'x-forwarded-for': '203.0.113.9' },
@@ -205,7 +193,7 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it('takes a user agent of any length', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       const answer = await send(
         { account: account.mail, password: account.password, app_id: 'pluto' },
         { 'user-agent': `${'u'.repeat(254)}éé${'u'.repeat(3000)}` },
@@ -217,7 +205,7 @@ describe('POST /v1/user/login/account', () => {
 
   describe('the access token', () => {
     it('has the header and the claims of the contract', async () => {
-      const account = await registerVerified(app);
+      const account = await addAccount(app);
       const { access_token, access_token_expire_at } = await login(app, account);
       const { header, claims } = decodeToken(access_token);
       expect(header).toEqual({ alg: 'RS256', typ: 'JWT', kid: expect.any(String) });
@@ -236,7 +224,7 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it('has the default scope of the role: that of the application, or the one given', async () => {
-      const customer = await registerVerified(app, { app_id: shop.name });
+      const customer = await addAccount(app, { app_id: shop.name });
       const claims = decodeToken((await login(app, customer)).access_token).claims;
       expect([claims.iss, claims.scopes]).toEqual([shop.name, ['shop.buy']]);
       const admin = decodeToken((await login(app, ADMIN)).access_token).claims;
@@ -245,12 +233,12 @@ describe('POST /v1/user/login/account', () => {
 
     it('has an empty array of scopes in an application without roles', async () => {
       const bare = await addApplication(app, { name: 'org.example.bare' });
-      const account = await registerVerified(app, { app_id: bare.name });
+      const account = await addAccount(app, { app_id: bare.name });
       expect(decodeToken((await login(app, account)).access_token).claims.scopes).toEqual([]);
     });
 
     it('is verified by the key from /v1/token/publickey with plain RSA', async () => {
-      const { access_token } = await login(app, await registerVerified(app));
+      const { access_token } = await login(app, await addAccount(app));
       const { public_key } = (await app.client.get('/v1/token/publickey')).body as { public_key: string };
       const [header, payload, signature = ''] = access_token.split('.');
       const isGood = (signed: string) =>
@@ -265,7 +253,7 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it('is verified by a standard library with /.well-known/jwks.json', async () => {
-      const { access_token } = await login(app, await registerVerified(app));
+      const { access_token } = await login(app, await addAccount(app));
       const answer = await app.client.get('/.well-known/jwks.json');
       const keySet = answer.json as JSONWebKeySet;
       expect(keySet.keys).toHaveLength(1);
@@ -278,55 +266,8 @@ describe('POST /v1/user/login/account', () => {
     });
   });
 
-  describe('password hashes', () => {
-    it('are argon2id with 19 MiB, two passes', async () => {
-      const account = await registerVerified(app);
-      const user = await app.dataSource.manager.findOneByOrFail(User, { handle: account.user_id });
-      expect(user.passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-    });
-
-    it('of the earlier servers (scrypt) are taken, and made anew at the first login', async () => {
-      const account = await registerVerified(app);
-      const password = 'pässwörd of old 🔑';
-      const user = await setPasswordHash(account, scryptPhc(password));
-
-      await login(app, { ...account, password });
-      const renewed = await passwordHashOf(user);
-      expect(renewed).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-      await login(app, { ...account, password });
-      expect(await passwordHashOf(user)).toBe(renewed);
-      expectFailure(await attempt(account), 403, 3001);
-    });
-
-    it('of the earlier servers stay as they are after a wrong password', async () => {
-      const account = await registerVerified(app);
-      const old = scryptPhc('the old password');
-      const user = await setPasswordHash(account, old);
-      expectFailure(await attempt(account), 403, 3001);
-      expect(await passwordHashOf(user)).toBe(old);
-    });
-
-    it('made with weaker settings are made anew', async () => {
-      const account = await registerVerified(app);
-      const user = await setPasswordHash(
-        account,
-        await hash(account.password, { memoryCost: 8192, timeCost: 1, parallelism: 1 }),
-      );
-      await login(app, account);
-      expect(await passwordHashOf(user)).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-      await login(app, account);
-    });
-
-    it('made anew by several logins at once stay usable', async () => {
-      const account = await registerVerified(app);
-      await setPasswordHash(account, scryptPhc(account.password));
-      await Promise.all(Array.from({ length: 5 }, () => login(app, account)));
-      await login(app, account);
-    });
-  });
-
-  it('takes as long for accounts that are unknown, unconfirmed or have no password as for a wrong password', async () => {
-    const account = await registerVerified(app);
+  it('does the same work for accounts that are unknown, unconfirmed or have no password as for a wrong password', async () => {
+    const account = await addAccount(app);
     const unconfirmed = registration();
     expectOk(await app.client.post('/v1/user/register', unconfirmed));
     await addUser(app, {
@@ -340,24 +281,14 @@ describe('POST /v1/user/login/account', () => {
       unconfirmed: { ...wrong, mail: unconfirmed.mail },
       social: { ...wrong, mail: 'social' },
     };
-    const times = new Map<string, number[]>(Object.keys(kinds).map((kind) => [kind, []]));
-    for (let round = 0; round < 24; round++)
-      for (const [kind, one] of Object.entries(kinds)) times.get(kind)!.push(await measure(one));
-    const reference = undisturbed(times.get('wrong')!);
-    for (const taken of times.values()) {
-      expect(undisturbed(taken)).toBeGreaterThan(0.75 * reference);
-      expect(undisturbed(taken)).toBeLessThan(1.33 * reference);
+    let hashed = 0;
+    app.app.get(PasswordHasher).onHashed(() => hashed++);
+    const work: Record<string, number> = {};
+    for (const [kind, one] of Object.entries(kinds)) {
+      hashed = 0;
+      expectFailure(await attempt(one), 403, 3001);
+      work[kind] = hashed;
     }
+    expect(work).toEqual({ wrong: 1, unknown: 1, unconfirmed: 1, social: 1 });
   });
 });
-
-async function measure(account: TestAccount): Promise<number> {
-  const start = performance.now();
-  expectFailure(await attempt(account), 403, 3001);
-  return performance.now() - start;
-}
-
-/** The time that a quarter of them stay below: what else the machine does only ever makes them longer. */
-function undisturbed(times: number[]): number {
-  return [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)]!;
-}

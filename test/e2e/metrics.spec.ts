@@ -8,7 +8,7 @@ import { SecurityEvents } from '../../src/database/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { MetricsServer } from '../../src/metrics/metrics.server.js';
 import { KeyRotationService } from '../../src/token/key-rotation.service.js';
-import { login, registerVerified, registration } from '../support/accounts.js';
+import { login, addAccount, registration } from '../support/accounts.js';
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.js';
 import { builtServer } from '../support/built.js';
 import { Client } from '../support/client.js';
@@ -314,7 +314,7 @@ describe('the metrics of what waits', () => {
 describe('what is told', () => {
   it('has version, process and event loop, and nothing about anybody', async () => {
     const { app, metrics } = await startWithPort();
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const tokens = await login(app, account);
     await app.client.post('/v1/user/login/account', {
       account: account.mail,

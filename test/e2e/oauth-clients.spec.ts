@@ -2,15 +2,15 @@ import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js'
 import { OAuthClient } from '../../src/oauth/oauth-client.entity.js';
 import { PLUTO } from '../../src/rbac/names.js';
 import { Session } from '../../src/token/session.entity.js';
-import { login, registerVerified, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
+import { login, addAccount, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
 import {
   addAdministrator,
   Caller,
-  openSession,
   strangers,
   strangersTokens,
   type Stranger,
 } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { nextNumber, type Answer } from '../support/client.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
@@ -320,7 +320,7 @@ describe('denying a client', () => {
   let browser: Browser;
   let client: TestOAuthClient;
   beforeAll(async () => {
-    account = await registerVerified(app);
+    account = await addAccount(app);
     browser = await Browser.signIn(app, account);
   });
   beforeEach(async () => {

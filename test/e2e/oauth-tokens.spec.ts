@@ -2,7 +2,7 @@ import { AuthorizationCode as OAuthCode } from 'simple-oauth2';
 import { PageSession } from '../../src/token/page-session.entity.js';
 import { Session } from '../../src/token/session.entity.js';
 import { KeyRotationService } from '../../src/token/key-rotation.service.js';
-import { login, registerVerified, registration, type TestAccount, type Tokens } from '../support/accounts.js';
+import { login, addAccount, registration, type TestAccount, type Tokens } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, detachScope, giveRole, type TestApplication } from '../support/applications.js';
 import { nextNumber, type Answer } from '../support/client.js';
@@ -42,7 +42,7 @@ let other: TestOAuthClient;
 beforeAll(async () => {
   app = await startTestApp();
   shop = await addApplication(app, { name: 'org.example.shop', roles: ROLES });
-  ann = await registerVerified(app, { app_id: shop.name });
+  ann = await addAccount(app, { app_id: shop.name });
   browser = await Browser.signIn(app, ann);
   client = await addClient(app);
   other = await addClient(app);
@@ -71,7 +71,7 @@ function ownOf(app_id: string, change: Fields = {}): Fields {
 
 /** Someone else, of the shop or of an application that a test may change. */
 async function newcomer(app_id = shop.name): Promise<{ account: TestAccount; browser: Browser }> {
-  const account = await registerVerified(app, { app_id });
+  const account = await addAccount(app, { app_id });
   return { account, browser: await Browser.signIn(app, account) };
 }
 
@@ -83,7 +83,7 @@ async function erase(account: TestAccount): Promise<void> {
 async function resetPassword({ mail, app_id }: TestAccount): Promise<void> {
   expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
   const fields = { password: 'another password', password_repeat: 'another password' };
-  const done = await app.client.submit(await app.mailbox.linkTo(mail, 2), fields);
+  const done = await app.client.submit(await app.mailbox.linkTo(mail), fields);
   expect(done.status).toBe(200);
 }
 
@@ -692,7 +692,7 @@ describe('a token of thirty days', () => {
   afterAll(() => place.close());
 
   it('outlives the key that signed it, which otherwise goes when normal tokens have expired', async () => {
-    const account = await registerVerified(place);
+    const account = await addAccount(place);
     const desk = await addClient(place);
     const rotate = () => place.app.get(KeyRotationService).rotate(null, 0);
     const published = async (): Promise<unknown[]> => {

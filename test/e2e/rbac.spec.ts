@@ -12,12 +12,12 @@ import {
   addAdministrator,
   type Caller,
   firstAdministrator,
-  openSession,
   strangers,
   strangersTokens,
   type Administrator,
   type Stranger,
 } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import { nextNumber, type Answer } from '../support/client.js';

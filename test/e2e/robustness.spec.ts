@@ -11,7 +11,8 @@ import { AccountsService } from '../../src/users/accounts.service.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
-import { login, registerVerified, registration, signedIn } from '../support/accounts.js';
+import { login, addAccount, registration, signedIn } from '../support/accounts.js';
+import { cpuMsOf } from '../support/cpu-time.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm } from '../support/forms.js';
 import { NOBODYS_REQUEST } from '../support/origin.js';
@@ -61,9 +62,9 @@ function raw(
 
 describe('a login with the old password', () => {
   it('opens no session when the password is reset while it is under way', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
-    const link = await app.mailbox.linkTo(account.mail, 2);
+    const link = await app.mailbox.linkTo(account.mail);
     afterPasswordCheck(async () =>
       expect((await app.client.submit(link, { password: 'another one' })).status).toBe(200),
     );
@@ -74,7 +75,7 @@ describe('a login with the old password', () => {
   });
 
   it('opens none when the account is deleted while it is under way', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const { id } = await userOf(account.user_id);
     afterPasswordCheck(() => app.app.get(AccountDeletionService).delete(id, NOBODYS_REQUEST));
     expectFailure(await attempt(account), 403, 3001);
@@ -86,7 +87,7 @@ describe('a mail to an account that goes at the same moment', () => {
     ['/v1/user/register/verify/mail', false],
     ['/v1/user/password/reset/mail', true],
   ])('POST %s answers as for an unknown one', async (path, isVerified) => {
-    const account = isVerified ? await registerVerified(app) : registration();
+    const account = isVerified ? await addAccount(app) : registration();
     if (!isVerified) expectOk(await app.client.post('/v1/user/register', account));
     const accounts = app.app.get(AccountsService);
     const find = accounts.findByMail.bind(accounts);
@@ -113,37 +114,39 @@ describe('a body of very many or deeply nested parts', () => {
     const { token } = await signedIn(app);
     const bodies = [JSON.stringify(manyKeys), nested(30), nested(30_000), '['.repeat(60_000)];
     for (const body of bodies) {
-      const start = performance.now();
-      expectFailure(await app.client.post('/v1/user/login/account', body), 400, 1001);
-      expectFailure(await app.client.put('/v1/user/info', body, { token }), 400, 1001);
-      expect(performance.now() - start).toBeLessThan(3000);
+      const cpuMs = await cpuMsOf(async () => {
+        expectFailure(await app.client.post('/v1/user/login/account', body), 400, 1001);
+        expectFailure(await app.client.put('/v1/user/info', body, { token }), 400, 1001);
+      });
+      expect(cpuMs).toBeLessThan(3000);
     }
   });
 
   it('is taken where the parts are text', async () => {
     const password = '[{,:"\\'.repeat(100);
-    const account = await registerVerified(app, { password });
+    const account = await addAccount(app, { password });
     await login(app, account);
   });
 
   it('costs little as a form or a query of many fields', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
-    const form = await openForm(app.client, await app.mailbox.linkTo(account.mail, 2));
+    const form = await openForm(app.client, await app.mailbox.linkTo(account.mail));
     const fields = new URLSearchParams({ ...form.fields, password: 'short' });
     const many = Array.from({ length: 9000 }, (_, index) => `${index}=`).join('&');
-    const start = performance.now();
-    const answer = await app.client.request('POST', form.path, {
-      headers: {
-        accept: 'text/html',
-        'content-type': 'application/x-www-form-urlencoded',
-        cookie: form.cookie,
-      },
-      body: `${fields.toString()}&${many}`,
+    const cpuMs = await cpuMsOf(async () => {
+      const answer = await app.client.request('POST', form.path, {
+        headers: {
+          accept: 'text/html',
+          'content-type': 'application/x-www-form-urlencoded',
+          cookie: form.cookie,
+        },
+        body: `${fields.toString()}&${many}`,
+      });
+      expectPage(answer, 400, 'password');
+      expectOk(await app.client.get(`/v1/user/info/public?ids=1&${many.slice(0, 10_000)}`));
     });
-    expectPage(answer, 400, 'password');
-    expectOk(await app.client.get(`/v1/user/info/public?ids=1&${many.slice(0, 10_000)}`));
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(cpuMs).toBeLessThan(3000);
   });
 });
 
@@ -165,7 +168,7 @@ describe('an address written otherwise', () => {
 
 describe('what a request says of itself', () => {
   it('remembers no address that is none', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const answer = await app.client.post(
       '/v1/user/login/account',
       { account: account.mail, password: account.password, app_id: 'pluto' },
@@ -177,7 +180,7 @@ describe('what a request says of itself', () => {
   });
 
   it('remembers an IPv6 address without its zone, which may be any text', async () => {
-    const account = await registerVerified(app);
+    const account = await addAccount(app);
     const answer = await app.client.post(
       '/v1/user/login/account',
       { account: account.mail, password: account.password, app_id: 'pluto' },
@@ -252,7 +255,7 @@ describe('a registration that nobody confirms', () => {
     const abandoned = await pendingSince(MONTH_SECONDS + 60, 60);
     const young = await pendingSince(MONTH_SECONDS - 60, 60);
     const asked = await pendingSince(MONTH_SECONDS + 60, -60);
-    const confirmed = await registerVerified(app);
+    const confirmed = await addAccount(app);
     const { id } = await userOf(confirmed.user_id);
     await app.dataSource.manager.update(Identity, { userId: id }, { createdAt: 0 });
 

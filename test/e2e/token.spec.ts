@@ -1,4 +1,4 @@
-import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
+import { createHmac, createPublicKey, createSign } from 'node:crypto';
 import { CompoundStatement } from '../../src/database/compound-statement.js';
 import { SigningKey } from '../../src/token/signing-key.entity.js';
 import { KeyRotationService, PUBLISH_LEAD_SECONDS } from '../../src/token/key-rotation.service.js';
@@ -9,12 +9,13 @@ import { Session } from '../../src/token/session.entity.js';
 import { VerifiedTokens } from '../../src/token/verified-tokens.js';
 import { sha256 } from '../../src/common/crypto.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { login, registerVerified, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
+import { login, addAccount, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, detachScope, giveRole, type TestApplication } from '../support/applications.js';
 import type { Answer } from '../support/client.js';
 import { freezeClock, passSeconds, setClock, thawClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
+import { rsaKeys } from '../support/rsa-keys.js';
 import { decodeToken, encodePart } from '../support/tokens.js';
 
 const GRACE_SECONDS = 30;
@@ -292,7 +293,7 @@ describe('POST /v1/token/refresh', () => {
     let account: TestAccount;
     let tokens: Tokens;
     beforeEach(async () => {
-      account = await registerVerified(app, { app_id: shop.name });
+      account = await addAccount(app, { app_id: shop.name });
       tokens = await login(app, account);
     });
     const ask = (from: Tokens, scopes?: string | null) => refreshed(from, { app_id: shop.name, scopes });
@@ -486,7 +487,8 @@ describe.each([
   });
 
   it('refuses the key of someone else, whatever the header says of it, with 3003', async () => {
-    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const privateKey = rsaKeys.at(-1)!;
+    const publicKey = createPublicKey(privateKey);
     const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
     const jwk = publicKey.export({ format: 'jwk' });
     const headers = [
@@ -646,7 +648,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
   });
 
   it('publishes the next key before it signs, and the old one until its last token has expired', async () => {
-    const account = await registerVerified(own);
+    const account = await addAccount(own);
     const before = await login(own, account);
     const oldKid = kidOf(before.access_token);
     const oldPem = (await own.client.get('/v1/token/publickey')).body.public_key as string;

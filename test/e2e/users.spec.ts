@@ -6,7 +6,7 @@ import { Mail } from '../../src/mail/mail.entity.js';
 import { Application } from '../../src/rbac/application.entity.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { login, registerVerified, registration, signedIn, type TestAccount } from '../support/accounts.js';
+import { login, addAccount, registration, signedIn, type TestAccount } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, giveRole, type TestApplication } from '../support/applications.js';
 import { nextNumber, type Answer } from '../support/client.js';
@@ -147,7 +147,7 @@ describe('PUT /v1/user/info', () => {
 
   describe('user_id', () => {
     it('that another account of the application has is refused with 2006, without regard to case', async () => {
-      const taken = await registerVerified(app);
+      const taken = await addAccount(app);
       const pending = registration();
       await app.client.post('/v1/user/register', pending);
       const { token } = await signedIn(app);
@@ -159,7 +159,7 @@ describe('PUT /v1/user/info', () => {
     });
 
     it('that an account of another application has is free', async () => {
-      const there = await registerVerified(app, { app_id: shop.name });
+      const there = await addAccount(app, { app_id: shop.name });
       const { token } = await signedIn(app);
       expectOk(await update(token, { user_id: there.user_id }), {});
     });
@@ -330,7 +330,7 @@ describe('PUT /v1/user/info with an avatar', () => {
   });
 
   it('keeps no file when the change is refused', async () => {
-    const taken = await registerVerified(app);
+    const taken = await addAccount(app);
     const { token } = await signedIn(app);
     const files = storedAvatars();
     const avatar = (await png()).toString('base64');
@@ -535,7 +535,7 @@ describe('GET /v1/user/info/{userId}/public', () => {
   });
 
   it('refuses an unknown handle, or one unknown in that application, with 2005', async () => {
-    const { user_id } = await registerVerified(app);
+    const { user_id } = await addAccount(app);
     expectFailure(await byHandle('nobody'), 403, 2005);
     expectFailure(await byHandle(user_id, `?app_id=${shop.name}`), 403, 2005);
     for (const junk of ['a%20b', '%00', 'a%2Fb', '%F0%9F%99%82', 'a'.repeat(101), '..%2f']) {
@@ -544,7 +544,7 @@ describe('GET /v1/user/info/{userId}/public', () => {
   });
 
   it('refuses an unknown application with 4005', async () => {
-    const { user_id } = await registerVerified(app);
+    const { user_id } = await addAccount(app);
     expectFailure(await byHandle(user_id, '?app_id=org.example.unknown'), 403, 4005);
   });
 
@@ -605,7 +605,7 @@ describe('POST /v1/user/delete', () => {
     await app.client.post('/v1/token/refresh', { refresh_token, app_id: shop.name });
     expectOk(await update(token, { avatar: (await png()).toString('base64') }));
     await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: shop.name });
-    await app.mailbox.waitFor(account.mail, 2);
+    await app.mailbox.waitFor(account.mail);
     await settle(account.mail);
     await app.dataSource.manager.insert(Mail, {
       userId: id,
@@ -688,7 +688,7 @@ describe('POST /v1/user/delete', () => {
     const { account, token } = await signedIn(app);
     const there = { ...account, app_id: shop.name };
     expectOk(await app.client.post('/v1/user/register', there));
-    await app.client.submit(await app.mailbox.linkTo(account.mail, 2));
+    await app.client.submit(await app.mailbox.linkTo(account.mail));
     expectOk(await remove(token), {});
     await login(app, there);
   });

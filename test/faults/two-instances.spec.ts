@@ -10,7 +10,8 @@ import { SigningKey } from '../../src/token/signing-key.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { registration, signedIn, registerVerified, type Tokens } from '../support/accounts.js';
-import { addAdministrator, firstAdministrator, openSession, type Caller } from '../support/administration.js';
+import { addAdministrator, firstAdministrator, type Caller } from '../support/administration.js';
+import { openSession } from '../support/sessions.js';
 import type { TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import { builtServer } from '../support/built.js';
@@ -27,10 +28,11 @@ import { decodeToken } from '../support/tokens.js';
 import { addUser } from '../support/users.js';
 import { FakeWechat, WECHAT_WEB_APP } from '../support/wechat.js';
 import { PrivateMariadb } from './support/private-mariadb.js';
+import { repetitions } from './support/repetitions.js';
 import { Twins } from './support/twins.js';
 
 const TIMES = 10;
-const ROUNDS = 5;
+const ROUNDS = repetitions({ long: 5, short: 2 });
 const GRACE_SECONDS = 1;
 
 let mariadb: PrivateMariadb;

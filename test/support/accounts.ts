@@ -1,5 +1,11 @@
+import { hashSync } from '@node-rs/argon2';
+import { Transactions } from '../../src/database/transactions.js';
+import { ApplicationsService } from '../../src/rbac/applications.service.js';
+import { MailIdentitiesService } from '../../src/users/mail-identities.service.js';
 import type { TestApp } from './app.js';
 import { nextNumber, type Answer } from './client.js';
+import { LIGHT_HASHES } from './quick-start.js';
+import { openSession } from './sessions.js';
 
 export interface TestAccount {
   mail: string;
@@ -20,6 +26,24 @@ export function registration(change: Partial<TestAccount> = {}): TestAccount {
     app_id: 'pluto',
     ...change,
   };
+}
+
+/** Puts an account with a confirmed mail straight into the database. @returns it with its id */
+export async function addAccount(
+  { app }: TestApp,
+  change: Partial<TestAccount> = {},
+): Promise<TestAccount & { id: number }> {
+  const account = registration(change);
+  const { mail, user_id: handle, name, password, app_id } = account;
+  const { id: applicationId } = await app.get(ApplicationsService).getByName(app_id);
+  const passwordHash = hashSync(password, LIGHT_HASHES);
+  const { user } = await app.get(Transactions).runFor(null, (manager) =>
+    app.get(MailIdentitiesService).createAccount(manager, {
+      ...{ applicationId, mail, handle, name, passwordHash },
+      isVerified: true,
+    }),
+  );
+  return { ...account, id: user.id };
 }
 
 /** Registers an account and confirms its mail by the link that was sent. */
@@ -52,13 +76,20 @@ export async function login(
   return answer.body as Tokens;
 }
 
-/** An account that is signed in. */
+/** An account that is signed in, made and signed in without a request. */
 export async function signedIn(
   app: TestApp,
   change: Partial<TestAccount> = {},
 ): Promise<{ account: TestAccount; tokens: Tokens; token: string }> {
-  const account = await registerVerified(app, change);
-  const tokens = await login(app, account);
+  const account = await addAccount(app, change);
+  const pair = await openSession(app, account.id, account.app_id);
+  const tokens = {
+    access_token: pair.accessToken,
+    access_token_expire_at: pair.accessTokenExpiresAt,
+    refresh_token: pair.refreshToken,
+    refresh_token_expire_at: pair.refreshTokenExpiresAt,
+    type: 'Bearer',
+  };
   return { account, tokens, token: tokens.access_token };
 }
 

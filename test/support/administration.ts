@@ -2,14 +2,12 @@ import { SignJWT, type JWTPayload } from 'jose';
 import { AdministratorAccountsService } from '../../src/auth/administrator-accounts.service.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { PLUTO } from '../../src/rbac/names.js';
-import { ApplicationsService } from '../../src/rbac/applications.service.js';
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
-import { TokenIssuerService } from '../../src/token/token-issuer.service.js';
-import { ADMIN, type TestApp } from './app.js';
+import { Identity } from '../../src/users/identity.entity.js';
+import type { TestApp } from './app.js';
 import { addApplication } from './applications.js';
 import { nextNumber, type Answer, type Client, type RequestOptions } from './client.js';
-import { login } from './accounts.js';
-import { NOBODYS_REQUEST } from './origin.js';
+import { openSession } from './sessions.js';
 import { decodeToken } from './tokens.js';
 import { addUser } from './users.js';
 
@@ -43,8 +41,10 @@ export class Caller {
 
 /** The administrator of the first start, signed in. */
 export async function firstAdministrator(app: TestApp): Promise<Caller> {
-  const { access_token } = await login(app, ADMIN);
-  return new Caller(app.client, access_token);
+  const { adminMail: mail } = app.settings;
+  const { userId } = await app.dataSource.manager.findOneByOrFail(Identity, { mail });
+  const { accessToken } = await openSession(app, userId, PLUTO.application);
+  return new Caller(app.client, accessToken);
 }
 
 export interface Administrator extends Caller {
@@ -64,23 +64,6 @@ export async function addAdministrator(app: TestApp): Promise<Administrator> {
   );
   const { accessToken } = await openSession(app, id, PLUTO.application);
   return Object.assign(new Caller(app.client, accessToken), { id });
-}
-
-/** Signs an account in without its password. */
-export async function openSession(
-  app: TestApp,
-  userId: number,
-  applicationName: string,
-): Promise<{ accessToken: string; refreshToken: string }> {
-  const application = await app.app.get(ApplicationsService).getByName(applicationName);
-  const caller = { ...NOBODYS_REQUEST, userAgent: '', language: 'en', acceptLanguage: undefined } as const;
-  const issuer = app.app.get(TokenIssuerService);
-  const session = await app.app
-    .get(Transactions)
-    .runFor(null, (manager) =>
-      issuer.openSession(manager, { userId, application, deviceId: undefined, caller }),
-    );
-  return issuer.sign(session);
 }
 
 /** Who may not call what is for administrators, and how each is refused: HTTP status and code. */

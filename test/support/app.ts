@@ -6,12 +6,14 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DataSource } from 'typeorm';
 import { FirstStartService } from '../../src/auth/first-start.service.js';
 import { createLog } from '../../src/common/logging.js';
+import type { PasswordHashParameters } from '../../src/config/password-hash-parameters.js';
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/configure-app.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { createTestDatabase } from './database.js';
 import { Client } from './client.js';
 import { Mailbox } from './mailbox.js';
+import { LIGHT_HASHES, useFixedSigningKey } from './quick-start.js';
 
 export const ADMIN = { mail: 'admin@pluto.test', password: 'admin password' };
 
@@ -38,6 +40,8 @@ export interface TestAppOptions {
   on?: Pick<TestApp, 'dataDir' | 'settings'> & { close: () => Promise<void> };
   /** Whether queued mails are sent; true. */
   sendMails?: boolean;
+  /** Light ones, unless hashing is what the test is about. */
+  passwordHashParameters?: PasswordHashParameters;
 }
 
 /**
@@ -48,6 +52,7 @@ export async function startTestApp({
   env = {},
   on,
   sendMails = true,
+  passwordHashParameters = LIGHT_HASHES,
 }: TestAppOptions = {}): Promise<TestApp> {
   const dataDir = on?.dataDir ?? mkdtempSync(join(tmpdir(), 'pluto-test-'));
   const database = on ? null : await createTestDatabase();
@@ -57,8 +62,11 @@ export async function startTestApp({
     rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    const settings = testSettings(dataDir, env, on?.settings.database ?? database!.database);
-    return await listen(settings, sendMails, discard);
+    const settings = testSettings(dataDir, env, {
+      database: on?.settings.database ?? database!.database,
+      passwordHashParameters,
+    });
+    return await listen(settings, { sendMails, isFirstStart: !on }, discard);
   } catch (error) {
     await discard();
     throw error;
@@ -67,7 +75,7 @@ export async function startTestApp({
 
 async function listen(
   settings: Settings,
-  sendMails: boolean,
+  { sendMails, isFirstStart }: { sendMails: boolean; isFirstStart: boolean },
   discard: () => Promise<void>,
 ): Promise<TestApp> {
   let log = '';
@@ -86,6 +94,7 @@ async function listen(
     await discard();
   };
   try {
+    if (isFirstStart) await useFixedSigningKey(app);
     await app.get(FirstStartService).prepare();
     await app.listen(0, '127.0.0.1');
   } catch (error) {
@@ -111,7 +120,7 @@ async function listen(
 function testSettings(
   dataDir: string,
   env: Record<string, string>,
-  database: Settings['database'],
+  rest: Pick<Settings, 'database' | 'passwordHashParameters'>,
 ): Settings {
   const settings = Settings.load({
     DATA_DIR: dataDir,
@@ -122,7 +131,5 @@ function testSettings(
     ADMIN_PASSWORD: ADMIN.password,
     ...env,
   });
-  return Object.assign(Object.create(Object.getPrototypeOf(settings) as object), settings, {
-    database,
-  }) as Settings;
+  return Object.assign(settings, rest);
 }

@@ -1,6 +1,11 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { CompactSign, exportJWK, exportSPKI, generateKeyPair, type CryptoKey, type JWK } from 'jose';
 import type { Fields } from './provider-server.js';
+import { rsaKeys } from './rsa-keys.js';
 import { encodePart } from './tokens.js';
+
+/** Neither Pluto's own, the first, nor the stranger's, the last. */
+const providersKeys = rsaKeys.slice(1, -1);
 
 export interface SigningOptions {
   /** undefined leaves it out. */
@@ -8,14 +13,15 @@ export interface SigningOptions {
   /** `none` leaves out the signature. */
   alg?: string;
   /** A private key; a text is the secret of an HMAC. */
-  key?: CryptoKey | string;
+  key?: CryptoKey | KeyObject | string;
   /** More of the header, or other. */
   header?: Fields;
 }
 
 /** The RS256 keys of a provider: two are published, the first signs. */
 export class SigningKeys {
-  private keys: { privateKey: CryptoKey; publicKey: CryptoKey; jwk: JWK & { kid: string } }[] = [];
+  private taken = 0;
+  private keys: { privateKey: KeyObject; publicKey: KeyObject; jwk: JWK & { kid: string } }[] = [];
 
   /** @param newKid a key id in the provider's style */
   constructor(private readonly newKid: () => string) {}
@@ -26,7 +32,7 @@ export class SigningKeys {
 
   /** New keys instead of the old. */
   async rotate(): Promise<void> {
-    this.keys = await Promise.all([this.generate(), this.generate()]);
+    this.keys = await Promise.all([this.next(), this.next()]);
   }
 
   /** The public key as texts that an attacker may take for an HMAC secret. */
@@ -48,14 +54,16 @@ export class SigningKeys {
     return this.keys[0]!;
   }
 
-  private async generate() {
-    const pair = await generateKeyPair('RS256');
-    const { kty, n, e } = await exportJWK(pair.publicKey);
-    return { ...pair, jwk: { kty, n, e, alg: 'RS256', use: 'sig', kid: this.newKid() } };
+  private async next() {
+    const privateKey = providersKeys[this.taken++ % providersKeys.length]!;
+    const publicKey = createPublicKey(privateKey);
+    const { kty, n, e } = await exportJWK(publicKey);
+    return { privateKey, publicKey, jwk: { kty, n, e, alg: 'RS256', use: 'sig', kid: this.newKid() } };
   }
 }
 
 /** A key that no provider knows. */
-export async function strangersKey(alg = 'RS256'): Promise<CryptoKey> {
+export async function strangersKey(alg = 'RS256'): Promise<CryptoKey | KeyObject> {
+  if (/^[RP]S/.test(alg)) return rsaKeys.at(-1)!;
   return (await generateKeyPair(alg)).privateKey;
 }

@@ -1,12 +1,12 @@
 import {
   firstAdministrator,
-  openSession,
   addAdministrator,
   strangersTokens,
   type Caller,
   type Stranger,
 } from '../../../support/administration.js';
-import { login, registerVerified, type TestAccount } from '../../../support/accounts.js';
+import { openSession } from '../../../support/sessions.js';
+import { login, addAccount, type TestAccount } from '../../../support/accounts.js';
 import { startTestApp, type TestApp } from '../../../support/app.js';
 import { FakeApple } from '../../../support/apple.js';
 import { addApplication, type TestApplication } from '../../../support/applications.js';
@@ -149,7 +149,7 @@ export class World {
   }
 
   private async addAccount(app_id: string): Promise<void> {
-    const account = await registerVerified(this.app, { app_id, password: PASSWORD });
+    const account = await addAccount(this.app, { app_id, password: PASSWORD });
     const tokens = await login(this.app, account);
     const { body } = await this.app.client.get('/v1/user/info', { token: tokens.access_token });
     this.accounts.push({ ...account, id: (body as { sub: number }).sub, accessToken: tokens.access_token });
