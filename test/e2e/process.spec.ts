@@ -117,7 +117,8 @@ describe('the server in an empty folder with nothing configured', () => {
 
     const began = performance.now();
     expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    expect(performance.now() - began).toBeLessThan(5000);
+    // Not cut off, as what hangs is after ten seconds.
+    expect(performance.now() - began).toBeLessThan(9000);
     expect(isRunning(first.pid)).toBe(false);
     expect(first.output.split(password)).toHaveLength(2);
 

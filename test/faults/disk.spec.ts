@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
 import { registration, type Tokens } from '../support/accounts.js';
 import { builtServer } from '../support/built.js';
 import type { Client } from '../support/client.js';
+import { onDisk } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { linkIn, Mailbox } from '../support/mailbox.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -22,7 +22,7 @@ let dataDir: string;
 let mounted: string[];
 beforeAll(() => builtServer(), 180_000);
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pluto-disk-'));
+  folder = mkdtempSync(join(onDisk(), 'pluto-disk-'));
   dataDir = join(folder, 'data');
   mkdirSync(dataDir);
   mounted = [];

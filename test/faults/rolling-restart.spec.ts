@@ -10,8 +10,9 @@ import { freePort, ServerProcess } from '../support/server-process.js';
 import { Load } from './support/load.js';
 import { PrivateMariadb } from './support/private-mariadb.js';
 import { Proxy } from './support/proxy.js';
+import { repetitions } from './support/repetitions.js';
 
-const ROUNDS = 2;
+const ROUNDS = repetitions({ long: 2, short: 1 });
 const PEOPLE = 20;
 /** Twenty people each 200 ms: 100 requests a second. */
 const PAUSE_MS = 200;

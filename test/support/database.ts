@@ -17,14 +17,20 @@ export interface TestDatabase {
 /**
  * A fresh, empty database: a SQLite file, or with `TEST_DATABASE_URL` (`mysql://root:password@127.0.0.1:3306/`, see
  * mariadb.sh) a database of its own on that server, with the timeouts of `query`.
+ * @param folder where the file is made
  */
-export function createTestDatabase(query = PATIENT): Promise<TestDatabase> {
+export function createTestDatabase(query = PATIENT, folder = tmpdir()): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL;
-  return server ? createMysqlDatabase(server, query) : createSqliteDatabase();
+  return server ? createMysqlDatabase(server, query) : createSqliteDatabase(folder);
 }
 
-async function createSqliteDatabase(): Promise<TestDatabase> {
-  const directory = await mkdtemp(join(tmpdir(), 'pluto-test-'));
+/** A folder for tests that are about a disk; `tmpdir()` is in memory where it can be. */
+export function onDisk(): string {
+  return process.env.DISK_TMPDIR ?? tmpdir();
+}
+
+async function createSqliteDatabase(folder: string): Promise<TestDatabase> {
+  const directory = await mkdtemp(join(folder, 'pluto-test-'));
   return {
     database: { kind: 'sqlite', path: join(directory, 'pluto.db') },
     drop: () => rm(directory, { recursive: true }),

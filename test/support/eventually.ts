@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const PATIENCE_MS = 10_000;
+/** Ends what will never come; a machine that runs everything concurrently may be slow. */
+const PATIENCE_MS = 30_000;
 
 /** Waits, by a clock that `freezeClock` does not stop, until there is something. */
 export async function eventually<T>(

@@ -1,9 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { simpleParser, type ParsedMail } from 'mailparser';
-
-const PATIENCE_MS = 10_000;
+import { eventually } from './eventually.js';
 
 /** The mails that a server without SMTP wrote to its outbox folder. */
 export class Mailbox {
@@ -27,14 +25,8 @@ export class Mailbox {
   }
 
   /** Waits for the `count`th mail to the address. */
-  async waitFor(address: string, count = 1): Promise<ParsedMail> {
-    const deadline = performance.now() + PATIENCE_MS;
-    while (performance.now() < deadline) {
-      const mail = (await this.to(address))[count - 1];
-      if (mail) return mail;
-      await sleep(20);
-    }
-    throw new Error(`mail number ${count} to ${address} did not come`);
+  waitFor(address: string, count = 1): Promise<ParsedMail> {
+    return eventually(async () => (await this.to(address))[count - 1], `mail ${count} to ${address}`);
   }
 
   /** The path of the link in the `count`th mail to the address. */
