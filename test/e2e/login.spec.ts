@@ -3,7 +3,7 @@ import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
 import { Session } from '../../src/token/session.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { login, addAccount, registration, type TestAccount } from '../support/accounts.js';
+import { addAccount, login, registerVerified, registration, type TestAccount } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import type { Answer } from '../support/client.js';
@@ -103,7 +103,7 @@ describe('POST /v1/user/login/account', () => {
     });
 
     it('a password in another case, trimmed or cut with 3001', async () => {
-      const account = await addAccount(app, { password: ' Pass word 1 ' });
+      const account = await registerVerified(app, { password: ' Pass word 1 ' });
       for (const password of ['Pass word 1', ' pass word 1 ', ' Pass word 1', ' Pass word 1  ', ' ', 'P']) {
         expectFailure(await attempt({ ...account, password }), 403, 3001);
       }

@@ -3,7 +3,7 @@ import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { login, registerVerified, registration, signedIn, type TestAccount } from '../support/accounts.js';
+import { login, registerVerified, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
 import { nextNumber, type Answer } from '../support/client.js';
@@ -70,7 +70,8 @@ describe('POST /v1/user/register', () => {
   });
 
   it('trims the name and keeps every language', async () => {
-    const { token } = await signedIn(app, { name: ' \u3000王小明 نور Ååé 👩‍👩‍👧  ' });
+    const account = await registerVerified(app, { name: ' \u3000王小明 نور Ååé 👩‍👩‍👧  ' });
+    const { access_token: token } = await login(app, account);
     const { body } = await app.client.get('/v1/user/info', { token });
     expect(body.name).toBe('王小明 نور Ååé 👩‍👩‍👧');
   });

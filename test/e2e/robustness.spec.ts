@@ -11,7 +11,7 @@ import { AccountsService } from '../../src/users/accounts.service.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
-import { login, addAccount, registration, signedIn } from '../support/accounts.js';
+import { addAccount, login, registerVerified, registration, signedIn } from '../support/accounts.js';
 import { cpuMsOf } from '../support/cpu-time.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm } from '../support/forms.js';
@@ -124,7 +124,7 @@ describe('a body of very many or deeply nested parts', () => {
 
   it('is taken where the parts are text', async () => {
     const password = '[{,:"\\'.repeat(100);
-    const account = await addAccount(app, { password });
+    const account = await registerVerified(app, { password });
     await login(app, account);
   });
 

@@ -12,7 +12,7 @@ import { Tally } from './support/fuzz/tally.js';
 import { World } from './support/fuzz/world.js';
 
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
-const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? repetitions({ long: 20_000, short: 3000 }));
+const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? repetitions({ long: 20_000, short: 5000 }));
 /** Far below the number of passwords that may wait to be hashed, beyond which a 503 would be right. */
 const CONCURRENCY = 16;
 const RENEW_EVERY = 500;
