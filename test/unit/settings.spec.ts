@@ -1,38 +1,24 @@
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { inspect, parseEnv, promisify } from 'node:util';
-import { Test } from '@nestjs/testing';
-import ts from 'typescript';
+import { parseEnv } from 'node:util';
 import { packageDirectory } from '../../src/common/package-directory.js';
-import { ConfigModule } from '../../src/config/config.module.js';
 import { renderEnvExample } from '../../src/config/env-example.js';
 import { loadSettings } from '../../src/config/load-settings.js';
-import { resolveSecretKey, SecretKey } from '../../src/config/secret-key.js';
 import { defaultLimits } from '../../src/config/request-limits.js';
 import { InvalidSettings, Settings, variableGroups } from '../../src/config/settings.js';
+import { directory, file, key, useSettingsFolder } from '../support/settings-files.js';
+
+useSettingsFolder();
 
 const mysqlUrl = 'mysql://pluto:hunter2-mysql@db:3306/pluto';
-const key = 'k'.repeat(32);
 const keyPair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const pkcs8 = keyPair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString();
 const sec1 = keyPair.privateKey.export({ type: 'sec1', format: 'pem' }).toString();
-
-let directory: string;
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'pluto-settings-'));
-});
-
-afterEach(() => {
-  jest.restoreAllMocks();
-  rmSync(directory, { recursive: true });
-});
 
 function faultsOf(env: NodeJS.ProcessEnv): string[] {
   try {
@@ -42,12 +28,6 @@ function faultsOf(env: NodeJS.ProcessEnv): string[] {
     throw error;
   }
   return [];
-}
-
-function file(name: string, content: string): string {
-  const path = join(directory, name);
-  writeFileSync(path, content);
-  return path;
 }
 
 describe('Settings with nothing set', () => {
@@ -60,6 +40,7 @@ describe('Settings with nothing set', () => {
       corsOrigins: [],
       rateLimit: true,
       requestLimits: defaultLimits,
+      workers: 1,
       metricsPort: undefined,
       metricsHost: '127.0.0.1',
       metricsToken: undefined,
@@ -193,6 +174,11 @@ describe('Settings as given', () => {
     expect(Settings.load({ MAIL_FROM: text }).mailFrom).toEqual(mailFrom);
   });
 
+  it('give one worker a core with auto', () => {
+    const settings = { WORKERS: 'auto', DATABASE_URL: mysqlUrl, SECRET_KEY: key };
+    expect(Settings.load(settings).workers).toBe(availableParallelism());
+  });
+
   it('take the four settings of Apple together', () => {
     const { apple } = Settings.load({
       APPLE_TEAM_ID: 'TEAM',
@@ -256,22 +242,12 @@ describe('A refused value', () => {
     ['TRUST_PROXY', '10.0.0.1,'],
     ['CORS_ORIGINS', 'https://example.com/path'],
     ['CORS_ORIGINS', '*,https://example.com'],
-    ['CORS_ORIGINS', 'https://*.example.com'],
-    ['CORS_ORIGINS', 'https://example.com,http://*:5173'],
-    ['CORS_ORIGINS', 'capacitor://*'],
-    ['CORS_ORIGINS', 'capacitor://localhost/'],
-    ['CORS_ORIGINS', 'capacitor:localhost'],
-    ['CORS_ORIGINS', 'https://user@example.com'],
-    ['CORS_ORIGINS', 'https://example.com\\'],
-    ['CORS_ORIGINS', 'file:///index.html'],
-    ['CORS_ORIGINS', 'file://host'],
-    ['CORS_ORIGINS', 'wss://example.com'],
-    ['CORS_ORIGINS', 'null'],
     ['LOG_LEVEL', 'verbose'],
     ['LOG_FORMAT', 'xml'],
+    ['WORKERS', '0'],
+    ['WORKERS', 'all'],
     ['GOOGLE_JWKS_URL', 'file:///etc/passwd'],
     ['WECHAT_WEB_REDIRECT_URLS', 'https://example.com/#x'],
-    ['WECHAT_WEB_REDIRECT_URLS', 'https://*.example.com/in'],
   ])('%s=%s is one fault that names the variable', (name, text) => {
     expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(new RegExp(`^${name} takes .+`))]);
   });
@@ -327,85 +303,25 @@ describe('A refused value', () => {
   });
 });
 
-describe('CORS_ORIGINS', () => {
-  it('takes the origins that browsers send, those of apps among them', () => {
-    const origins = [
-      'HTTPS://App.Example.com:443',
-      'http://[::1]:5173',
-      'https://bücher.example',
-      'capacitor://localhost',
-      'ionic://localhost',
-      'Tauri://LocalHost',
-      'http://tauri.localhost',
-      'app.example+x://a-b_c.d:8080',
-      'chrome-extension://abcdefghijklmnop',
-    ];
-    expect(Settings.load({ CORS_ORIGINS: origins.join(',') }).corsOrigins).toEqual([
-      'https://app.example.com',
-      'http://[::1]:5173',
-      'https://xn--bcher-kva.example',
-      'capacitor://localhost',
-      'ionic://localhost',
-      'tauri://localhost',
-      'http://tauri.localhost',
-      'app.example+x://a-b_c.d:8080',
-      'chrome-extension://abcdefghijklmnop',
-    ]);
-  });
-});
-
-describe('SMTP_URL', () => {
-  const smtpOf = (url: string) => Settings.load({ SMTP_URL: url }).smtpUrl;
-
-  it.each([
-    ['smtp://mail.example.com'],
-    ['smtp://192.0.2.7:25'],
-    ['smtp://pluto:secret@mail.example.com:587'],
-    ['smtp://pluto:secret@localhost'],
-    ['smtp://pluto@127.0.0.1:1025'],
-    ['smtp://127.0.0.1.example.com'],
-    ['smtp://127.1'],
-    ['smtp://localhost?service=gmail'],
-    ['smtps://mail.example.com?name=pluto.example.com'],
-    ['smtp://mail.example.com?requireTLS=true'],
-  ])('%s requires TLS', (url) => {
-    expect(smtpOf(url)).toEqual({ url, requireTls: true });
-  });
-
-  it.each([
-    ['smtp://localhost:1025', 'smtp://localhost:1025'],
-    ['smtp://127.0.0.1', 'smtp://127.0.0.1'],
-    ['smtp://[::1]:25', 'smtp://[::1]:25'],
-    ['smtp://mailpit:1025?tls=optional', 'smtp://mailpit:1025'],
-    ['smtp://pluto:secret@mail?tls=optional&ignoreTLS=true', 'smtp://pluto:secret@mail?ignoreTLS=true'],
-  ])('%s does not', (text, url) => {
-    expect(smtpOf(text)).toEqual({ url, requireTls: false });
-  });
-
-  it.each([
-    ['smtp://pluto:hunter2@mail?ignoreTLS=true'],
-    ['smtp://pluto:hunter2@mail?opportunisticTLS=true'],
-    ['smtp://pluto:hunter2@mail?requireTLS=false'],
-    ['smtp://pluto:hunter2@mail?requireTLS=true&requireTLS=false'],
-    ['smtp://pluto:hunter2@mail?tls=false'],
-    ['smtp://pluto:hunter2@mail?tls=optional&tls=hunter2'],
-    ['smtps://pluto:hunter2@mail?tls=optional'],
-  ])('%s is refused, without the password', (url) => {
-    const [fault = '', ...others] = faultsOf({ SMTP_URL: url });
-    expect(others).toEqual([]);
-    expect(fault).toMatch(/^SMTP_URL has .*(tls|TLS)/);
-    expect(fault).not.toContain('hunter2');
-  });
-});
-
 describe('Settings that contradict each other', () => {
   it('need SECRET_KEY with mysql:', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl })).toEqual([expect.stringMatching(/^SECRET_KEY is required/)]);
   });
 
+  it('take one worker with sqlite:', () => {
+    expect(faultsOf({ WORKERS: '2' })).toEqual([expect.stringMatching(/^WORKERS takes 1 with/)]);
+    expect(faultsOf({ WORKERS: 'auto' })).toHaveLength(availableParallelism() > 1 ? 1 : 0);
+  });
+
   it('give metrics another port than the API', () => {
     expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT takes another port than PORT']);
     expect(faultsOf({ METRICS_PORT: '0', PORT: '0' })).toEqual([]);
+  });
+
+  it('do not ask one of several processes for the metrics of all', () => {
+    const env = { WORKERS: '2', DATABASE_URL: mysqlUrl, SECRET_KEY: key, METRICS_TOKEN: 't'.repeat(16) };
+    expect(faultsOf(env)).toEqual(['METRICS_TOKEN takes a METRICS_PORT beside it with several WORKERS']);
+    expect(faultsOf({ ...env, METRICS_PORT: '9464' })).toEqual([]);
   });
 
   it('let a refresh token outlive its grace', () => {
@@ -513,91 +429,6 @@ describe('.env.example', () => {
     expect(Settings.load(parseEnv(uncommented))).toEqual(Settings.load({}));
   });
 });
-
-describe('resolveSecretKey', () => {
-  it('prefers SECRET_KEY and makes no file', () => {
-    expect(resolveSecretKey({ secretKey: key, dataDir: directory })).toBe(key);
-    expect(readdirSync(directory)).toEqual([]);
-  });
-
-  it('generates a key of 256 bits that only the owner can read, and keeps it', () => {
-    const dataDir = join(directory, 'data');
-    const generated = resolveSecretKey({ secretKey: undefined, dataDir });
-    expect(Buffer.from(generated, 'base64url')).toHaveLength(32);
-    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
-    expect(statSync(join(dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
-    expect(resolveSecretKey({ secretKey: undefined, dataDir })).toBe(generated);
-    expect(readdirSync(dataDir)).toEqual(['secret.key']);
-  });
-
-  it.each(['', 'tooshort', 'x'.repeat(42), `${'x'.repeat(42)}!`])(
-    'refuses a file with "%s" and keeps it',
-    (content) => {
-      const path = file('secret.key', content);
-      expect(() => resolveSecretKey({ secretKey: undefined, dataDir: directory })).toThrow(path);
-      expect(() => resolveSecretKey({ secretKey: undefined, dataDir: directory })).toThrow(InvalidSettings);
-      expect(readFileSync(path, 'utf8')).toBe(content);
-    },
-  );
-
-  it('gives the same key to processes that start at once', async () => {
-    const script = compileForNode();
-    const dataDir = join(directory, 'data');
-    const startAt = String(Date.now() + 1500);
-    const run = promisify(execFile);
-    const racers = Array.from({ length: 12 }, () => run(process.execPath, [script, dataDir, startAt]));
-    const keys = new Set((await Promise.all(racers)).map(({ stdout }) => stdout));
-    expect([...keys]).toEqual([readFileSync(join(dataDir, 'secret.key'), 'utf8')]);
-    expect(readdirSync(dataDir)).toEqual(['secret.key']);
-  });
-});
-
-describe('SecretKey', () => {
-  const secretKey = new SecretKey(key);
-
-  it('derives one key of 32 bytes a purpose', () => {
-    expect(secretKey.derive('cookies')).toHaveLength(32);
-    expect(secretKey.derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
-    expect(secretKey.derive('cookies')).not.toEqual(secretKey.derive('state'));
-    expect(secretKey.derive('cookies')).not.toEqual(new SecretKey(`${key}2`).derive('cookies'));
-  });
-
-  it('cannot be printed', () => {
-    const printed = [JSON.stringify(secretKey), inspect(secretKey, { showHidden: true })];
-    expect(printed.join('\n')).not.toContain(key);
-  });
-});
-
-describe('ConfigModule', () => {
-  it('provides the settings and the key made from them', async () => {
-    const settings = Settings.load({ SECRET_KEY: key });
-    const app = await Test.createTestingModule({ imports: [ConfigModule.forRoot(settings)] }).compile();
-    expect(app.get(Settings)).toBe(settings);
-    expect(app.get(SecretKey).derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
-    await app.close();
-  });
-});
-
-/** Compiles secret-key.ts and what it imports, as Node 20 cannot run TypeScript; answers the script of a racer. */
-function compileForNode(): string {
-  const compiled = join(directory, 'compiled');
-  mkdirSync(compiled);
-  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
-  for (const name of ['invalid-settings', 'secret-key']) {
-    const source = readFileSync(`src/config/${name}.ts`, 'utf8');
-    writeFileSync(join(compiled, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
-  }
-  writeFileSync(join(compiled, 'package.json'), '{ "type": "module" }');
-  const script = join(compiled, 'racer.js');
-  writeFileSync(
-    script,
-    `import { resolveSecretKey } from './secret-key.js';
-     const [dataDir, startAt] = process.argv.slice(2);
-     while (Date.now() < Number(startAt));
-     process.stdout.write(resolveSecretKey({ dataDir }));`,
-  );
-  return script;
-}
 
 it('docs/operations.md tells every request limit with its default', () => {
   const rows =

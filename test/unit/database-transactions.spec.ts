@@ -1,0 +1,313 @@
+import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type EntityManager } from 'typeorm';
+import { isUniqueViolation } from '../../src/database/constraints.js';
+import { runMigrations } from '../../src/database/migrate.js';
+import { SecurityEvents, type SecurityEvent } from '../../src/database/security-events.js';
+import {
+  afterCommit,
+  CommitOutcomeUnknown,
+  originOf,
+  RetryTransaction,
+  Transactions,
+} from '../../src/database/transactions.js';
+import { NOBODYS_REQUEST } from '../support/origin.js';
+import {
+  Book,
+  books,
+  connect,
+  dataSource,
+  failure,
+  onMysql,
+  onSqlite,
+  signal,
+  titles,
+  transactions,
+  useBooks,
+} from '../support/books.js';
+
+useBooks();
+
+describe('transactions', () => {
+  beforeEach(() => runMigrations(dataSource));
+
+  it('do not meet inside each other', async () => {
+    const failing = transactions.run(async (manager) => {
+      await manager.insert(Book, { id: 'u1' });
+      await sleep(30);
+      throw new Error('changed my mind');
+    });
+    const succeeding = transactions.run(async (manager) => {
+      await sleep(5);
+      await manager.insert(Book, { id: 'u2' });
+    });
+    const plain = sleep(10).then(() => books().insert({ id: 'u3' }));
+    await Promise.allSettled([failing, succeeding, plain]);
+    await expect(failing).rejects.toThrow('changed my mind');
+    expect(await titles()).toEqual(['u2', 'u3']);
+  });
+
+  it('all succeed when twenty run at once', async () => {
+    const insert = (id: string) =>
+      transactions.run(async (manager) => {
+        await manager.insert(Book, { id });
+        await sleep(1);
+        await manager.update(Book, { id }, { title: id });
+      });
+    await Promise.all(Array.from({ length: 20 }, (_, index) => insert(`book ${index}`)));
+    expect(await books().countBy({})).toBe(20);
+  });
+
+  it('are not joined by plain writes', async () => {
+    const begun = signal();
+    const written = signal();
+    const failing = transactions.run(async (manager) => {
+      await manager.insert(Book, { id: 'inside' });
+      begun.give();
+      await written.given;
+      throw new Error('no');
+    });
+    await begun.given;
+    const plain = books().insert({ id: 'outside' });
+    await sleep(10);
+    written.give();
+    await expect(failing).rejects.toThrow('no');
+    await plain;
+    expect(await titles()).toEqual(['outside']);
+  });
+
+  it('refuse the use of a global repository', async () => {
+    const work = transactions.run(async (manager) => {
+      await manager.insert(Book, { id: 'inside' });
+      await books().insert({ id: 'beside' });
+    });
+    await expect(work).rejects.toThrow('past the running transaction');
+    expect(await titles()).toEqual([]);
+  });
+
+  it('do not nest', async () => {
+    await expect(transactions.run(() => transactions.run(() => Promise.resolve()))).rejects.toThrow(
+      'past the running transaction',
+    );
+  });
+
+  it('return what the work returned', async () => {
+    await expect(transactions.run(() => Promise.resolve(7))).resolves.toBe(7);
+  });
+
+  it('refuse the statements of a branch that outlives the work', async () => {
+    let straggler: Promise<unknown> = Promise.resolve();
+    const work = transactions.run(async (manager) => {
+      straggler = failure(sleep(20).then(() => manager.insert(Book, { id: 'straggler' })));
+      await manager.insert(Book, { id: 'first' });
+      throw new Error('no');
+    });
+    await expect(work).rejects.toThrow('no');
+    expect(await straggler).toBeInstanceOf(Error);
+    expect(await titles()).toEqual([]);
+  });
+
+  it('leave the connection usable after a failed statement', async () => {
+    await books().insert({ id: 'a' });
+    const work = transactions.run(async (manager) => {
+      const error = await failure(manager.insert(Book, { id: 'a' }));
+      expect(isUniqueViolation(error, 'PRIMARY')).toBe(true);
+      await manager.insert(Book, { id: 'b' });
+    });
+    await work;
+    expect(await titles()).toEqual(['a', 'b']);
+  });
+
+  onSqlite('end when SQLite ends them', async () => {
+    const work = transactions.run(async (manager) => {
+      await manager.insert(Book, { id: 'a' });
+      await manager.query('ROLLBACK');
+      await manager.insert(Book, { id: 'b' });
+    });
+    await expect(work).rejects.toThrow('by itself');
+    expect(await titles()).toEqual([]);
+  });
+
+  it('are tried again from the start when the work asks for it', async () => {
+    let attempts = 0;
+    await transactions.run(async (manager) => {
+      attempts += 1;
+      await manager.insert(Book, { id: `attempt ${attempts}` });
+      if (attempts < 3) throw new RetryTransaction('not yet');
+    });
+    expect(await titles()).toEqual(['attempt 3']);
+  });
+
+  it('are given up after twenty attempts', async () => {
+    let attempts = 0;
+    const work = transactions.run(() => {
+      attempts += 1;
+      return Promise.reject(new RetryTransaction('never'));
+    });
+    await expect(work).rejects.toMatchObject({
+      key: 'serviceUnavailable',
+      cause: expect.any(RetryTransaction),
+    });
+    expect(attempts).toBe(20);
+  });
+
+  it('are not tried again when the commit was sent and its answer lost', async () => {
+    let attempts = 0;
+    const work = transactions.run(async (manager) => {
+      attempts += 1;
+      await manager.insert(Book, { id: 'maybe' });
+      const runner = manager.queryRunner!;
+      const query = runner.query.bind(runner);
+      Object.assign(runner, {
+        query: async (sql: string, ...rest: []) => {
+          const answer: unknown = await query(sql, ...rest);
+          if (sql === 'COMMIT') throw Object.assign(new Error('gone'), { code: 'PROTOCOL_CONNECTION_LOST' });
+          return answer;
+        },
+      });
+    });
+    await expect(work).rejects.toBeInstanceOf(CommitOutcomeUnknown);
+    expect(attempts).toBe(1);
+    expect(await titles()).toEqual(['maybe']);
+  });
+
+  onMysql('are tried again after a deadlock', async () => {
+    await books().insert([{ id: 'a' }, { id: 'b' }]);
+    let attempts = 0;
+    const lockBoth = (first: string, second: string) =>
+      transactions.run(async (manager) => {
+        attempts += 1;
+        await manager.update(Book, { id: first }, { printedAt: () => 'printed_at + 1' });
+        await sleep(50);
+        await manager.update(Book, { id: second }, { printedAt: () => 'printed_at + 1' });
+      });
+    await Promise.all([lockBoth('a', 'b'), lockBoth('b', 'a')]);
+    expect(attempts).toBeGreaterThan(2);
+    expect((await books().find()).map(({ printedAt }) => printedAt)).toEqual([2, 2]);
+  });
+
+  onMysql('are tried again when the connection is lost before the commit', async () => {
+    let attempts = 0;
+    await transactions.run(async (manager) => {
+      attempts += 1;
+      await manager.insert(Book, { id: `attempt ${attempts}` });
+      const [connection] = await manager.query<{ id: number }[]>('SELECT CONNECTION_ID() AS id');
+      if (attempts === 1) await failure(manager.query(`KILL ${connection?.id}`));
+      await manager.update(Book, { id: `attempt ${attempts}` }, { title: 'saved' });
+    });
+    expect(await titles()).toEqual(['attempt 2']);
+  });
+
+  it('of two processes on one database all succeed', async () => {
+    const other = await connect();
+    const otherTransactions = new Transactions(other);
+    await books().insert({ id: 'counter' });
+    const increment = async (manager: EntityManager) => {
+      await manager.increment(Book, { id: 'counter' }, 'printedAt', 1);
+      await sleep(2);
+      await manager.findOneByOrFail(Book, { id: 'counter' });
+    };
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) => (index % 2 ? transactions : otherTransactions).run(increment)),
+    );
+    expect((await books().findOneByOrFail({ id: 'counter' })).printedAt).toBe(20);
+  });
+});
+
+describe('afterCommit', () => {
+  beforeEach(() => runMigrations(dataSource));
+
+  it('runs outside the transaction once it is committed', async () => {
+    const seen: string[][] = [];
+    await transactions.run(async (manager) => {
+      await manager.insert(Book, { id: 'a' });
+      afterCommit(manager, async () => void seen.push(await titles()));
+      await sleep(5);
+      expect(seen).toEqual([]);
+    });
+    expect(seen).toEqual([['a']]);
+  });
+
+  it('never runs after a rollback, and once after a retry', async () => {
+    const callback = jest.fn();
+    await failure(
+      transactions.run((manager) => {
+        afterCommit(manager, callback);
+        return Promise.reject(new Error('no'));
+      }),
+    );
+    expect(callback).not.toHaveBeenCalled();
+    let attempts = 0;
+    await transactions.run((manager) => {
+      attempts += 1;
+      afterCommit(manager, callback);
+      return attempts === 1 ? Promise.reject(new RetryTransaction()) : Promise.resolve();
+    });
+    expect(callback).toHaveBeenCalledTimes(1);
+  });
+
+  it('does not turn a commit into a failure', async () => {
+    await transactions.run((manager) => {
+      afterCommit(manager, () => Promise.reject(new Error('cache is down')));
+      return Promise.resolve();
+    });
+  });
+
+  it('refuses a manager without a transaction', () => {
+    expect(() => afterCommit(dataSource.manager, () => {})).toThrow('running transaction');
+  });
+});
+
+describe('the origin of a transaction', () => {
+  const UNSAID = 'Nobody has said on whose behalf';
+
+  it.each([
+    ['a request', NOBODYS_REQUEST],
+    ['no request', null],
+  ])('is %s where that was said, in every attempt', async (_what, origin) => {
+    const seen: unknown[] = [];
+    await transactions.runFor(origin, (manager) => {
+      seen.push(originOf(manager));
+      return seen.length === 1 ? Promise.reject(new RetryTransaction()) : Promise.resolve();
+    });
+    expect(seen).toEqual([origin, origin]);
+  });
+
+  it('is that of each of two at once', async () => {
+    const ids = ['first', 'second'];
+    const seen = await Promise.all(
+      ids.map((requestId) =>
+        transactions.runFor({ ...NOBODYS_REQUEST, requestId }, async (manager) => {
+          await sleep(5);
+          return originOf(manager)?.requestId;
+        }),
+      ),
+    );
+    expect(seen).toEqual(ids);
+  });
+
+  it('is not guessed where nobody has said it, nor outside and after a transaction', async () => {
+    const withoutOrigin = transactions.run((manager) => Promise.resolve(originOf(manager)));
+    await expect(withoutOrigin).rejects.toThrow(UNSAID);
+    expect(() => originOf(dataSource.manager)).toThrow(UNSAID);
+    const over = await transactions.runFor(null, (manager) => Promise.resolve(manager));
+    expect(() => originOf(over)).toThrow(UNSAID);
+  });
+
+  it('is told to who listens to security events, which are refused without', async () => {
+    const event: SecurityEvent = {
+      type: 'key.rotated',
+      applicationId: null,
+      userId: null,
+      detail: { kid: 'k' },
+    };
+    const events = new SecurityEvents();
+    const listener = jest.fn(() => ({}));
+    events.subscribe(listener);
+    await expect(transactions.run((manager) => events.publish(manager, event))).rejects.toThrow(UNSAID);
+    await expect(events.publish(dataSource.manager, event)).rejects.toThrow(UNSAID);
+    expect(listener).not.toHaveBeenCalled();
+    await transactions.runFor(NOBODYS_REQUEST, (manager) => events.publish(manager, event));
+    expect(listener.mock.calls).toEqual([[event, NOBODYS_REQUEST]]);
+  });
+});

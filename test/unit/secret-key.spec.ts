@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect, promisify } from 'node:util';
+import { Test } from '@nestjs/testing';
+import ts from 'typescript';
+import { ConfigModule } from '../../src/config/config.module.js';
+import { resolveSecretKey, SecretKey } from '../../src/config/secret-key.js';
+import { InvalidSettings, Settings } from '../../src/config/settings.js';
+import { directory, file, key, useSettingsFolder } from '../support/settings-files.js';
+
+useSettingsFolder();
+
+describe('resolveSecretKey', () => {
+  it('prefers SECRET_KEY and makes no file', () => {
+    expect(resolveSecretKey({ secretKey: key, dataDir: directory })).toBe(key);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('generates a key of 256 bits that only the owner can read, and keeps it', () => {
+    const dataDir = join(directory, 'data');
+    const generated = resolveSecretKey({ secretKey: undefined, dataDir });
+    expect(Buffer.from(generated, 'base64url')).toHaveLength(32);
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+    expect(statSync(join(dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
+    expect(resolveSecretKey({ secretKey: undefined, dataDir })).toBe(generated);
+    expect(readdirSync(dataDir)).toEqual(['secret.key']);
+  });
+
+  it.each(['', 'tooshort', 'x'.repeat(42), `${'x'.repeat(42)}!`])(
+    'refuses a file with "%s" and keeps it',
+    (content) => {
+      const path = file('secret.key', content);
+      expect(() => resolveSecretKey({ secretKey: undefined, dataDir: directory })).toThrow(path);
+      expect(() => resolveSecretKey({ secretKey: undefined, dataDir: directory })).toThrow(InvalidSettings);
+      expect(readFileSync(path, 'utf8')).toBe(content);
+    },
+  );
+
+  it('gives the same key to processes that start at once', async () => {
+    const script = compileForNode();
+    const dataDir = join(directory, 'data');
+    const startAt = String(Date.now() + 1500);
+    const run = promisify(execFile);
+    const racers = Array.from({ length: 12 }, () => run(process.execPath, [script, dataDir, startAt]));
+    const keys = new Set((await Promise.all(racers)).map(({ stdout }) => stdout));
+    expect([...keys]).toEqual([readFileSync(join(dataDir, 'secret.key'), 'utf8')]);
+    expect(readdirSync(dataDir)).toEqual(['secret.key']);
+  });
+});
+
+describe('SecretKey', () => {
+  const secretKey = new SecretKey(key);
+
+  it('derives one key of 32 bytes a purpose', () => {
+    expect(secretKey.derive('cookies')).toHaveLength(32);
+    expect(secretKey.derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
+    expect(secretKey.derive('cookies')).not.toEqual(secretKey.derive('state'));
+    expect(secretKey.derive('cookies')).not.toEqual(new SecretKey(`${key}2`).derive('cookies'));
+  });
+
+  it('cannot be printed', () => {
+    const printed = [JSON.stringify(secretKey), inspect(secretKey, { showHidden: true })];
+    expect(printed.join('\n')).not.toContain(key);
+  });
+});
+
+describe('ConfigModule', () => {
+  it('provides the settings and the key made from them', async () => {
+    const settings = Settings.load({ SECRET_KEY: key });
+    const app = await Test.createTestingModule({ imports: [ConfigModule.forRoot(settings)] }).compile();
+    expect(app.get(Settings)).toBe(settings);
+    expect(app.get(SecretKey).derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
+    await app.close();
+  });
+});
+
+/** Compiles secret-key.ts and what it imports, as Node 20 cannot run TypeScript; answers the script of a racer. */
+function compileForNode(): string {
+  const compiled = join(directory, 'compiled');
+  mkdirSync(compiled);
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
+  for (const name of ['invalid-settings', 'secret-key']) {
+    const source = readFileSync(`src/config/${name}.ts`, 'utf8');
+    writeFileSync(join(compiled, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
+  }
+  writeFileSync(join(compiled, 'package.json'), '{ "type": "module" }');
+  const script = join(compiled, 'racer.js');
+  writeFileSync(
+    script,
+    `import { resolveSecretKey } from './secret-key.js';
+     const [dataDir, startAt] = process.argv.slice(2);
+     while (Date.now() < Number(startAt));
+     process.stdout.write(resolveSecretKey({ dataDir }));`,
+  );
+  return script;
+}
