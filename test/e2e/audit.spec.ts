@@ -1,5 +1,4 @@
 import { AuditEvent } from '../../src/audit/audit-event.entity.js';
-import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
 import { RegistrationService } from '../../src/auth/registration.service.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { SecurityEvents } from '../../src/database/security-events.js';
@@ -8,58 +7,32 @@ import { Scope } from '../../src/rbac/scope.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { registration, type TestAccount } from '../support/accounts.js';
-import {
-  Caller,
-  firstAdministrator,
-  strangers,
-  strangersTokens,
-  type Stranger,
-} from '../support/administration.js';
-import { openSession } from '../support/sessions.js';
-import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
-import { addApplication, type TestApplication } from '../support/applications.js';
-import { addEvents, readAudit, type Recorded } from '../support/audit.js';
+import { Caller } from '../support/administration.js';
+import { ADMIN } from '../support/app.js';
+import { type Recorded } from '../support/audit.js';
 import { nextNumber, type Answer } from '../support/client.js';
 import { environmentOf, runPluto } from '../support/command-line.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
-import { FakeGoogle } from '../support/google.js';
 import { addClient, getTokens } from '../support/oauth.js';
-import { decodeToken } from '../support/tokens.js';
-import { addUser } from '../support/users.js';
+import {
+  ADDRESS,
+  admin,
+  adminId,
+  app,
+  desk,
+  FROM,
+  google,
+  list,
+  newPerson,
+  ofAccount,
+  type Person,
+  recordedDetails,
+  send,
+  typed,
+  useAuditRecords,
+} from '../support/audit-records.js';
 
-const ADDRESS = '203.0.113.9';
-const FROM = { 'x-forwarded-for': ADDRESS };
-const DAY_SECONDS = 24 * 60 * 60;
-
-let google: FakeGoogle;
-let app: TestApp;
-let admin: Caller;
-let adminId: number;
-let desk: TestApplication;
-/** What people typed and the trail must not hold. */
-const typed: string[] = [ADMIN.mail, ADMIN.password];
-
-beforeAll(async () => {
-  google = await FakeGoogle.start();
-  app = await startTestApp({ env: { ...google.env, TRUST_PROXY: '127.0.0.1' } });
-  admin = await firstAdministrator(app);
-  adminId = decodeToken(admin.token).claims.sub;
-  desk = await addApplication(app, { name: 'org.example.desk', roles: { guest: ['look', 'touch'] } });
-});
-afterAll(async () => {
-  await app.close();
-  await google.close();
-});
-
-const list = (query: Record<string, string | number> = {}) => readAudit(admin, query);
-
-/** Everything recorded of an account, newest first. */
-const ofAccount = async (userId: number) => (await list({ user_id: userId })).events;
-
-/** A request from the address that the records are to name. */
-function send(caller: Caller, method: string, path: string, body?: unknown): Promise<Answer> {
-  return caller.request(method, path, { headers: FROM, ...(body !== undefined && { body }) });
-}
+useAuditRecords();
 
 async function recordedFor(answer: Answer): Promise<Recorded[]> {
   return (await list({ request_id: answer.headers.get('x-request-id') ?? '' })).events;
@@ -84,29 +57,6 @@ async function expectRecorded(answer: Answer, ...events: Partial<Recorded>[]): P
   );
   for (const { at } of recorded) expect(Math.abs(at - nowSeconds())).toBeLessThan(30);
   return recorded[0];
-}
-
-interface Person {
-  id: number;
-  account: TestAccount;
-  caller: Caller;
-  /** As the records name them. */
-  actor: Recorded['actor'];
-}
-
-/** A confirmed account, signed in without its password. */
-async function newPerson(applicationId?: number, app_id = 'pluto'): Promise<Person> {
-  const account = registration({ app_id });
-  typed.push(account.mail, account.user_id, account.name);
-  const id = await addUser(app, {
-    handle: account.user_id,
-    name: account.name,
-    identities: [{ loginType: 'mail', mail: account.mail }],
-    ...(applicationId !== undefined && { applicationId }),
-  });
-  const { accessToken } = await openSession(app, id, app_id);
-  const caller = new Caller(app.client, accessToken);
-  return { id, account, caller, actor: { kind: 'user', user_id: id, client: '' } };
 }
 
 /** An account that has an account at Google alone. */
@@ -428,291 +378,9 @@ describe('an event and what happened', () => {
   });
 });
 
-describe('GET /v1/audit', () => {
-  let tokens: Record<Stranger, string | undefined>;
-  beforeAll(async () => {
-    tokens = await strangersTokens(app, admin);
-  });
-
-  it.each(strangers)('refuses %s with %i %i', async (stranger, status, code) => {
-    const token = tokens[stranger];
-    expectFailure(await app.client.get('/v1/audit', token === undefined ? {} : { token }), status, code);
-  });
-
-  it('answers strings and numbers where there is nothing to say', async () => {
-    const [id] = await addEvents(app, 1, { requestId: 'empty' });
-    expect(await list({ request_id: 'empty' })).toEqual({
-      events: [
-        {
-          id,
-          at: expect.any(Number),
-          type: 'key.rotated',
-          app_id: '',
-          user_id: 0,
-          actor: { kind: 'system', user_id: 0, client: '' },
-          address: '',
-          request_id: 'empty',
-          detail: {},
-        },
-      ],
-      next_cursor: '',
-    });
-  });
-
-  it('names no application that is no more', async () => {
-    await addEvents(app, 1, { applicationId: 2_000_000, requestId: 'orphan' });
-    expect((await list({ request_id: 'orphan' })).events).toMatchObject([{ app_id: '' }]);
-  });
-
-  it('is newest first, 50 at a time', async () => {
-    const now = nowSeconds();
-    await addEvents(app, 60, (index) => ({ createdAt: now - 60 + index }));
-    const { events } = await list();
-    expect(events).toHaveLength(50);
-    const places = events.map(({ at, id }) => [at, id] as const);
-    expect(places).toEqual(places.toSorted(([at, id], [otherAt, otherId]) => otherAt - at || otherId - id));
-  });
-
-  describe('with filters', () => {
-    const earlier = nowSeconds() - 100_000;
-    let ids: number[];
-    beforeAll(async () => {
-      const kinds: Partial<AuditEvent>[] = [
-        { type: 'login.failed', address: '198.51.100.1' },
-        { type: 'login.succeeded', userId: 900_001, actorKind: 'user', actorId: 900_001 },
-        { type: 'role.assigned', applicationId: desk.id, userId: 900_001, actorId: 900_002 },
-        { type: 'role.changed', applicationId: desk.id, actorId: 900_002, address: '2001:db8::7' },
-        { type: 'key.rotated', requestId: 'Filter_1.a-b' },
-      ];
-      ids = await addEvents(app, kinds.length, (index) => ({ ...kinds[index], createdAt: earlier + index }));
-    });
-
-    /** Which of the five a query finds, oldest first; those of other tests are later. */
-    const found = async (query: Record<string, string | number>) => {
-      const { events } = await list({ until: earlier + 5, ...query });
-      return events.map(({ id }) => ids.indexOf(id)).reverse();
-    };
-
-    it.each([
-      ['type', { type: 'role.changed' }, [3]],
-      ['app_id, by name', { app_id: 'org.example.desk' }, [2, 3]],
-      ['app_id, without regard to case', { app_id: ' ORG.example.Desk ' }, [2, 3]],
-      ['user_id', { user_id: 900_001 }, [1, 2]],
-      ['actor_id', { actor_id: 900_002 }, [2, 3]],
-      ['address', { address: '198.51.100.1' }, [0]],
-      ['address of version 6', { address: '2001:db8::7' }, [3]],
-      ['request_id', { request_id: 'Filter_1.a-b' }, [4]],
-      ['since, that second included', { since: earlier + 2 }, [2, 3, 4]],
-      ['until, that second excluded', { until: earlier + 2 }, [0, 1]],
-      ['several at once', { user_id: 900_001, actor_id: 900_002, type: 'role.assigned' }, [2]],
-      ['several that nothing meets', { user_id: 900_001, type: 'key.rotated' }, []],
-      ['request_id of another case', { request_id: 'filter_1.a-b' }, []],
-    ])('finds by %s', async (_name, query, expected) => {
-      expect(await found(query)).toEqual(expected);
-    });
-
-    it('refuses an application that there is not with 4005', async () => {
-      expectFailure(await admin.get('/v1/audit?app_id=org.example.nowhere'), 403, 4005);
-    });
-
-    it.each([
-      'type=login.unheard',
-      'type=',
-      'user_id=0',
-      'user_id=ann',
-      'actor_id=2147483648',
-      'address=example.com',
-      "address=1'%20OR%201=1",
-      'request_id=a%20b',
-      `request_id=${'a'.repeat(65)}`,
-      'since=-1',
-      'until=yesterday',
-      'limit=0',
-      'limit=201',
-      'cursor=junk',
-      'cursor=MTc5NTY1MTIwMA',
-      `cursor=${Buffer.from('1.2.3').toString('base64url')}`,
-      `cursor=${'a'.repeat(65)}`,
-      'type=login.failed&type=key.rotated',
-    ])('refuses ?%s with 1001', async (query) => {
-      const name = query.split('=', 1)[0];
-      const message = expect.stringMatching(new RegExp(`^Bad Request: ${name} takes `));
-      expectFailure(await admin.get(`/v1/audit?${query}`), 400, 1001, message);
-    });
-  });
-
-  describe('page by page', () => {
-    it('tells each event once, while others are recorded', async () => {
-      const now = nowSeconds();
-      const userId = 910_001;
-      // Seven a second: pages end amid events of the same second.
-      const ids = await addEvents(app, 25, (index) => ({
-        userId,
-        createdAt: now - 10 + Math.floor(index / 7),
-      }));
-      const told: number[] = [];
-      const sizes: number[] = [];
-      let cursor = '';
-      do {
-        const page = await list({ user_id: userId, limit: 10, cursor });
-        told.push(...page.events.map(({ id }) => id));
-        sizes.push(page.events.length);
-        cursor = page.next_cursor;
-        await addEvents(app, 3, { userId, createdAt: now });
-      } while (cursor !== '');
-      expect(sizes).toEqual([10, 10, 5]);
-      expect(told).toEqual(ids.reverse());
-    });
-
-    it('goes on below its place when the event that it names is gone', async () => {
-      const userId = 910_002;
-      const ids = await addEvents(app, 4, { userId });
-      const { next_cursor } = await list({ user_id: userId, limit: 2 });
-      await app.dataSource.manager.delete(AuditEvent, { id: ids[2] });
-      const rest = await list({ user_id: userId, limit: 2, cursor: next_cursor });
-      expect(rest.events.map(({ id }) => id)).toEqual([ids[1], ids[0]]);
-      expect(rest.next_cursor).toBe('');
-    });
-
-    it('ends where the last page is full', async () => {
-      const userId = 910_003;
-      await addEvents(app, 4, { userId });
-      const { events, next_cursor } = await list({ user_id: userId, limit: 4 });
-      expect([events.length, next_cursor]).toEqual([4, '']);
-    });
-  });
-});
-
-describe('the deletion of an account', () => {
-  it('blanks request ids that its owner chose', async () => {
-    const { id, caller } = await newPerson();
-    const chosen = `jane-doe-${nextNumber()}`;
-    const options = { headers: { ...FROM, 'x-request-id': chosen }, body: { type: 'mail' } };
-    const unbound = await caller.request('POST', '/v1/user/unbinding', options);
-    expect(unbound.code).toBe(2010);
-    await addEvents(app, 1, { userId: id, actorId: id, type: 'mail.bound', requestId: chosen });
-    expect((await list({ request_id: chosen })).events).toHaveLength(1);
-    expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
-    expect((await list({ request_id: chosen })).events).toEqual([]);
-    expect((await ofAccount(id)).map(({ request_id }) => request_id)).toEqual([
-      expect.stringMatching(/^[0-9a-f-]{36}$/),
-      '',
-    ]);
-  });
-
-  it('of an account with a long trail is completed by upkeep', async () => {
-    const { id, caller } = await newPerson();
-    await addEvents(app, 1203, { userId: id, actorId: id, type: 'mail.bound', address: ADDRESS });
-    expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
-    const left = () => app.dataSource.manager.countBy(AuditEvent, { userId: id, address: ADDRESS });
-    expect(await left()).toBeGreaterThan(600);
-    await app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
-    expect(await left()).toBe(0);
-  });
-
-  it('blanks its addresses and personal details everywhere, and keeps what was done', async () => {
-    const [gone, other] = [await newPerson(), await newPerson()];
-    for (const { caller } of [gone, other]) {
-      const googleAccount = { type: 'google', id_token: await google.idToken() };
-      expectOk(await send(caller, 'POST', '/v1/user/binding', googleAccount));
-      const client = { key: `tool${nextNumber()}`, secret: 'secret-of-the-tool' };
-      const redirect_uri = 'https://tool.example/back';
-      expectOk(await send(caller, 'POST', '/v1/oauth/client', { ...client, redirect_uri }));
-    }
-    await addEvents(app, 1, {
-      type: 'role.changed',
-      actorId: gone.id,
-      address: ADDRESS,
-      detail: { role: 'x' },
-    });
-    await addEvents(app, 1, {
-      type: 'refresh.reused',
-      userId: gone.id,
-      address: ADDRESS,
-      detail: { session: 's' },
-    });
-    await addEvents(app, 1, { type: 'login.failed', address: ADDRESS, requestId: 'failed-login' });
-    const before = [await ofAccount(gone.id), await ofAccount(other.id)];
-    expect(before.map((events) => events.length)).toEqual([3, 2]);
-    expectOk(await send(gone.caller, 'POST', '/v1/user/delete'));
-
-    const events = await ofAccount(gone.id);
-    const told = events.map(({ type, address, detail }) => [type, address, detail]);
-    expect(told).toEqual([
-      ['account.deleted', '', { reason: 'request' }],
-      ['refresh.reused', '', {}],
-      ['client.created', '', { client: expect.any(String) }],
-      ['provider.bound', '', {}],
-    ]);
-    const kept = ({ id, at, request_id, user_id, actor }: Recorded) => [id, at, request_id, user_id, actor];
-    expect(events.slice(1).map(kept)).toEqual(before[0]!.map(kept));
-    expect((await list({ actor_id: gone.id, type: 'role.changed' })).events).toMatchObject([
-      { address: '', detail: { role: 'x' } },
-    ]);
-
-    expect(await ofAccount(other.id)).toEqual(before[1]);
-    expect((await list({ request_id: 'failed-login' })).events).toMatchObject([{ address: ADDRESS }]);
-  });
-
-  it('that fails blanks nothing', async () => {
-    const { events: before } = await list({ actor_id: adminId, limit: 200 });
-    expect(before.some(({ address }) => address === ADDRESS)).toBe(true);
-    const others = (await list({ type: 'role.assigned' })).events.filter(
-      ({ detail }) => detail.role === 'admin',
-    );
-    for (const { user_id } of others)
-      if (user_id !== adminId) await app.dataSource.manager.delete(User, { id: user_id });
-    expectFailure(await send(admin, 'POST', '/v1/user/delete'), 403, 1002);
-    expect((await list({ actor_id: adminId, limit: 200 })).events).toEqual(before);
-  });
-
-  it('is completed for what was being recorded meanwhile', async () => {
-    const { caller, id } = await newPerson();
-    expectOk(await send(caller, 'POST', '/v1/user/delete'));
-    await addEvents(app, 1, {
-      type: 'scope.created',
-      actorId: id,
-      address: ADDRESS,
-      detail: { scope: 'late' },
-    });
-    await addEvents(app, 1, {
-      type: 'login.failed',
-      userId: id,
-      address: ADDRESS,
-      detail: { method: 'password' },
-    });
-    await app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
-    expect((await list({ actor_id: id, type: 'scope.created' })).events).toMatchObject([
-      { address: '', detail: { scope: 'late' } },
-    ]);
-    expect((await list({ user_id: id, type: 'login.failed' })).events).toMatchObject([
-      { address: '', detail: {} },
-    ]);
-  });
-});
-
-describe('the retention', () => {
-  it('deletes what is older than AUDIT_RETENTION_DAYS, however much, and nothing else', async () => {
-    const { manager } = app.dataSource;
-    const limit = nowSeconds() - 180 * DAY_SECONDS;
-    const userId = 920_001;
-    const young = await addEvents(app, 3, { userId, createdAt: limit + 60 });
-    await addEvents(app, 1203, (index) => ({ userId, createdAt: limit - 1 - index }));
-    const others = await manager.count(AuditEvent);
-    await Promise.all([
-      app.app.get(AuditTrailService).purgeExpired(new AbortController().signal),
-      app.app.get(AuditTrailService).purgeExpired(new AbortController().signal),
-    ]);
-    const left = await manager.find(AuditEvent, { where: { userId }, order: { id: 'ASC' } });
-    expect(left.map(({ id }) => id)).toEqual(young);
-    expect(await manager.count(AuditEvent)).toBe(others - 1203);
-  });
-});
-
 describe('what is recorded', () => {
   it('holds nothing that people typed of themselves, and no secret', async () => {
-    const rows = await app.dataSource.query<{ detail: string }[]>('SELECT detail FROM audit_events');
-    const details = rows.map(({ detail }) => detail).join('\n');
+    const details = await recordedDetails();
     expect(details).toContain('"provider":"google"');
     expect(typed.length).toBeGreaterThan(20);
     expect(typed.filter((text) => details.includes(text))).toEqual([]);

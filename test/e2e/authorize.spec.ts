@@ -1,96 +1,42 @@
 import { sha256 } from '../../src/common/crypto.js';
 import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js';
-import { OAuthClient, type ClientStatus } from '../../src/oauth/oauth-client.entity.js';
+import { OAuthClient } from '../../src/oauth/oauth-client.entity.js';
 import { RoleScope } from '../../src/rbac/role-scope.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { PageSessionsService } from '../../src/token/page-sessions.service.js';
-import { Session } from '../../src/token/session.entity.js';
 import { addAccount } from '../support/accounts.js';
 import { openSession } from '../support/sessions.js';
-import { startTestApp, type TestApp } from '../support/app.js';
-import { addApplication, detachScope, giveRole, type TestApplication } from '../support/applications.js';
+import { addApplication, detachScope, giveRole } from '../support/applications.js';
 import { Browser, type PageAnswer } from '../support/browser.js';
 import { nextNumber } from '../support/client.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { decodeToken } from '../support/tokens.js';
 import { addUser } from '../support/users.js';
+import {
+  addClient,
+  address,
+  app,
+  BACK,
+  CHALLENGE,
+  countGrants,
+  EVIL,
+  expectNoWay,
+  fragment,
+  open,
+  type Parameters,
+  PATH,
+  query,
+  reader,
+  REGISTERED,
+  request,
+  shop,
+  signedIn,
+  STATE,
+  userId,
+  useAuthorizations,
+} from '../support/authorizations.js';
 
-const PATH = '/web/authorize';
-const BACK = 'https://client.example/back';
-const STATE = 'a b+c%20&d=é"<>';
-const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
-const EVIL = `"'><script>alert(1)</script>&amp;{{x}}`;
-const REGISTERED = {
-  desk: BACK,
-  tenant: 'https://client.example/back?tenant=1',
-  loopback: 'http://127.0.0.1:8099/back',
-  loopback6: 'http://[::1]:8099/back',
-  odd: 'https://client;x/back',
-  native: 'org.example.desk:/back',
-  [`<b>"&'desk`]: BACK,
-};
-
-type Parameters = Record<string, string | undefined>;
-
-let app: TestApp;
-let shop: TestApplication;
-let userId: number;
-let reader: Browser;
-beforeAll(async () => {
-  app = await startTestApp();
-  shop = await addApplication(app, {
-    name: 'org.example.shop',
-    roles: {
-      customer: ['shop.read', 'shop.buy', 'shop.rate'],
-      nobody: [],
-      clerk: ['shop.sell', 'shop.read'],
-    },
-  });
-  for (const [key, redirectUri] of Object.entries(REGISTERED)) await addClient(key, { redirectUri });
-  ({ userId, browser: reader } = await signedIn());
-});
-afterAll(() => app.close());
-
-async function addClient(
-  key: string,
-  { redirectUri = BACK, status = 'approved' }: { redirectUri?: string; status?: ClientStatus } = {},
-): Promise<void> {
-  const client = { key, redirectUri, status, secretHash: 'none', userId: null, createdAt: 1 };
-  await app.dataSource.manager.save(OAuthClient, client);
-}
-
-/** A browser with a session of somebody new, made without hashing a password. */
-async function signedIn(role?: string): Promise<{ userId: number; browser: Browser; name: string }> {
-  const name = `Ann ${nextNumber()}`;
-  const id = await addUser(app, { applicationId: shop.id, name });
-  if (role !== undefined) await giveRole(app, id, shop, role);
-  const owner = { userId: id, applicationId: shop.id };
-  const token = await app.app.get(PageSessionsService).open(app.dataSource.manager, owner);
-  const browser = new Browser(app.url);
-  browser.plant('access_token', token);
-  return { userId: id, browser, name };
-}
-
-/** What a client sends the browser with; undefined leaves a parameter out. */
-function request(change: Parameters = {}): Record<string, string> {
-  const usual = {
-    client_id: 'desk',
-    app_id: shop.name,
-    redirect_uri: BACK,
-    response_type: 'code',
-    state: STATE,
-  };
-  const given = Object.entries({ ...usual, ...change }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given);
-}
-
-function address(change: Parameters = {}): string {
-  return `${PATH}?${new URLSearchParams(request(change)).toString()}`;
-}
-
-function open(change: Parameters = {}, by = reader): Promise<PageAnswer> {
-  return by.get(address(change));
-}
+useAuthorizations();
 
 async function decide(
   decision: 'allow' | 'deny',
@@ -102,34 +48,11 @@ async function decide(
   return by.submit(page.forms[decision === 'allow' ? 0 : 1], form);
 }
 
-/** What the client reads where the browser comes back. */
-function query({ status, location }: PageAnswer): Record<string, string> {
-  expect(status).toBe(302);
-  return Object.fromEntries(new URL(location).searchParams);
-}
-
-function fragment({ status, location }: PageAnswer): Record<string, string> {
-  expect(status).toBe(302);
-  expect(new URL(location).search).toBe('');
-  return Object.fromEntries(new URLSearchParams(new URL(location).hash.slice(1)));
-}
-
 const shownScopes = ({ text }: PageAnswer) =>
   [...text.matchAll(/<code>([^<]*)<\/code><\/li>/g)].map(([, name]) => name);
 const findCode = (code = '') =>
   app.dataSource.manager.findOneByOrFail(AuthorizationCode, { codeHash: sha256(code) });
 const grantedScopes = async (answer: PageAnswer) => (await findCode(query(answer).code)).scopes;
-const countGrants = async () => [
-  await app.dataSource.manager.count(AuthorizationCode),
-  await app.dataSource.manager.count(Session),
-];
-
-/** Asserts a page that goes nowhere. */
-function expectNoWay(answer: PageAnswer, status: number, text: string): void {
-  expectPage(answer, status, text);
-  expect(answer.location).toBe('');
-  expect(answer.text).not.toMatch(/<script|http-equiv/i);
-}
 
 describe('GET /web/authorize', () => {
   it('sends who is not signed in to the login page, and back with every parameter as it was', async () => {
@@ -470,141 +393,7 @@ describe('POST /web/authorize', () => {
   });
 });
 
-describe('a request with a fault that the client is told', () => {
-  it.each([
-    ['another response type', { response_type: 'id_token' }, 'unsupported_response_type', '1001'],
-    ['both response types', { response_type: 'code token' }, 'unsupported_response_type', '1001'],
-    ['no response type', { response_type: undefined }, 'unsupported_response_type', '1001'],
-    ['an unknown application', { app_id: 'org.example.unknown' }, 'invalid_request', '4005'],
-    ['an impossible application', { app_id: 'pluto\0' }, 'invalid_request', '4005'],
-    ['no application', { app_id: undefined }, 'invalid_request', '4005'],
-    ['a challenge without method', { code_challenge: CHALLENGE }, 'invalid_request', '1001'],
-    [
-      'a plain challenge',
-      { code_challenge: CHALLENGE, code_challenge_method: 'plain' },
-      'invalid_request',
-      '1001',
-    ],
-    [
-      's256 in small letters',
-      { code_challenge: CHALLENGE, code_challenge_method: 's256' },
-      'invalid_request',
-      '1001',
-    ],
-    [
-      'a malformed challenge',
-      { code_challenge: 'x', code_challenge_method: 'S256' },
-      'invalid_request',
-      '1001',
-    ],
-    ['a method without challenge', { code_challenge_method: 'S256' }, 'invalid_request', '1001'],
-    ['a malformed life time', { life_time: 'long' }, 'invalid_request', '1001'],
-    ['a broken life time', { life_time: '60.5' }, 'invalid_request', '1001'],
-  ])('%s', async (_, change: Parameters, error, error_code) => {
-    const refusal = { error, error_code, state: STATE };
-    expect(query(await open(change))).toEqual(refusal);
-    expect(query(await open(change, new Browser(app.url)))).toEqual(refusal);
-    const { _csrf = '' } = (await open()).forms[0]!.fields;
-    expect(query(await reader.post(PATH, { ...request(change), _csrf, decision: 'allow' }))).toEqual(refusal);
-  });
-
-  it.each([
-    ['a challenge for a token', { code_challenge: CHALLENGE, code_challenge_method: 'S256' }, '1001'],
-    ['an unknown application for a token', { app_id: 'org.example.unknown' }, '4005'],
-  ])('%s', async (_, change, error_code) => {
-    const refusal = { error: 'invalid_request', error_code, state: STATE };
-    expect(fragment(await open({ ...change, response_type: 'token' }))).toEqual(refusal);
-  });
-});
-
 it('says how long the access lasts where that is longer than usual', async () => {
   expect((await open()).text).not.toContain('The access lasts');
   expect((await open({ life_time: '99999999' })).text).toContain('The access lasts 30 days');
-});
-
-describe('a request that goes nowhere', () => {
-  beforeAll(async () => {
-    await addClient('pending', { status: 'pend' });
-    await addClient('denied', { status: 'denied' });
-  });
-
-  /** Opens the page signed in and not, and posts the form as the page would. */
-  async function expectRefused(search: string, status: number, text: string): Promise<void> {
-    const before = await countGrants();
-    for (const by of [reader, new Browser(app.url)])
-      expectNoWay(await by.get(`${PATH}?${search}`), status, text);
-    const { _csrf = '' } = (await open()).forms[0]!.fields;
-    for (const decision of ['allow', 'deny']) {
-      const fields = [...new URLSearchParams(search), ['_csrf', _csrf], ['decision', decision]] as [
-        string,
-        string,
-      ][];
-      expectNoWay(await reader.post(PATH, fields), status, text);
-    }
-    expect(await countGrants()).toEqual(before);
-  }
-  const searchOf = (change: Parameters) => new URLSearchParams(request(change)).toString();
-
-  it.each(['unknown', 'pending', 'denied', 'DESK', 'desk ', ' desk', 'desk\0', '\0', undefined, '', EVIL])(
-    'for the client %j',
-    async (client_id) => expectRefused(searchOf({ client_id }), 403, 'App not approved'),
-  );
-
-  it.each([
-    ...[
-      'https://e.com',
-      'https://e.com/back',
-      `${BACK}/`,
-      `${BACK}/sub`,
-      `${BACK}?x=1`,
-      `${BACK}#x`,
-      `${BACK}?`,
-    ],
-    ...[
-      'https://client.example./back',
-      'https://client.example:443/back',
-      'https://client.example:8443/back',
-    ],
-    ...['https://CLIENT.example/back', 'https://client.example/Back', 'HTTPS://client.example/back'],
-    ...['http://client.example/back', 'https://client.example@e.com', 'https://client.example@e.com/back'],
-    ...[
-      'https://client.example\\@e.com/back',
-      'https://client.example.e.com/back',
-      'https://sub.client.example/back',
-    ],
-    ...['https://client.example/%62ack', 'https://client.example/x/../back', 'https://client.example//back'],
-    ...[
-      encodeURIComponent(BACK),
-      ` ${BACK}`,
-      `${BACK} `,
-      `${BACK}\0`,
-      `${BACK}\n`,
-      '//client.example/back',
-      '/back',
-    ],
-    ...['/web/login', 'javascript:alert(1)', 'data:text/html,x', REGISTERED.tenant, EVIL],
-  ])('for the redirect URI %j', async (redirect_uri) =>
-    expectRefused(searchOf({ redirect_uri }), 403, 'Wrong return address'),
-  );
-
-  it.each([undefined, ''])('for a page without redirect URI: %j', async (redirect_uri) => {
-    for (const by of [reader, new Browser(app.url)])
-      expectNoWay(await open({ redirect_uri }, by), 403, 'Wrong return address');
-  });
-
-  it.each([
-    ...['client_id', 'app_id', 'redirect_uri', 'response_type', 'state', 'scopes', 'scope', 'life_time'],
-    ...['code_challenge', 'code_challenge_method'],
-  ])('for two of %s', async (name) => {
-    const value = request()[name] ?? 'x';
-    const twice = new URLSearchParams([
-      ...Object.entries(request({ [name]: value })),
-      [name, value],
-    ]).toString();
-    await expectRefused(twice, 400, 'This request does not work');
-  });
-
-  it('for a state of more than 4096 characters', async () => {
-    await expectRefused(searchOf({ state: 's'.repeat(4097) }), 400, 'This request does not work');
-  });
 });

@@ -1,72 +1,20 @@
-import { connect } from 'node:net';
 import { AccessTokensService } from '../../src/token/access-tokens.service.js';
 import { RegistrationService } from '../../src/auth/registration.service.js';
 import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
-import { login, registration, signedIn } from '../support/accounts.js';
-import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
-import type { Answer } from '../support/client.js';
-import { eventually } from '../support/eventually.js';
-import { addClient } from '../support/oauth.js';
+import { login, registration } from '../support/accounts.js';
+import { ADMIN, startTestApp } from '../support/app.js';
+import {
+  app,
+  expectFailure,
+  expectPage,
+  LIBRARY_TEXT,
+  linesOf,
+  logLines,
+  sendRaw,
+  useServer,
+} from '../support/raw-http.js';
 
-/** Words of frameworks, databases and stack traces, which are nobody's business. */
-const LIBRARY_TEXT =
-  /\bat .+\.(?:js|ts)|node_modules|fastify|FST_|nest|typeorm|sqlite|mysql|maria|SELECT|INSERT|QueryFailed|Cannot (?:GET|POST)|Error:/i;
-
-function expectFailure(answer: Answer, status: number, code: number): void {
-  expect(answer.json).toEqual({ status: 'error', error: { code, message: expect.any(String) } });
-  expect([answer.status, answer.code]).toEqual([status, code]);
-  expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
-  expect(answer.text).not.toMatch(LIBRARY_TEXT);
-}
-
-function expectPage(answer: Answer, status: number): void {
-  expect(answer.status).toBe(status);
-  expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
-  expect(answer.text).toMatch(/^<!doctype html>/);
-  expect(answer.text).not.toMatch(LIBRARY_TEXT);
-}
-
-interface LogLine {
-  msg: string;
-  level: number;
-  requestId?: string;
-  route?: string;
-  method?: string;
-  status?: number;
-}
-
-function logLines(app: TestApp): LogLine[] {
-  return app
-    .log()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as LogLine);
-}
-
-/** What the log says of a request, whose own line is written once the answer is out. */
-function linesOf(app: TestApp, id: string | null): Promise<LogLine[]> {
-  return eventually(() => {
-    const lines = logLines(app).filter(({ requestId }) => requestId === id);
-    return lines.some(({ msg }) => msg === 'request') && lines;
-  }, `the access log line of ${id}`);
-}
-
-/** Sends bytes as they are, and returns all that comes back. */
-function sendRaw(app: TestApp, bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(app.url).port), '127.0.0.1', () => socket.write(bytes));
-    let answer = '';
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => (answer += text));
-    socket.on('close', () => resolve(answer));
-    socket.on('error', reject);
-  });
-}
-
-let app: TestApp;
-beforeAll(async () => (app = await startTestApp()));
-afterAll(() => app.close());
-afterEach(() => jest.restoreAllMocks());
+useServer();
 
 describe('an address that is not there', () => {
   it.each(['/v1', '/v1/', '/v1/nothing', '/v1/user', '/v1/user/info/', '/v1//healthcheck'])(
@@ -101,39 +49,6 @@ describe('an address that is not there', () => {
     const answer = await sendRaw(app, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 40[034] /);
     expect(answer).not.toMatch(/"dependencies"|verify-mail|secret key/);
-  });
-});
-
-describe('a method that an address does not answer', () => {
-  it.each([
-    ['DELETE', '/v1/user/info', 'GET, HEAD, PUT'],
-    ['GET', '/v1/user/register', 'POST'],
-    ['PATCH', '/v1/healthcheck', 'GET, HEAD'],
-    ['POST', '/v1/token/publickey', 'GET, HEAD'],
-    ['PUT', '/v1/user/info/someone/public', 'GET, HEAD'],
-    ['OPTIONS', '/v1/user/info', 'GET, HEAD, PUT'],
-  ])('is 1009 with Allow: %s %s', async (method, path, allow) => {
-    const answer = await app.client.request(method, path);
-    expectFailure(answer, 405, 1009);
-    expect(answer.headers.get('allow')).toBe(allow);
-  });
-
-  it('is said in a page to a browser', async () => {
-    const answer = await app.client.request('DELETE', '/web/mail/verify/token', {
-      headers: { accept: 'text/html' },
-    });
-    expectPage(answer, 405);
-    expect(answer.headers.get('allow')).toBe('GET, HEAD, POST');
-  });
-
-  it.each(['TRACE', 'PROPFIND', 'BREW'])('is refused when nobody answers it: %s', async (method) => {
-    const answer = await sendRaw(
-      app,
-      `${method} /v1/healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
-    );
-    expect(answer).toMatch(/^HTTP\/1\.1 (400|404|405) /);
-    expect(answer).toContain('"status":"error"');
-    expect(answer).not.toMatch(LIBRARY_TEXT);
   });
 });
 
@@ -227,58 +142,6 @@ describe('a body with more than it should hold', () => {
   });
 });
 
-describe('the request id', () => {
-  it('is made up, told in the answer, and is on every line of the log', async () => {
-    const answer = await app.client.post('/v1/user/register', registration());
-    const id = answer.headers.get('x-request-id')!;
-    expect(id).toMatch(/^[0-9a-f-]{36}$/);
-    expect(await linesOf(app, id)).toMatchObject([
-      { msg: 'request', method: 'POST', route: '/v1/user/register', status: 200 },
-    ]);
-  });
-
-  it('is on what services log for it', async () => {
-    const { tokens } = await signedIn(app);
-    const deletion = await app.client.post('/v1/user/delete', undefined, { token: tokens.access_token });
-    const { key } = await addClient(app, { status: 'pend' });
-    const { access_token: token } = await login(app, ADMIN);
-    const body = { key, status: 'approved' };
-    const approval = await app.client.request('PUT', '/v1/oauth/client/status', { token, body });
-    for (const [answer, msg] of [
-      [deletion, 'account deleted'],
-      [approval, 'client approved'],
-    ] as const) {
-      expect(answer.code).toBe(0);
-      expect((await linesOf(app, answer.headers.get('x-request-id'))).map((line) => line.msg)).toEqual([
-        msg,
-        'request',
-      ]);
-    }
-  });
-
-  it('is the one that was given, where that is harmless', async () => {
-    const answer = await app.client.get('/v1/nothing', { headers: { 'x-request-id': 'proxy-7.a_B' } });
-    expect(answer.headers.get('x-request-id')).toBe('proxy-7.a_B');
-    expect(await linesOf(app, 'proxy-7.a_B')).toHaveLength(1);
-  });
-
-  it.each(['a'.repeat(65), 'two words', '"}{"level":60', '<b>', ''])(
-    'is not the one that was given: %j',
-    async (given) => {
-      const answer = await app.client.get('/v1/healthcheck', { headers: { 'x-request-id': given } });
-      expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
-    },
-  );
-
-  it('is on an error page, for who asks for help', async () => {
-    jest.spyOn(app.app.get(MailVerificationService), 'look').mockRejectedValue(new Error('boom'));
-    const answer = await app.client.page('/web/mail/verify/some-token');
-    expectPage(answer, 500);
-    expect(answer.text).toContain(answer.headers.get('x-request-id'));
-    expect(answer.text).not.toContain('boom');
-  });
-});
-
 describe('the access log', () => {
   it('has the pattern of the route and never what may be a token', async () => {
     const { access_token: token } = await login(app, ADMIN);
@@ -332,77 +195,6 @@ describe('a fault of the server', () => {
   });
 });
 
-describe('security headers', () => {
-  const common = {
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-  };
-
-  it.each(['/v1/healthcheck', '/v1/nothing', '/web/mail/verify/x', '/web/nothing'])(
-    'forbid everything that is not needed at %s',
-    async (path) => {
-      const { headers } = await app.client.page(path);
-      expect(Object.fromEntries(headers)).toMatchObject({ ...common, 'cache-control': 'no-store' });
-      const csp = headers.get('content-security-policy')!;
-      expect(csp).toContain("default-src 'none'");
-      expect(csp).toContain("frame-ancestors 'none'");
-      expect(csp).not.toMatch(/unsafe|\*|https?:/);
-      expect(headers.get('strict-transport-security')).toBeNull();
-      expect(headers.get('x-powered-by')).toBeNull();
-      expect(headers.get('server')).toBeNull();
-    },
-  );
-
-  it('let the documentation style itself and run its own scripts only', async () => {
-    const { headers } = await app.client.page('/docs');
-    expect(Object.fromEntries(headers)).toMatchObject(common);
-    const csp = headers.get('content-security-policy')!;
-    expect(csp).toContain("default-src 'self'");
-    expect(csp).toContain("frame-ancestors 'none'");
-    expect(csp).not.toMatch(/unsafe-eval|\*|https?:|script-src[^;]*unsafe/);
-  });
-
-  it('let assets be kept for a while', async () => {
-    const { headers, status } = await app.client.get('/web/assets/pluto.css');
-    expect(status).toBe(200);
-    expect(headers.get('cache-control')).toMatch(/^public, max-age=\d+$/);
-    expect(headers.get('content-type')).toMatch(/^text\/css/);
-    expect(headers.get('x-content-type-options')).toBe('nosniff');
-  });
-
-  it('ask for HTTPS from then on, and give Secure cookies, where PUBLIC_URL is https:', async () => {
-    const secure = await startTestApp({
-      env: { PUBLIC_URL: 'https://pluto.test' },
-      on: app,
-      sendMails: false,
-    });
-    const { mail } = registration();
-    await secure.client.post('/v1/user/register', registration({ mail }));
-    const page = await secure.client.page(await app.mailbox.linkTo(mail));
-    expect(page.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
-    const [cookie] = page.headers.getSetCookie();
-    expect(cookie).toMatch(/^__Host-.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
-    await secure.stop();
-  });
-});
-
-describe('HEAD', () => {
-  it.each([
-    '/v1/healthcheck',
-    '/v1/token/publickey',
-    '/web/mail/verify/x',
-    '/v1/nothing',
-    '/web/assets/pluto.css',
-  ])('is answered as GET is, without a body, at %s', async (path) => {
-    const get = await app.client.page(path);
-    const head = await app.client.request('HEAD', path, { headers: { accept: 'text/html' } });
-    expect(head.status).toBe(get.status);
-    expect(head.text).toBe('');
-    expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
-  });
-});
-
 describe('the health of the server', () => {
   it('is told with its version', async () => {
     const answer = await app.client.get('/v1/healthcheck');
@@ -424,185 +216,5 @@ describe('the health of the server', () => {
     expect([500, 503]).toContain(answer.status);
     expect(answer.text).not.toMatch(LIBRARY_TEXT);
     await other.stop();
-  });
-});
-
-describe('CORS_ORIGINS', () => {
-  const ORIGIN = 'https://app.example.com';
-  const from = (origin: string) => ({ headers: { origin } });
-  const preflight = (origin: string) => ({
-    headers: {
-      origin,
-      'access-control-request-method': 'PUT',
-      'access-control-request-headers': 'authorization,content-type',
-    },
-  });
-  const corsHeaders = ({ headers }: Answer) =>
-    [...headers.keys()].filter((name) => name.startsWith('access-control'));
-
-  it('unset: no origin is allowed', async () => {
-    const answer = await app.client.get('/v1/healthcheck', from(ORIGIN));
-    expect(answer.status).toBe(200);
-    expect(corsHeaders(answer)).toEqual([]);
-    const asked = await app.client.request('OPTIONS', '/v1/user/info', preflight(ORIGIN));
-    expectFailure(asked, 405, 1009);
-    expect(corsHeaders(asked)).toEqual([]);
-  });
-
-  describe('listed', () => {
-    let listed: TestApp;
-    beforeAll(async () => {
-      listed = await startTestApp({
-        env: { CORS_ORIGINS: `${ORIGIN}, http://localhost:5173, capacitor://localhost, tauri://localhost` },
-        on: app,
-        sendMails: false,
-      });
-    });
-    afterAll(() => listed.stop());
-
-    it.each([ORIGIN, 'http://localhost:5173', 'capacitor://localhost', 'tauri://localhost'])(
-      'allows %s, also to read what went wrong',
-      async (origin) => {
-        for (const path of ['/v1/healthcheck', '/v1/nothing', '/v1/user/info']) {
-          const answer = await listed.client.get(path, from(origin));
-          expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
-          expect(answer.headers.get('vary')).toMatch(/origin/i);
-          expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
-        }
-      },
-    );
-
-    it.each(['/v1/nothing', '/nothing', '/v1/user/info/', '/web/nothing'])(
-      'leaves an unknown path unknown: %s',
-      async (path) => {
-        for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS']) {
-          const answer = await listed.client.request(method, path, from(ORIGIN));
-          expectFailure(answer, 404, 1005);
-          expect(answer.headers.get('allow')).toBeNull();
-        }
-      },
-    );
-
-    it.each<[string, Record<string, string>]>([
-      ['no headers', {}],
-      ['an origin alone', { origin: ORIGIN }],
-      ['a method alone', { 'access-control-request-method': 'PUT' }],
-    ])('answers OPTIONS with %s as a method that is not there', async (_what, headers) => {
-      const answer = await listed.client.request('OPTIONS', '/v1/user/info', { headers });
-      expectFailure(answer, 405, 1009);
-      expect(answer.headers.get('allow')).toBe('GET, HEAD, PUT');
-      expectFailure(await listed.client.request('OPTIONS', '/v1/nothing', { headers }), 404, 1005);
-    });
-
-    it('answers the question that comes before', async () => {
-      const answer = await listed.client.request('OPTIONS', '/v1/user/info', preflight(ORIGIN));
-      expect(answer.status).toBe(204);
-      expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN);
-      expect(answer.headers.get('access-control-allow-methods')).toContain('PUT');
-      expect(answer.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('authorization');
-      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
-    });
-
-    it.each([
-      'https://evil.example',
-      'https://app.example.com.evil.example',
-      'http://app.example.com',
-      'null',
-    ])('does not allow %s', async (origin) => {
-      const answers = [
-        await listed.client.get('/v1/healthcheck', from(origin)),
-        await listed.client.request('OPTIONS', '/v1/user/info', preflight(origin)),
-      ];
-      for (const answer of answers) expect(answer.headers.get('access-control-allow-origin')).toBeNull();
-    });
-
-    it.each(['/web/mail/verify/x', '/docs', '/'])('never opens a page: %s', async (path) => {
-      const answer = await listed.client.get(path, from(ORIGIN));
-      expect(corsHeaders(answer)).toEqual([]);
-      const asked = await listed.client.request('OPTIONS', path, preflight(ORIGIN));
-      expect(asked.headers.get('access-control-allow-origin')).toBeNull();
-    });
-  });
-
-  it('*: allows everyone, without cookies, and no page', async () => {
-    const open = await startTestApp({ env: { CORS_ORIGINS: '*' }, on: app, sendMails: false });
-    const answer = await open.client.get('/v1/healthcheck', from('https://evil.example'));
-    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
-    expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
-    const asked = await open.client.request('OPTIONS', '/v1/user/info', preflight('https://evil.example'));
-    expect(asked.headers.get('access-control-allow-origin')).toBe('*');
-    expect(corsHeaders(await open.client.get('/web/mail/verify/x', from('https://evil.example')))).toEqual(
-      [],
-    );
-    await open.stop();
-  });
-});
-
-describe('what is public', () => {
-  const ANYBODY = { origin: 'https://anybody.example' };
-  const documents: [string, string][] = [
-    ['/.well-known/jwks.json', 'public, max-age=300'],
-    ['/v1/token/publickey', 'public, no-cache'],
-    ['/openapi.json', 'public, no-cache'],
-  ];
-
-  describe.each(documents)('%s', (path, cacheControl) => {
-    it.each<[string, Record<string, string>]>([
-      ['unset', {}],
-      ['set to another origin', { CORS_ORIGINS: 'https://app.example.com' }],
-    ])('is read from any origin with CORS_ORIGINS %s', async (_what, env) => {
-      const server = await startTestApp({ env, on: app, sendMails: false });
-      const answer = await server.client.get(path, { headers: ANYBODY });
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
-      expect(answer.headers.get('access-control-expose-headers')).toContain('etag');
-      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
-      const asked = await server.client.request('OPTIONS', path, {
-        headers: {
-          ...ANYBODY,
-          'access-control-request-method': 'GET',
-          'access-control-request-headers': 'if-none-match',
-        },
-      });
-      expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([204, '*']);
-      await server.stop();
-    });
-
-    it('is kept, and not sent again while it is the same', async () => {
-      const { headers, text } = await app.client.get(path);
-      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
-      const etag = headers.get('etag')!;
-      expect(headers.get('cache-control')).toBe(cacheControl);
-      for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-        const again = await app.client.get(path, { headers: { 'if-none-match': known } });
-        expect([again.status, again.text]).toEqual([304, '']);
-        expect([again.headers.get('etag'), again.headers.get('cache-control')]).toEqual([etag, cacheControl]);
-        expect(again.headers.get('content-type')).toBeNull();
-      }
-      const changed = await app.client.get(path, { headers: { 'if-none-match': '"other"' } });
-      expect([changed.status, changed.text]).toEqual([200, text]);
-      const head = await app.client.request('HEAD', path, { headers: { 'if-none-match': etag } });
-      expect([head.status, head.headers.get('etag'), head.text]).toEqual([200, etag, '']);
-    });
-  });
-
-  it('is nothing else: what a person is told stays with who asked, and is not kept', async () => {
-    const { token } = await signedIn(app);
-    const answer = await app.client.get('/v1/user/info', { token, headers: ANYBODY });
-    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
-    expect(answer.headers.get('cache-control')).toBe('no-store');
-    expect(answer.headers.get('etag')).toBeNull();
-  });
-});
-
-describe('a cookie', () => {
-  it('is not taken by the API', async () => {
-    const { token } = await signedIn(app);
-    for (const name of ['access_token', 'token', 'authorization'])
-      expectFailure(
-        await app.client.get('/v1/user/info', { headers: { cookie: `${name}=${token}` } }),
-        401,
-        1003,
-      );
   });
 });

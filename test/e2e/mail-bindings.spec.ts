@@ -1,113 +1,48 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
-import { comparisonKey } from '../../src/common/text-keys.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
-import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { login, registration, type TestAccount } from '../support/accounts.js';
+import { login, registration } from '../support/accounts.js';
 import { firstAdministrator } from '../support/administration.js';
 import { openSession } from '../support/sessions.js';
-import { LinkMailsService } from '../../src/auth/link-mails.service.js';
-import { startTestApp, type TestApp } from '../support/app.js';
-import { addApplication, type TestApplication } from '../support/applications.js';
 import { nextNumber, type Answer } from '../support/client.js';
-import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
-import { eventually } from '../support/eventually.js';
+import { freezeClock, passSeconds } from '../support/clock.js';
 import { environmentOf, runPluto } from '../support/command-line.js';
-import { countByCode, expectFailure, expectOk, expectPage } from '../support/expectations.js';
-import { openForm, sendForm, type OpenForm } from '../support/forms.js';
-import { linkIn } from '../support/mailbox.js';
+import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
+import { openForm, sendForm } from '../support/forms.js';
 import { addUser } from '../support/users.js';
+import {
+  account,
+  type Account,
+  ALREADY,
+  app,
+  bind,
+  confirm,
+  CONFIRMED,
+  DEAD,
+  expectMail,
+  infoOf,
+  newMail,
+  ownersOf,
+  pending,
+  type Pending,
+  register,
+  shop,
+  skipping,
+  unbind,
+  useMailOwners,
+} from '../support/mail-owners.js';
 
-const ROUNDS = 20;
+useMailOwners();
+
 const DAY_SECONDS = 86_400;
 const PASSWORD = 'fresh horse battery';
-const [CONFIRMED, ALREADY, DEAD] = [
-  'Email address confirmed',
-  'Already confirmed',
-  'This link does not work',
-];
-
-let app: TestApp;
-/** Another server on the same database, with SKIP_REGISTER_VERIFY_MAIL. */
-let skipping: TestApp;
-let shop: TestApplication;
-
-// Passport has one strategy of a name in a process: the server that was started last checks all tokens. So both are
-// there from the first test to the last.
-beforeAll(async () => {
-  app = await startTestApp({ env: { GOOGLE_CLIENT_IDS: 'ios.example.com' } });
-  skipping = await startTestApp({ on: app, env: { SKIP_REGISTER_VERIFY_MAIL: 'true' }, sendMails: false });
-  shop = await addApplication(app, { name: 'org.example.shop', roles: { customer: ['shop.buy'] } });
-});
-afterEach(thawClock);
-afterAll(async () => {
-  await skipping.stop();
-  await app.close();
-});
-
-interface Account {
-  id: number;
-  token: string;
-  handle: string;
-  name: string;
-  google: { login_type: 'google'; mail: string };
-}
-
-/** A mail that was bound and not confirmed, with its link as a browser has opened it. */
-interface Pending extends Account {
-  mail: string;
-  form: OpenForm;
-}
-
-/** An account that was made by Google, signed in. */
-async function account(application?: TestApplication): Promise<Account> {
-  const number = nextNumber();
-  const [handle, name, mail] = [`grace${number}`, `Grace ${number}`, `grace${number}@gmail.com`];
-  const identities = [{ loginType: 'google' as const, mail }];
-  const place = application && { applicationId: application.id };
-  const id = await addUser(app, { ...place, handle, name, identities });
-  const { accessToken: token } = await openSession(app, id, application?.name ?? 'pluto');
-  return { id, token, handle, name, google: { login_type: 'google', mail } };
-}
-
-function newMail(): string {
-  return `ann${nextNumber()}@example.com`;
-}
-
-function bind({ token }: Account, mail: unknown, server = app, headers = {}): Promise<Answer> {
-  return server.client.post('/v1/user/binding', { type: 'mail', mail }, { token, headers });
-}
-
-function unbind({ token }: Account): Promise<Answer> {
-  return app.client.post('/v1/user/unbinding', { type: 'mail' }, { token });
-}
-
-async function pending(): Promise<Pending> {
-  const [owner, mail] = [await account(), newMail()];
-  expectOk(await bind(owner, mail), {});
-  return { ...owner, mail, form: await openForm(app.client, await app.mailbox.linkTo(mail)) };
-}
-
-function confirm({ form }: Pending): Promise<Answer> {
-  return sendForm(app.client, form);
-}
 
 async function confirmed(): Promise<Pending> {
   const owner = await pending();
   expectPage(await confirm(owner), 200, CONFIRMED);
   return owner;
-}
-
-async function infoOf({ token }: Account): Promise<Record<string, unknown>> {
-  return (await app.client.get('/v1/user/info', { token })).body as Record<string, unknown>;
-}
-
-async function expectMail(owner: Account, mail: string): Promise<void> {
-  const bindings = [owner.google, ...(mail === '' ? [] : [{ login_type: 'mail', mail }])];
-  expect(await infoOf(owner)).toMatchObject({ sub: owner.id, mail, verified: true, bindings });
 }
 
 async function expectDead({ form }: Pick<Pending, 'form'>): Promise<void> {
@@ -117,10 +52,6 @@ async function expectDead({ form }: Pick<Pending, 'form'>): Promise<void> {
 
 function tryLogin(name: string, password = PASSWORD): Promise<Answer> {
   return app.client.post('/v1/user/login/account', { account: name, password, app_id: 'pluto' });
-}
-
-function register(account: TestAccount): Promise<Answer> {
-  return app.client.post('/v1/user/register', account);
 }
 
 async function askForReset(mail: string): Promise<void> {
@@ -134,18 +65,6 @@ function sendAgain(by: { mail: string } | { user_id: string }): Promise<Answer> 
 /** The number of links ever mailed: that it stays says that nothing was sent. */
 function countLinks(): Promise<number> {
   return app.dataSource.manager.count(OneTimeToken);
-}
-
-/** Whether the page says that a link has confirmed its mail, else that it was dead. */
-function hasConfirmed(page: Answer): boolean {
-  const isConfirmed = page.status === 200;
-  expectPage(page, isConfirmed ? 200 : 404, isConfirmed ? CONFIRMED : DEAD);
-  return isConfirmed;
-}
-
-/** Who has given the mail, confirmed or not. */
-function ownersOf(mail: string): Promise<Identity[]> {
-  return app.dataSource.manager.findBy(Identity, { loginType: 'mail', subjectKey: comparisonKey(mail) });
 }
 
 describe('POST /v1/user/binding with a mail', () => {
@@ -450,108 +369,5 @@ describe('pluto', () => {
     const place = { env: environmentOf(app), cwd: app.dataDir };
     const outcome = await runPluto(['role', 'assign', 'pluto', 'admin', mail], place);
     expect(outcome).toEqual({ code: 1, stdout: '', stderr: `pluto has no account ${mail}\n` });
-  });
-});
-
-describe(`at the same moment, ${ROUNDS} times`, () => {
-  /** Prepares all rounds at once, and plays them one after the other. */
-  function race<T>(
-    name: string,
-    prepare: () => Promise<T>,
-    play: (round: T, index: number) => Promise<void>,
-  ) {
-    it(name, async () => {
-      const rounds = await Promise.all(Array.from({ length: ROUNDS }, prepare));
-      for (const [index, round] of rounds.entries()) await play(round, index);
-    });
-  }
-  /** The page of the link, and the answer to another act; in every other round the act begins. */
-  async function whileConfirming(owner: Pending, index: number, act: () => Promise<Answer>) {
-    if (index % 2 === 0) return Promise.all([confirm(owner), act()]);
-    const [answer, page] = await Promise.all([act(), confirm(owner)]);
-    return [page, answer] as const;
-  }
-
-  const twoAccounts = async () => ({ mail: newMail(), owners: [await account(), await account()] });
-  race(
-    'two accounts binding and confirming one mail leave it to one',
-    twoAccounts,
-    async ({ mail, owners }) => {
-      const bound = await Promise.all([...owners, ...owners].map((owner) => bind(owner, mail)));
-      expect(countByCode(bound)).toEqual({ 0: 4 });
-      await eventually(async () => (await app.dataSource.manager.countBy(Mail, { recipient: mail })) === 0);
-      const links = (await app.mailbox.to(mail)).map(linkIn);
-      const forms = await Promise.all(links.map((link) => openForm(app.client, link)));
-      const live = forms.filter(({ fields }) => '_csrf' in fields);
-      const pages = await Promise.all(live.map((form) => sendForm(app.client, form)));
-      expect(pages.map(({ status }) => status)).toEqual(live.map(() => 200));
-      expect(await ownersOf(mail)).toMatchObject([{ isVerified: true }]);
-      const again = await Promise.all(owners.map((owner) => bind(owner, mail)));
-      expect(countByCode(again)).toEqual({ 2001: 1, 2007: 1 });
-    },
-  );
-
-  race('confirming a mail and binding it elsewhere leave it to one', pending, async (owner, index) => {
-    const other = await account();
-    const [page, answer] = await whileConfirming(owner, index, () => bind(other, owner.mail));
-    const isConfirmed = hasConfirmed(page);
-    expect(answer.code).toBe(isConfirmed ? 2001 : 0);
-    await expectMail(owner, isConfirmed ? owner.mail : '');
-    const userId = isConfirmed ? owner.id : other.id;
-    expect(await ownersOf(owner.mail)).toMatchObject([{ userId, isVerified: isConfirmed }]);
-  });
-
-  race('confirming a mail and binding another: the one or the other', pending, async (owner, index) => {
-    const next = newMail();
-    const [page, answer] = await whileConfirming(owner, index, () => bind(owner, next));
-    const isConfirmed = hasConfirmed(page);
-    expect(answer.code).toBe(isConfirmed ? 2007 : 0);
-    await expectMail(owner, isConfirmed ? owner.mail : '');
-    const owners = [await ownersOf(owner.mail), await ownersOf(next)];
-    expect(owners.map(({ length }) => length)).toEqual(isConfirmed ? [1, 0] : [0, 1]);
-  });
-
-  race('confirming and unbinding a mail leave no mail', pending, async (owner, index) => {
-    const [page, answer] = await whileConfirming(owner, index, () => unbind(owner));
-    expectOk(answer, {});
-    hasConfirmed(page);
-    await expectMail(owner, '');
-    expect(await ownersOf(owner.mail)).toEqual([]);
-  });
-
-  race('registering and binding a mail leave it to one', account, async (owner) => {
-    const mail = newMail();
-    const pauses = [0, 5, 10, 15, 20, 25, 30];
-    const answers = await Promise.all([
-      register(registration({ mail })),
-      ...pauses.map((pauseMs) => sleep(pauseMs).then(() => bind(owner, mail))),
-    ]);
-    expect(countByCode(answers)).toEqual({ 0: 1 + pauses.length });
-    expect(await ownersOf(mail)).toMatchObject([{ isVerified: false }]);
-  });
-});
-
-describe('while another account is taking the mail', () => {
-  afterEach(() => jest.restoreAllMocks());
-
-  it.each([
-    ['sends a link', () => app],
-    ['confirms it', () => skipping],
-  ])('binding it again comes after that, and %s', async (_, server) => {
-    const [owner, other] = [await pending(), await account()];
-    const mails = app.app.get(LinkMailsService);
-    const queue = mails.queueVerification.bind(mails);
-    let taken: Promise<Answer> | undefined;
-    await new Promise<void>((resolve) => {
-      jest.spyOn(mails, 'queueVerification').mockImplementationOnce(async (...given) => {
-        resolve();
-        await sleep(100);
-        return queue(...given);
-      });
-      taken = bind(other, owner.mail);
-    });
-    expectOk(await bind(owner, owner.mail, server()), {});
-    expectOk(await taken!, {});
-    expect(await ownersOf(owner.mail)).toMatchObject([{ userId: owner.id }]);
   });
 });
