@@ -47,8 +47,8 @@ export const project = {
 const pure = [
   'browser/',
   'contract/(access|openapi)',
-  'e2e/(bench|common-passwords|compiled-code|http|pipelining|start)',
-  'unit/(?!all-or-none|avatars|batched-read|database|hot-statements)',
+  'e2e/(bench|common-passwords|http|npm-start|pipelining|start)',
+  'unit/(?!compound-statement|avatars|batched-read|database|hot-statements)',
 ];
 const pureSpecs = `/test/(${pure.join('|')})`;
 

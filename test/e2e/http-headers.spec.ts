@@ -107,7 +107,7 @@ describe('security headers', () => {
     'referrer-policy': 'no-referrer',
   };
 
-  it.each(['/v1/healthcheck', '/v1/nothing', '/web/mail/verify/x', '/web/nothing', '/openapi.json'])(
+  it.each(['/v1/healthcheck', '/v1/nothing', '/web/mail/verify/x', '/web/nothing'])(
     'forbid everything that is not needed at %s',
     async (path) => {
       const { headers } = await app.client.page(path);
@@ -197,20 +197,45 @@ describe('CORS_ORIGINS', () => {
     let listed: TestApp;
     beforeAll(async () => {
       listed = await startTestApp({
-        env: { CORS_ORIGINS: `${ORIGIN}, http://localhost:5173` },
+        env: { CORS_ORIGINS: `${ORIGIN}, http://localhost:5173, capacitor://localhost, tauri://localhost` },
         on: app,
         sendMails: false,
       });
     });
     afterAll(() => listed.stop());
 
-    it.each([ORIGIN, 'http://localhost:5173'])('allows %s, also to read what went wrong', async (origin) => {
-      for (const path of ['/v1/healthcheck', '/v1/nothing', '/v1/user/info']) {
-        const answer = await listed.client.get(path, from(origin));
-        expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
-        expect(answer.headers.get('vary')).toMatch(/origin/i);
-        expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
-      }
+    it.each([ORIGIN, 'http://localhost:5173', 'capacitor://localhost', 'tauri://localhost'])(
+      'allows %s, also to read what went wrong',
+      async (origin) => {
+        for (const path of ['/v1/healthcheck', '/v1/nothing', '/v1/user/info']) {
+          const answer = await listed.client.get(path, from(origin));
+          expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+          expect(answer.headers.get('vary')).toMatch(/origin/i);
+          expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+        }
+      },
+    );
+
+    it.each(['/v1/nothing', '/nothing', '/v1/user/info/', '/web/nothing'])(
+      'leaves an unknown path unknown: %s',
+      async (path) => {
+        for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS']) {
+          const answer = await listed.client.request(method, path, from(ORIGIN));
+          expectFailure(answer, 404, 1005);
+          expect(answer.headers.get('allow')).toBeNull();
+        }
+      },
+    );
+
+    it.each<[string, Record<string, string>]>([
+      ['no headers', {}],
+      ['an origin alone', { origin: ORIGIN }],
+      ['a method alone', { 'access-control-request-method': 'PUT' }],
+    ])('answers OPTIONS with %s as a method that is not there', async (_what, headers) => {
+      const answer = await listed.client.request('OPTIONS', '/v1/user/info', { headers });
+      expectFailure(answer, 405, 1009);
+      expect(answer.headers.get('allow')).toBe('GET, HEAD, PUT');
+      expectFailure(await listed.client.request('OPTIONS', '/v1/nothing', { headers }), 404, 1005);
     });
 
     it('answers the question that comes before', async () => {
@@ -235,7 +260,7 @@ describe('CORS_ORIGINS', () => {
       for (const answer of answers) expect(answer.headers.get('access-control-allow-origin')).toBeNull();
     });
 
-    it.each(['/web/mail/verify/x', '/docs', '/openapi.json', '/'])('never opens a page: %s', async (path) => {
+    it.each(['/web/mail/verify/x', '/docs', '/'])('never opens a page: %s', async (path) => {
       const answer = await listed.client.get(path, from(ORIGIN));
       expect(corsHeaders(answer)).toEqual([]);
       const asked = await listed.client.request('OPTIONS', path, preflight(ORIGIN));
@@ -254,6 +279,63 @@ describe('CORS_ORIGINS', () => {
       [],
     );
     await open.stop();
+  });
+});
+
+describe('what is public', () => {
+  const ANYBODY = { origin: 'https://anybody.example' };
+  const documents: [string, string][] = [
+    ['/.well-known/jwks.json', 'public, max-age=300'],
+    ['/v1/token/publickey', 'public, no-cache'],
+    ['/openapi.json', 'public, no-cache'],
+  ];
+
+  describe.each(documents)('%s', (path, cacheControl) => {
+    it.each<[string, Record<string, string>]>([
+      ['unset', {}],
+      ['set to another origin', { CORS_ORIGINS: 'https://app.example.com' }],
+    ])('is read from any origin with CORS_ORIGINS %s', async (_what, env) => {
+      const server = await startTestApp({ env, on: app, sendMails: false });
+      const answer = await server.client.get(path, { headers: ANYBODY });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+      expect(answer.headers.get('access-control-expose-headers')).toContain('etag');
+      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+      const asked = await server.client.request('OPTIONS', path, {
+        headers: {
+          ...ANYBODY,
+          'access-control-request-method': 'GET',
+          'access-control-request-headers': 'if-none-match',
+        },
+      });
+      expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([204, '*']);
+      await server.stop();
+    });
+
+    it('is kept, and not sent again while it is the same', async () => {
+      const { headers, text } = await app.client.get(path);
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+      const etag = headers.get('etag')!;
+      expect(headers.get('cache-control')).toBe(cacheControl);
+      for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+        const again = await app.client.get(path, { headers: { 'if-none-match': known } });
+        expect([again.status, again.text]).toEqual([304, '']);
+        expect([again.headers.get('etag'), again.headers.get('cache-control')]).toEqual([etag, cacheControl]);
+        expect(again.headers.get('content-type')).toBeNull();
+      }
+      const changed = await app.client.get(path, { headers: { 'if-none-match': '"other"' } });
+      expect([changed.status, changed.text]).toEqual([200, text]);
+      const head = await app.client.request('HEAD', path, { headers: { 'if-none-match': etag } });
+      expect([head.status, head.headers.get('etag'), head.text]).toEqual([200, etag, '']);
+    });
+  });
+
+  it('is nothing else: what a person is told stays with who asked, and is not kept', async () => {
+    const { token } = await signedIn(app);
+    const answer = await app.client.get('/v1/user/info', { token, headers: ANYBODY });
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('etag')).toBeNull();
   });
 });
 

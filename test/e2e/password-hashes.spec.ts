@@ -1,6 +1,6 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
-import { owaspMinimum } from '../../src/config/password-hash-parameters.js';
+import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
 import { User } from '../../src/users/user.entity.js';
 import { addAccount, login, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
@@ -9,7 +9,7 @@ import { expectFailure, expectOk } from '../support/expectations.js';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await startTestApp({ passwordHashParameters: owaspMinimum });
+  app = await startTestApp({ passwordHashParameters: new PasswordHashParameters() });
 });
 afterAll(() => app.close());
 

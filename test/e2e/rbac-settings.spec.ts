@@ -192,6 +192,8 @@ describe('/v1/rbac/application/settings', () => {
       'https:///desk.example/in',
       'https:\\\\desk.example/in',
       'https://desk.example\\in',
+      'https://*.desk.example/in',
+      'https://%2a.desk.example/in',
       'https://user:secret@desk.example/in',
       'https://user@desk.example/in',
       ' https://desk.example/in',

@@ -6,8 +6,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DataSource } from 'typeorm';
 import { FirstStartService } from '../../src/auth/first-start.service.js';
 import { createLog } from '../../src/common/logging.js';
-import type { PasswordHashParameters } from '../../src/config/password-hash-parameters.js';
 import { Settings } from '../../src/config/settings.js';
+import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
 import { createApp } from '../../src/configure-app.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { createTestDatabase } from './database.js';
@@ -62,11 +62,8 @@ export async function startTestApp({
     rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    const settings = testSettings(dataDir, env, {
-      database: on?.settings.database ?? database!.database,
-      passwordHashParameters,
-    });
-    return await listen(settings, { sendMails, isFirstStart: !on }, discard);
+    const settings = testSettings(dataDir, env, on?.settings.database ?? database!.database);
+    return await listen(settings, { sendMails, isFirstStart: !on, passwordHashParameters }, discard);
   } catch (error) {
     await discard();
     throw error;
@@ -75,12 +72,17 @@ export async function startTestApp({
 
 async function listen(
   settings: Settings,
-  { sendMails, isFirstStart }: { sendMails: boolean; isFirstStart: boolean },
+  {
+    sendMails,
+    isFirstStart,
+    passwordHashParameters,
+  }: { sendMails: boolean; isFirstStart: boolean; passwordHashParameters: PasswordHashParameters },
   discard: () => Promise<void>,
 ): Promise<TestApp> {
   let log = '';
   const sink = new Writable({ write: (chunk, _encoding, done) => ((log += String(chunk)), done()) });
   const app = await createApp(settings, createLog('info', 'json', sink));
+  Object.assign(app.get(PasswordHashParameters), passwordHashParameters);
   const worker = app.get(MailWorker);
   let isStopped = false;
   const stop = async () => {
@@ -120,7 +122,7 @@ async function listen(
 function testSettings(
   dataDir: string,
   env: Record<string, string>,
-  rest: Pick<Settings, 'database' | 'passwordHashParameters'>,
+  database: Settings['database'],
 ): Settings {
   const settings = Settings.load({
     DATA_DIR: dataDir,
@@ -131,5 +133,5 @@ function testSettings(
     ADMIN_PASSWORD: ADMIN.password,
     ...env,
   });
-  return Object.assign(settings, rest);
+  return Object.assign(settings, { database });
 }

@@ -40,7 +40,6 @@ describe('Settings with nothing set', () => {
       corsOrigins: [],
       rateLimit: true,
       requestLimits: defaultLimits,
-      workers: 1,
       metricsPort: undefined,
       metricsHost: '127.0.0.1',
       metricsToken: undefined,
@@ -174,11 +173,6 @@ describe('Settings as given', () => {
     expect(Settings.load({ MAIL_FROM: text }).mailFrom).toEqual(mailFrom);
   });
 
-  it('give one worker a core with auto', () => {
-    const settings = { WORKERS: 'auto', DATABASE_URL: mysqlUrl, SECRET_KEY: key };
-    expect(Settings.load(settings).workers).toBe(availableParallelism());
-  });
-
   it('take the four settings of Apple together', () => {
     const { apple } = Settings.load({
       APPLE_TEAM_ID: 'TEAM',
@@ -242,12 +236,22 @@ describe('A refused value', () => {
     ['TRUST_PROXY', '10.0.0.1,'],
     ['CORS_ORIGINS', 'https://example.com/path'],
     ['CORS_ORIGINS', '*,https://example.com'],
+    ['CORS_ORIGINS', 'https://*.example.com'],
+    ['CORS_ORIGINS', 'https://example.com,http://*:5173'],
+    ['CORS_ORIGINS', 'capacitor://*'],
+    ['CORS_ORIGINS', 'capacitor://localhost/'],
+    ['CORS_ORIGINS', 'capacitor:localhost'],
+    ['CORS_ORIGINS', 'https://user@example.com'],
+    ['CORS_ORIGINS', 'https://example.com\\'],
+    ['CORS_ORIGINS', 'file:///index.html'],
+    ['CORS_ORIGINS', 'file://host'],
+    ['CORS_ORIGINS', 'wss://example.com'],
+    ['CORS_ORIGINS', 'null'],
     ['LOG_LEVEL', 'verbose'],
     ['LOG_FORMAT', 'xml'],
-    ['WORKERS', '0'],
-    ['WORKERS', 'all'],
     ['GOOGLE_JWKS_URL', 'file:///etc/passwd'],
     ['WECHAT_WEB_REDIRECT_URLS', 'https://example.com/#x'],
+    ['WECHAT_WEB_REDIRECT_URLS', 'https://*.example.com/in'],
   ])('%s=%s is one fault that names the variable', (name, text) => {
     expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(new RegExp(`^${name} takes .+`))]);
   });
@@ -303,25 +307,85 @@ describe('A refused value', () => {
   });
 });
 
+describe('CORS_ORIGINS', () => {
+  it('takes the origins that browsers send, those of apps among them', () => {
+    const origins = [
+      'HTTPS://App.Example.com:443',
+      'http://[::1]:5173',
+      'https://bücher.example',
+      'capacitor://localhost',
+      'ionic://localhost',
+      'Tauri://LocalHost',
+      'http://tauri.localhost',
+      'app.example+x://a-b_c.d:8080',
+      'chrome-extension://abcdefghijklmnop',
+    ];
+    expect(Settings.load({ CORS_ORIGINS: origins.join(',') }).corsOrigins).toEqual([
+      'https://app.example.com',
+      'http://[::1]:5173',
+      'https://xn--bcher-kva.example',
+      'capacitor://localhost',
+      'ionic://localhost',
+      'tauri://localhost',
+      'http://tauri.localhost',
+      'app.example+x://a-b_c.d:8080',
+      'chrome-extension://abcdefghijklmnop',
+    ]);
+  });
+});
+
+describe('SMTP_URL', () => {
+  const smtpOf = (url: string) => Settings.load({ SMTP_URL: url }).smtpUrl;
+
+  it.each([
+    ['smtp://mail.example.com'],
+    ['smtp://192.0.2.7:25'],
+    ['smtp://pluto:secret@mail.example.com:587'],
+    ['smtp://pluto:secret@localhost'],
+    ['smtp://pluto@127.0.0.1:1025'],
+    ['smtp://127.0.0.1.example.com'],
+    ['smtp://127.1'],
+    ['smtp://localhost?service=gmail'],
+    ['smtps://mail.example.com?name=pluto.example.com'],
+    ['smtp://mail.example.com?requireTLS=true'],
+  ])('%s requires TLS', (url) => {
+    expect(smtpOf(url)).toEqual({ url, requireTls: true });
+  });
+
+  it.each([
+    ['smtp://localhost:1025', 'smtp://localhost:1025'],
+    ['smtp://127.0.0.1', 'smtp://127.0.0.1'],
+    ['smtp://[::1]:25', 'smtp://[::1]:25'],
+    ['smtp://mailpit:1025?tls=optional', 'smtp://mailpit:1025'],
+    ['smtp://pluto:secret@mail?tls=optional&ignoreTLS=true', 'smtp://pluto:secret@mail?ignoreTLS=true'],
+  ])('%s does not', (text, url) => {
+    expect(smtpOf(text)).toEqual({ url, requireTls: false });
+  });
+
+  it.each([
+    ['smtp://pluto:hunter2@mail?ignoreTLS=true'],
+    ['smtp://pluto:hunter2@mail?opportunisticTLS=true'],
+    ['smtp://pluto:hunter2@mail?requireTLS=false'],
+    ['smtp://pluto:hunter2@mail?requireTLS=true&requireTLS=false'],
+    ['smtp://pluto:hunter2@mail?tls=false'],
+    ['smtp://pluto:hunter2@mail?tls=optional&tls=hunter2'],
+    ['smtps://pluto:hunter2@mail?tls=optional'],
+  ])('%s is refused, without the password', (url) => {
+    const [fault = '', ...others] = faultsOf({ SMTP_URL: url });
+    expect(others).toEqual([]);
+    expect(fault).toMatch(/^SMTP_URL has .*(tls|TLS)/);
+    expect(fault).not.toContain('hunter2');
+  });
+});
+
 describe('Settings that contradict each other', () => {
   it('need SECRET_KEY with mysql:', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl })).toEqual([expect.stringMatching(/^SECRET_KEY is required/)]);
   });
 
-  it('take one worker with sqlite:', () => {
-    expect(faultsOf({ WORKERS: '2' })).toEqual([expect.stringMatching(/^WORKERS takes 1 with/)]);
-    expect(faultsOf({ WORKERS: 'auto' })).toHaveLength(availableParallelism() > 1 ? 1 : 0);
-  });
-
   it('give metrics another port than the API', () => {
     expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT takes another port than PORT']);
     expect(faultsOf({ METRICS_PORT: '0', PORT: '0' })).toEqual([]);
-  });
-
-  it('do not ask one of several processes for the metrics of all', () => {
-    const env = { WORKERS: '2', DATABASE_URL: mysqlUrl, SECRET_KEY: key, METRICS_TOKEN: 't'.repeat(16) };
-    expect(faultsOf(env)).toEqual(['METRICS_TOKEN takes a METRICS_PORT beside it with several WORKERS']);
-    expect(faultsOf({ ...env, METRICS_PORT: '9464' })).toEqual([]);
   });
 
   it('let a refresh token outlive its grace', () => {
