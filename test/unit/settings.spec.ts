@@ -62,7 +62,6 @@ describe('Settings with nothing set', () => {
       verifyTokenTtlSeconds: 86_400,
       resetTokenTtlSeconds: 3600,
       pageSessionTtlSeconds: 1_209_600,
-      passwordHashParameters: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
       authorizationCodeTtlSeconds: 600,
       auditRetentionDays: 180,
       google: {
