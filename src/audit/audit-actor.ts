@@ -1,4 +1,4 @@
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import type { SecurityEvent } from '../database/security-events.js';
 import type { AuditEvent } from './audit-event.entity.js';
 import { eventTraits } from './event-traits.js';
@@ -11,12 +11,12 @@ type AuditActor = Pick<AuditEvent, 'actorKind' | 'actorId' | 'actorClient'>;
 /** Who is to be named for an event: the bearer of the request's token, else whoever the kind of event tells. */
 export function actorOf(
   event: Pick<SecurityEvent, 'type' | 'userId'>,
-  origin: Pick<Origin, 'actor'> | null,
+  context: Pick<RequestContext, 'actor'> | null,
   outsideRequests: ActorOutsideRequests,
 ): AuditActor {
-  if (!origin) return { actorKind: outsideRequests, actorId: null, actorClient: null };
-  if (origin.actor) {
-    const { userId, clientKey } = origin.actor;
+  if (!context) return { actorKind: outsideRequests, actorId: null, actorClient: null };
+  if (context.actor) {
+    const { userId, clientKey } = context.actor;
     // 0: a client that acts for itself.
     const actorId = userId === 0 ? null : userId;
     return { actorKind: clientKey === null ? 'user' : 'client', actorId, actorClient: clientKey };

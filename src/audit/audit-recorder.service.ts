@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { PURGE_BATCH } from '../database/purge.js';
 import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
@@ -33,12 +33,16 @@ export class AuditRecorder {
     @Inject(ACTOR_OUTSIDE_REQUESTS) private readonly actorOutsideRequests: ActorOutsideRequests,
   ) {
     // Here and not in a hook: the first start publishes before the hooks have run.
-    events.subscribe((manager, event, origin) => this.record(manager, event, origin));
+    events.subscribe((manager, event, context) => this.record(manager, event, context));
   }
 
-  private async record(manager: EntityManager, event: SecurityEvent, origin: Origin | null): Promise<void> {
+  private async record(
+    manager: EntityManager,
+    event: SecurityEvent,
+    context: RequestContext | null,
+  ): Promise<void> {
     const { type, applicationId, userId, detail } = event;
-    const { actorKind, actorId, actorClient } = actorOf(event, origin, this.actorOutsideRequests);
+    const { actorKind, actorId, actorClient } = actorOf(event, context, this.actorOutsideRequests);
     const parameters = [
       nowSeconds(),
       type,
@@ -47,8 +51,8 @@ export class AuditRecorder {
       actorKind,
       actorId,
       actorClient,
-      origin?.address ?? '',
-      origin?.requestId ?? '',
+      context?.address ?? '',
+      context?.requestId ?? '',
       JSON.stringify(detail),
     ];
     await manager.query(ADD, parameters);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { randomToken } from '../common/crypto.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
@@ -49,11 +49,11 @@ export class AdministratorAccountsService {
   async create(
     administrator: Omit<NewAdministrator, 'passwordHash'>,
     password: string,
-    origin: Origin | null,
+    context: RequestContext | null,
   ): Promise<number> {
     assertUncommon(password);
     const passwordHash = await this.passwords.hash(password);
-    return this.transactions.runFor(origin, (manager) =>
+    return this.transactions.runFor(context, (manager) =>
       this.createWithin(manager, { ...administrator, passwordHash }),
     );
   }

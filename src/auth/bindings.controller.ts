@@ -3,7 +3,7 @@ import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, FirstPartyOnly, type Principal } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { BindingsService } from './bindings.service.js';
@@ -63,8 +63,8 @@ export class BindingsController {
   async unbind(
     @CurrentPrincipal() principal: Principal,
     @Body() body: UnbindDto,
-    @CurrentOrigin() origin: Origin,
+    @CurrentRequestContext() context: RequestContext,
   ): Promise<void> {
-    await this.bindings.unbind(principal, body.type, origin);
+    await this.bindings.unbind(principal, body.type, context);
   }
 }

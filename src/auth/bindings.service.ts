@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Principal } from '../common/access.js';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
@@ -57,14 +57,14 @@ export class BindingsService {
     account: Account,
     type: ProviderType,
     credential: string,
-    origin: Origin,
+    context: RequestContext,
   ): Promise<void> {
     const { userId, applicationId, applicationName } = account;
     // Before the code is used up; the unique key decides.
     if (await this.findBinding(undefined, userId, type)) throw new PlutoError('bindExists');
     const application = { id: applicationId, name: applicationName };
     const person = await this.providers.get(type).identify(application, credential);
-    await this.change(userId, origin, async (manager) => {
+    await this.change(userId, context, async (manager) => {
       const identity = await this.identities.add(manager, { applicationId, type, userId }, person);
       if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
       const detail = { provider: type };
@@ -77,10 +77,10 @@ export class BindingsService {
    * confirmed mail, or a provider that the application has an account at.
    * @throws PlutoError bindNotExist | cannotUnbindLast
    */
-  async unbind({ userId, applicationId }: Account, type: LoginType, origin: Origin): Promise<void> {
+  async unbind({ userId, applicationId }: Account, type: LoginType, context: RequestContext): Promise<void> {
     const providers: LoginType[] = await this.providers.configuredFor(applicationId);
     const usableTypes = ['mail', ...providers];
-    await this.change(userId, origin, async (manager) => {
+    await this.change(userId, context, async (manager) => {
       const bound = await this.accounts.identitiesOf(userId, manager);
       const binding = bound.find(({ loginType }) => loginType === type);
       if (!binding) throw new PlutoError('bindNotExist');
@@ -130,10 +130,10 @@ export class BindingsService {
   /** Changes of one account's bindings go one at a time. */
   private async change(
     userId: number,
-    origin: Origin,
+    context: RequestContext,
     work: (manager: EntityManager) => Promise<void>,
   ): Promise<void> {
-    await this.transactions.runFor(origin, async (manager) => {
+    await this.transactions.runFor(context, async (manager) => {
       if (!(await this.accounts.lock(manager, userId))) throw new PlutoError('invalidAccessToken');
       await work(manager);
     });

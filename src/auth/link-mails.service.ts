@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { Settings } from '../config/settings.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
@@ -53,9 +53,9 @@ export class LinkMailsService {
   }
 
   /** Queues a mail in a transaction of its own; to an account that goes at the same moment there is none to send. */
-  async send(origin: Origin, queue: (manager: EntityManager) => Promise<void>): Promise<void> {
+  async send(context: RequestContext, queue: (manager: EntityManager) => Promise<void>): Promise<void> {
     try {
-      await this.transactions.runFor(origin, queue);
+      await this.transactions.runFor(context, queue);
     } catch (error) {
       if (!isForeignKeyViolation(error)) throw error;
     }

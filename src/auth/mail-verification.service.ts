@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
@@ -70,8 +70,11 @@ export class MailVerificationService {
    * Uses a link up.
    * @returns the account and whether this call was the one that confirmed it; null for an unknown or expired link
    */
-  async confirm(token: string, origin: Origin): Promise<(VerificationLink & { isFirst: boolean }) | null> {
-    return this.transactions.runFor(origin, async (manager) => {
+  async confirm(
+    token: string,
+    context: RequestContext,
+  ): Promise<(VerificationLink & { isFirst: boolean }) | null> {
+    return this.transactions.runFor(context, async (manager) => {
       const link = await this.tokens.find('verify-mail', token, manager);
       if (!link) return null;
       const isUnused = await this.tokens.consume(manager, link);

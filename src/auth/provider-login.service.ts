@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
@@ -83,12 +83,12 @@ export class ProviderLoginService {
     { id: applicationId }: Application,
     method: ProviderType,
     error: unknown,
-    origin: Origin,
+    context: RequestContext,
   ): Promise<never> {
     const isRefusal = error instanceof PlutoError && error.status === 403 && error.key !== 'forbidden';
     if (isRefusal) {
       const detail = { method, reason: 'credentials' as const };
-      await this.transactions.runFor(origin, (manager) =>
+      await this.transactions.runFor(context, (manager) =>
         this.events.publish(manager, { type: 'login.failed', applicationId, userId: null, detail }),
       );
     }

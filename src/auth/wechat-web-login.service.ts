@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, LessThanOrEqual } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
@@ -108,12 +108,12 @@ export class WechatWebLoginService {
     stateText: string,
     code: string | undefined,
     { secret, replaced, marks }: { secret: string; replaced: string; marks: string[] },
-    origin: Origin,
+    context: RequestContext,
   ): Promise<{ pageToken: string; application: Application }> {
     const state = this.open(stateText);
     if (state.returnHash !== returnHashOf(inBrowser(secret))) throw staleState();
-    const { application, person } = await this.identify(state, code, origin);
-    const pageToken = await this.transactions.runFor(origin, async (manager) => {
+    const { application, person } = await this.identify(state, code, context);
+    const pageToken = await this.transactions.runFor(context, async (manager) => {
       const userId = await this.logins.authenticate(manager, application, 'wechat', { person, marks });
       return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
     });
@@ -161,7 +161,7 @@ export class WechatWebLoginService {
   private async identify(
     state: WechatState,
     code: string | undefined,
-    origin: Origin,
+    context: RequestContext,
   ): Promise<{ application: Application; person: ProvenPerson }> {
     await this.spend(state);
     if (code === undefined)
@@ -171,7 +171,7 @@ export class WechatWebLoginService {
     const application = await this.applications.getById(state.applicationId);
     const person = await this.wechat
       .identifyOnWeb(application, code)
-      .catch((error: unknown) => this.logins.refused(application, 'wechat', error, origin));
+      .catch((error: unknown) => this.logins.refused(application, 'wechat', error, context));
     return { application, person };
   }
 

@@ -1,16 +1,16 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { chooseLanguage, type Language } from './languages.js';
-import { readOrigin, type Origin, type OriginRequest } from './origin.js';
+import { readRequestContext, type RequestContext, type ContextRequest } from './request-context.js';
 
 /** From where a request came, as sessions remember it, and the language its sender reads. */
-export interface Caller extends Origin {
+export interface Caller extends RequestContext {
   /** At most 255 characters; `''` when none was told. */
   userAgent: string;
   language: Language;
   acceptLanguage: string | undefined;
 }
 
-interface CallerRequest extends OriginRequest {
+interface CallerRequest extends ContextRequest {
   headers: Record<string, string | undefined>;
 }
 
@@ -21,7 +21,7 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
   const request = context.switchToHttp().getRequest<CallerRequest>();
   const acceptLanguage = request.headers['accept-language'];
   return {
-    ...readOrigin(request),
+    ...readRequestContext(request),
     userAgent: (request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Origin } from '../common/origin.js';
-import { originOf } from './transactions.js';
+import type { RequestContext } from '../common/request-context.js';
+import { requestContextOf } from './transactions.js';
 
 /** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
 export interface SecurityEventDetails {
@@ -45,12 +45,12 @@ export type SecurityEvent = {
 /**
  * Acts on an event in its transaction, through its manager only; what it throws undoes the event. What is to be done
  * once the event is committed goes into `afterCommit(manager, …)`.
- * @param origin the request that the event belongs to; null outside requests
+ * @param context the request that the event belongs to; null outside requests
  */
 type SecurityListener = (
   manager: EntityManager,
   event: SecurityEvent,
-  origin: Origin | null,
+  context: RequestContext | null,
 ) => Promise<void> | void;
 
 /** Reports security events to those who listen: the audit trail and the metrics. */
@@ -67,7 +67,7 @@ export class SecurityEvents {
    * @throws Error if the manager is not one of `Transactions.runFor`
    */
   async publish(manager: EntityManager, event: SecurityEvent): Promise<void> {
-    const origin = originOf(manager);
-    for (const listener of this.listeners) await listener(manager, event, origin);
+    const context = requestContextOf(manager);
+    for (const listener of this.listeners) await listener(manager, event, context);
   }
 }

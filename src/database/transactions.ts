@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import {
   COMMIT_OUTCOME_UNKNOWN,
   isConnectionLost,
@@ -31,7 +31,7 @@ type AfterCommit = () => void | Promise<void>;
 
 interface RunningTransaction {
   /** Null outside requests; undefined where nobody has said. */
-  origin: Origin | null | undefined;
+  context: RequestContext | null | undefined;
   afterCommit: AfterCommit[];
 }
 
@@ -52,13 +52,13 @@ export function afterCommit(manager: EntityManager, callback: AfterCommit): void
  * The request on whose behalf the transaction of `manager` runs; null outside requests.
  * @throws Error if the manager is not one handed out by `Transactions.runFor`: what nobody has said is not to be guessed
  */
-export function originOf(manager: EntityManager): Origin | null {
-  const origin = manager.queryRunner && running.get(manager.queryRunner)?.origin;
-  if (origin === undefined)
+export function requestContextOf(manager: EntityManager): RequestContext | null {
+  const context = manager.queryRunner && running.get(manager.queryRunner)?.context;
+  if (context === undefined)
     throw new Error(
       'Nobody has said on whose behalf this runs: begin the transaction with Transactions.runFor()',
     );
-  return origin;
+  return context;
 }
 
 /** Transactions: one around one use case. */
@@ -83,20 +83,20 @@ export class Transactions {
 
   /**
    * As `run`, for what publishes security events or logs.
-   * @param origin the request on whose behalf it is done; null for a command and for what the server does by itself
+   * @param context the request on whose behalf it is done; null for a command and for what the server does by itself
    */
-  runFor<T>(origin: Origin | null, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.runUntilDone(origin, work);
+  runFor<T>(context: RequestContext | null, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.runUntilDone(context, work);
   }
 
   private async runUntilDone<T>(
-    origin: Origin | null | undefined,
+    context: RequestContext | null | undefined,
     work: (manager: EntityManager) => Promise<T>,
   ): Promise<T> {
     const begun = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.attempt(origin, work);
+        return await this.attempt(context, work);
       } catch (error) {
         const elapsedMs = performance.now() - begun;
         if (!isRetryable(error, elapsedMs)) throw error;
@@ -109,11 +109,11 @@ export class Transactions {
   }
 
   private async attempt<T>(
-    origin: Origin | null | undefined,
+    context: RequestContext | null | undefined,
     work: (manager: EntityManager) => Promise<T>,
   ): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
-    const transaction: RunningTransaction = { origin, afterCommit: [] };
+    const transaction: RunningTransaction = { context, afterCommit: [] };
     running.set(runner, transaction);
     let result: T;
     try {
@@ -129,7 +129,7 @@ export class Transactions {
     } finally {
       await runner.release();
     }
-    for (const callback of transaction.afterCommit) await this.runAfterCommit(callback, origin?.requestId);
+    for (const callback of transaction.afterCommit) await this.runAfterCommit(callback, context?.requestId);
     return result;
   }
 

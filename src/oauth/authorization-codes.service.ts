@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { Purge } from '../database/purge.js';
@@ -74,7 +74,7 @@ export class AuthorizationCodesService {
    * Ends what a code was exchanged for, because it was shown again.
    * @see RFC 6749 section 4.1.2
    */
-  async revokeIssued({ id }: AuthorizationCode, { requestId }: Origin): Promise<void> {
+  async revokeIssued({ id }: AuthorizationCode, { requestId }: RequestContext): Promise<void> {
     const isEnded = await this.transactions.run(async (manager) => {
       const code = await manager.findOneBy(AuthorizationCode, { id });
       return code?.sessionId ? this.sessions.end(manager, code.sessionId) : false;

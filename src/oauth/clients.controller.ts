@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly, CurrentPrincipal, UserOnly, type Principal } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
 import { ADMIN_ERRORS, Operation, TOKEN_ERRORS } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { PLUTO } from '../rbac/names.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { ClientsService } from './clients.service.js';
@@ -50,10 +50,10 @@ export class ClientsController {
   async create(
     @CurrentPrincipal() { userId }: Principal,
     @Body() body: CreateClientDto,
-    @CurrentOrigin() origin: Origin,
+    @CurrentRequestContext() context: RequestContext,
   ): Promise<CreatedClientDto> {
     const { key, secret, redirect_uri: redirectUri } = body;
-    const client = await this.clients.create({ userId, key, secret, redirectUri }, origin);
+    const client = await this.clients.create({ userId, key, secret, redirectUri }, context);
     return { key, status: client.status, redirect_uri: redirectUri, origin_secret: secret };
   }
 
@@ -67,10 +67,10 @@ export class ClientsController {
   })
   async setStatus(
     @Body() { key, status }: ClientStatusDto,
-    @CurrentOrigin() origin: Origin,
+    @CurrentRequestContext() context: RequestContext,
   ): Promise<ChangedClientDto> {
     if (status !== 'approved' && status !== 'denied') throw new PlutoError('invalidClientStatus');
-    await this.clients.setStatus(key, status, origin);
+    await this.clients.setStatus(key, status, context);
     return { key, status };
   }
 

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { equalInConstantTime, hmac } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { isOpaque } from '../common/text-checks.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
@@ -45,12 +45,15 @@ export class ClientsService implements ClientGate {
    * Registers a client, which gets nothing until an administrator has approved it.
    * @throws PlutoError clientExists | tooManyRequests
    */
-  async create({ userId, key, secret, redirectUri }: NewClient, origin: Origin): Promise<OAuthClient> {
+  async create(
+    { userId, key, secret, redirectUri }: NewClient,
+    context: RequestContext,
+  ): Promise<OAuthClient> {
     await this.limits.count('client-register', String(userId));
     const secretHash = this.hash(key, secret);
     const client = { userId, key, secretHash, redirectUri, status: 'pend' as const, createdAt: nowSeconds() };
     try {
-      return await this.transactions.runFor(origin, async (manager) => {
+      return await this.transactions.runFor(context, async (manager) => {
         const made = await manager.save(OAuthClient, { ...client });
         const detail = { client: key };
         await this.events.publish(manager, { type: 'client.created', applicationId: null, userId, detail });
@@ -76,8 +79,12 @@ export class ClientsService implements ClientGate {
    * Approves or denies a client. One that is denied loses its sessions and codes.
    * @throws PlutoError clientNotFound
    */
-  async setStatus(key: string, status: Exclude<ClientStatus, 'pend'>, origin: Origin): Promise<void> {
-    await this.transactions.runFor(origin, async (manager) => {
+  async setStatus(
+    key: string,
+    status: Exclude<ClientStatus, 'pend'>,
+    context: RequestContext,
+  ): Promise<void> {
+    await this.transactions.runFor(context, async (manager) => {
       const change = status === 'denied' ? { status, deniedAt: nowSeconds() } : { status };
       await manager.update(OAuthClient, { key }, change);
       const client = await manager.findOneBy(OAuthClient, { key });
@@ -92,7 +99,7 @@ export class ClientsService implements ClientGate {
       await manager.delete(AuthorizationCode, { clientId: client.id });
       await this.sessions.endAllOfClient(manager, key);
     });
-    this.logger.log({ msg: `client ${status}`, client: key, requestId: origin.requestId });
+    this.logger.log({ msg: `client ${status}`, client: key, requestId: context.requestId });
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { bestMatch, preferredLanguages } from '../common/languages.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationName } from './application-name.entity.js';
@@ -33,8 +33,8 @@ export class ApplicationNamesService {
    * @param names with canonical tags, each once
    * @throws PlutoError applicationNotExist
    */
-  async replace(applicationId: number, names: LocalizedName[], origin: Origin): Promise<void> {
-    await this.transactions.runFor(origin, async (manager) => {
+  async replace(applicationId: number, names: LocalizedName[], context: RequestContext): Promise<void> {
+    await this.transactions.runFor(context, async (manager) => {
       await manager.increment(Application, { id: applicationId }, 'revision', 1);
       await this.applications.getById(applicationId, manager);
       await manager.delete(ApplicationName, { applicationId });

@@ -2,7 +2,7 @@ import { Body, Controller, Get, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { AdminOnly } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { ApplicationSettingsDto, ChangeApplicationSettingsDto } from './application-settings.dto.js';
 import type { ApplicationSettings } from './application-settings.entity.js';
 import { ApplicationSettingsService, type SettingsChange } from './application-settings.service.js';
@@ -46,9 +46,9 @@ export class ApplicationSettingsController {
   })
   async change(
     @Body() body: ChangeApplicationSettingsDto,
-    @CurrentOrigin() origin: Origin,
+    @CurrentRequestContext() context: RequestContext,
   ): Promise<ApplicationSettingsDto> {
-    return presentSettings(await this.settings.change(body.app_id, readChange(body), origin));
+    return presentSettings(await this.settings.change(body.app_id, readChange(body), context));
   }
 }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { seal, unseal } from '../common/crypto.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { SecretKey } from '../config/secret-key.js';
 import { SecurityEvents } from '../database/security-events.js';
@@ -47,8 +47,12 @@ export class ApplicationSettingsService {
   }
 
   /** @throws PlutoError applicationNotExist | badRequest, when a provider would be set in part */
-  async change(applicationId: number, change: SettingsChange, origin: Origin): Promise<ApplicationSettings> {
-    return this.transactions.runFor(origin, async (manager) => {
+  async change(
+    applicationId: number,
+    change: SettingsChange,
+    context: RequestContext,
+  ): Promise<ApplicationSettings> {
+    return this.transactions.runFor(context, async (manager) => {
       await manager.increment(Application, { id: applicationId }, 'revision', 1);
       await this.applications.getById(applicationId, manager);
       const settings = {

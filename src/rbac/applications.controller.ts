@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly, Public } from '../common/access.js';
 import { canonicalLanguageTag } from '../common/languages.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { ApplicationNamesService, type LocalizedName } from './application-names.service.js';
 import { ApplicationsService } from './applications.service.js';
@@ -35,8 +35,11 @@ export class ApplicationsController {
     answer: ApplicationDto,
     errors: [...ADMIN_ERRORS, 'applicationExists'],
   })
-  async create(@Body() body: CreateApplicationDto, @CurrentOrigin() origin: Origin): Promise<ApplicationDto> {
-    return presentApplication(await this.applications.create(body.name, origin));
+  async create(
+    @Body() body: CreateApplicationDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<ApplicationDto> {
+    return presentApplication(await this.applications.create(body.name, context));
   }
 
   @AdminOnly()
@@ -47,8 +50,11 @@ export class ApplicationsController {
     description: 'Update internationalized names for the application',
     errors: [...ADMIN_ERRORS, 'applicationNotExist'],
   })
-  async replaceNames(@Body() body: LocalizedNamesDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.names.replace(body.app_id, readNames(body.i18n_names), origin);
+  async replaceNames(
+    @Body() body: LocalizedNamesDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.names.replace(body.app_id, readNames(body.i18n_names), context);
   }
 
   @AdminOnly()
@@ -72,8 +78,11 @@ export class ApplicationsController {
     description: 'Set the default role for an application',
     errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleNotExist', 'forbidden'],
   })
-  async setDefaultRole(@Body() body: DefaultRoleDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.applications.setDefaultRole(body.app_id, body.role_id, origin);
+  async setDefaultRole(
+    @Body() body: DefaultRoleDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.applications.setDefaultRole(body.app_id, body.role_id, context);
   }
 
   @Public()

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
@@ -64,7 +64,7 @@ export class ApplicationsService {
   }
 
   /** @throws PlutoError applicationExists, also when the name differs in case only */
-  async create(name: string, origin: Origin | null): Promise<Application> {
+  async create(name: string, context: RequestContext | null): Promise<Application> {
     const trimmed = name.trim();
     const application = {
       name: trimmed,
@@ -73,7 +73,7 @@ export class ApplicationsService {
       createdAt: nowSeconds(),
     };
     try {
-      return await this.transactions.runFor(origin, async (manager) => {
+      return await this.transactions.runFor(context, async (manager) => {
         const made = await manager.save(Application, { ...application });
         await this.events.publish(manager, {
           type: 'application.created',
@@ -95,8 +95,8 @@ export class ApplicationsService {
    * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application | forbidden, when it
    *   would make everybody an administrator
    */
-  async setDefaultRole(applicationId: number, roleId: number, origin: Origin | null): Promise<void> {
-    await this.transactions.runFor(origin, async (manager) => {
+  async setDefaultRole(applicationId: number, roleId: number, context: RequestContext | null): Promise<void> {
+    await this.transactions.runFor(context, async (manager) => {
       await manager.increment(Application, { id: applicationId }, 'revision', 1);
       const application = await this.getById(applicationId, manager);
       const role = await manager.findOneBy(Role, { id: roleId, applicationId });

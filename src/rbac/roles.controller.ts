@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/commo
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { AdminOnly, Public } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import {
   ApplicationQuery,
   CreateRoleDto,
@@ -28,8 +28,11 @@ export class RolesController {
     answer: RoleDto,
     errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleExists'],
   })
-  async create(@Body() body: CreateRoleDto, @CurrentOrigin() origin: Origin): Promise<RoleDto> {
-    return presentCreated(await this.roles.create(body.app_id, body.name, origin));
+  async create(
+    @Body() body: CreateRoleDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<RoleDto> {
+    return presentCreated(await this.roles.create(body.app_id, body.name, context));
   }
 
   @AdminOnly()
@@ -39,8 +42,11 @@ export class RolesController {
     description: 'Update the scopes assigned to a role',
     errors: [...ADMIN_ERRORS, 'roleNotExist', 'scopeNotExist', 'forbidden'],
   })
-  async replaceScopes(@Body() body: RoleScopesDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.roles.replaceScopes(body.role_id, { scopeIds: body.scopes }, origin);
+  async replaceScopes(
+    @Body() body: RoleScopesDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.roles.replaceScopes(body.role_id, { scopeIds: body.scopes }, context);
   }
 
   /** The method that the admin app uses. */
@@ -48,8 +54,11 @@ export class RolesController {
   @Post('scope')
   @HttpCode(200)
   @ApiExcludeEndpoint()
-  async replaceScopesByPost(@Body() body: RoleScopesDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.replaceScopes(body, origin);
+  async replaceScopesByPost(
+    @Body() body: RoleScopesDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.replaceScopes(body, context);
   }
 
   @AdminOnly()
@@ -59,8 +68,11 @@ export class RolesController {
     description: 'Set the default scope for a role',
     errors: [...ADMIN_ERRORS, 'roleNotExist', 'scopeNotExist'],
   })
-  async setDefaultScope(@Body() body: DefaultScopeDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.roles.setDefaultScope(body.role_id, body.scope_id, origin);
+  async setDefaultScope(
+    @Body() body: DefaultScopeDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.roles.setDefaultScope(body.role_id, body.scope_id, context);
   }
 
   /** The method that the admin app uses. */
@@ -68,8 +80,11 @@ export class RolesController {
   @Post('scope/default')
   @HttpCode(200)
   @ApiExcludeEndpoint()
-  async setDefaultScopeByPost(@Body() body: DefaultScopeDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.setDefaultScope(body, origin);
+  async setDefaultScopeByPost(
+    @Body() body: DefaultScopeDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.setDefaultScope(body, context);
   }
 
   @Public()

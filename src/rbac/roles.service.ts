@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { groupBy } from '../common/group-by.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
@@ -36,7 +36,7 @@ export class RolesService {
   ) {}
 
   /** @throws PlutoError applicationNotExist | roleExists, also when the name differs in case only */
-  async create(applicationId: number, name: string, origin: Origin | null): Promise<Role> {
+  async create(applicationId: number, name: string, context: RequestContext | null): Promise<Role> {
     await this.applications.getById(applicationId);
     const trimmed = name.trim();
     const role = {
@@ -47,7 +47,7 @@ export class RolesService {
       createdAt: nowSeconds(),
     };
     try {
-      return await this.transactions.runFor(origin, async (manager) => {
+      return await this.transactions.runFor(context, async (manager) => {
         const made = await manager.save(Role, { ...role });
         await this.tell(manager, made, 'created');
         return made;
@@ -97,9 +97,9 @@ export class RolesService {
   async replaceScopes(
     roleId: number,
     { scopeIds, defaultScopeId }: { scopeIds: number[]; defaultScopeId?: number | undefined },
-    origin: Origin | null,
+    context: RequestContext | null,
   ): Promise<void> {
-    await this.change(roleId, origin, async (manager, role) => {
+    await this.change(roleId, context, async (manager, role) => {
       const wanted = [...new Set(scopeIds)];
       const known = await manager.countBy(Scope, { id: In(wanted), applicationId: role.applicationId });
       if (known !== wanted.length) throw new PlutoError('scopeNotExist');
@@ -123,8 +123,8 @@ export class RolesService {
    * Sets what is granted when nothing is asked for.
    * @throws PlutoError roleNotExist | scopeNotExist, when the role does not have the scope
    */
-  async setDefaultScope(roleId: number, scopeId: number, origin: Origin): Promise<void> {
-    await this.change(roleId, origin, async (manager, role) => {
+  async setDefaultScope(roleId: number, scopeId: number, context: RequestContext): Promise<void> {
+    await this.change(roleId, context, async (manager, role) => {
       if (!(await manager.existsBy(RoleScope, { roleId, scopeId }))) {
         throw new PlutoError('scopeNotExist', { message: 'Scope not exist: the role does not have it' });
       }
@@ -151,11 +151,11 @@ export class RolesService {
   /** Changes of one role go one at a time; those that may take an administration away keep one. */
   private async change(
     roleId: number,
-    origin: Origin | null,
+    context: RequestContext | null,
     work: (manager: EntityManager, role: Role) => Promise<void>,
   ): Promise<void> {
     try {
-      await this.transactions.runFor(origin, async (manager) => {
+      await this.transactions.runFor(context, async (manager) => {
         await manager.increment(Role, { id: roleId }, 'revision', 1);
         const role = await manager.findOneBy(Role, { id: roleId });
         if (!role) throw new PlutoError('roleNotExist');

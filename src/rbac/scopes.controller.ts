@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly, Public } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { ApplicationQuery, CreatedScopeDto, CreateScopeDto, ScopeListDto } from './rbac.dto.js';
 import { presentApplication, presentCreated, presentScope } from './rbac.presenter.js';
 import { ScopesService } from './scopes.service.js';
@@ -21,8 +21,11 @@ export class ScopesController {
     answer: CreatedScopeDto,
     errors: [...ADMIN_ERRORS, 'applicationNotExist', 'scopeExists'],
   })
-  async create(@Body() body: CreateScopeDto, @CurrentOrigin() origin: Origin): Promise<CreatedScopeDto> {
-    return presentCreated(await this.scopes.create(body.app_id, body.name, origin));
+  async create(
+    @Body() body: CreateScopeDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<CreatedScopeDto> {
+    return presentCreated(await this.scopes.create(body.app_id, body.name, context));
   }
 
   @Public()

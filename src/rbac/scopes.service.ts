@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, In } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
@@ -22,11 +22,11 @@ export class ScopesService {
   ) {}
 
   /** @throws PlutoError applicationNotExist | scopeExists, also when the name differs in case only */
-  async create(applicationId: number, name: string, origin: Origin | null): Promise<Scope> {
+  async create(applicationId: number, name: string, context: RequestContext | null): Promise<Scope> {
     await this.applications.getById(applicationId);
     const scope = { applicationId, name, nameKey: comparisonKey(name), createdAt: nowSeconds() };
     try {
-      return await this.transactions.runFor(origin, async (manager) => {
+      return await this.transactions.runFor(context, async (manager) => {
         const made = await manager.save(Scope, { ...scope });
         await this.events.publish(manager, {
           type: 'scope.created',

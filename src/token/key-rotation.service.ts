@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { DataSource, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { seal } from '../common/crypto.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
@@ -51,10 +51,10 @@ export class KeyRotationService {
    * last token has expired.
    * @throws Error when another key is waiting to sign already
    */
-  async rotate(origin: Origin | null, leadSeconds = PUBLISH_LEAD_SECONDS): Promise<KeyListing[]> {
+  async rotate(context: RequestContext | null, leadSeconds = PUBLISH_LEAD_SECONDS): Promise<KeyListing[]> {
     const draft = await this.draft();
     try {
-      await this.transactions.runFor(origin, async (manager) => {
+      await this.transactions.runFor(context, async (manager) => {
         await this.add(manager, draft, leadSeconds);
         const detail = { kid: draft.kid };
         await this.events.publish(manager, {

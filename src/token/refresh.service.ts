@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { sha256 } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { CompoundStatement } from '../database/compound-statement.js';
@@ -25,7 +25,7 @@ interface RefreshRequest {
   scopes: string | undefined;
   /** The OAuth client that asks; null on the first-party route. */
   clientKey: string | null;
-  origin: Origin;
+  context: RequestContext;
 }
 
 interface Rotated {
@@ -79,7 +79,7 @@ export class RefreshService {
     const tokenHash = sha256(request.refreshToken);
     const shown = await this.check(await this.tokens.find(tokenHash), request);
     const rotation = await this.rotate({ ...shown, tokenHash }, request);
-    if (rotation.outcome === 'stolen') throw this.theft(shown, request.origin);
+    if (rotation.outcome === 'stolen') throw this.theft(shown, request.context);
     const { session, sessionId, application } = shown;
     return this.issuer.sign({
       userId: session.userId,
@@ -124,7 +124,7 @@ export class RefreshService {
   /** @returns null when the session has ended, or its scopes have changed, since they were read */
   private async rotateInTransaction(input: RotationInput, request: RefreshRequest): Promise<Rotation | null> {
     try {
-      return await this.transactions.runFor(request.origin, (manager) =>
+      return await this.transactions.runFor(request.context, (manager) =>
         this.rotateWithin(manager, input, request),
       );
     } catch (error) {
@@ -181,7 +181,7 @@ export class RefreshService {
 
   private theft(
     { sessionId, session: { userId, applicationId } }: ShownToken,
-    { requestId }: Origin,
+    { requestId }: RequestContext,
   ): PlutoError {
     this.logger.warn({
       msg: 'a used refresh token was shown again: session ended',

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { Operation } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { RefreshService } from './refresh.service.js';
@@ -35,14 +35,17 @@ export class TokenController {
     answer: TokenPairDto,
     errors: ['invalidRefreshToken', 'refreshTokenExpired', 'invalidApplication', 'applicationNotExist'],
   })
-  async refresh(@Body() body: RefreshDto, @CurrentOrigin() origin: Origin): Promise<TokenPairDto> {
+  async refresh(
+    @Body() body: RefreshDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<TokenPairDto> {
     return presentTokenPair(
       await this.refreshes.refresh({
         refreshToken: body.refresh_token,
         applicationName: body.app_id,
         scopes: body.scopes,
         clientKey: null,
-        origin,
+        context,
       }),
     );
   }

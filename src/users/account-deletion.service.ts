@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { SecurityEvents } from '../database/security-events.js';
-import { afterCommit, originOf, Transactions } from '../database/transactions.js';
+import { afterCommit, requestContextOf, Transactions } from '../database/transactions.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
@@ -32,8 +32,8 @@ export class AccountDeletionService {
    * roles. Its mail and handle are free again; its id is not used again. Deleting a deleted account does nothing.
    * @throws PlutoError forbidden for the last administrator
    */
-  async delete(userId: number, origin: Origin): Promise<void> {
-    await this.transactions.runFor(origin, async (manager) => {
+  async delete(userId: number, context: RequestContext): Promise<void> {
+    await this.transactions.runFor(context, async (manager) => {
       // Written first, so that no upload at the same moment puts a picture in the row that is read next.
       await manager.update(User, { id: userId }, { updatedAt: nowSeconds() });
       const user = await manager.findOneBy(User, { id: userId });
@@ -58,7 +58,7 @@ export class AccountDeletionService {
       userId: id,
       detail: { reason: 'request' },
     });
-    const requestId = originOf(manager)?.requestId;
+    const requestId = requestContextOf(manager)?.requestId;
     afterCommit(manager, async () => {
       this.logger.log({ msg: 'account deleted', userId: id, requestId });
       if (avatarFile !== null) await this.avatars.discard(avatarFile);

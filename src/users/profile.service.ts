@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
@@ -44,14 +44,18 @@ export class ProfileService {
    * Changes what is given and leaves the rest; an avatar of `''` removes the picture.
    * @throws PlutoError userNotExist | userIdExists | invalidAvatar
    */
-  async update(userId: number, { name, avatar, handle }: ProfileChange, origin: Origin): Promise<void> {
+  async update(
+    userId: number,
+    { name, avatar, handle }: ProfileChange,
+    context: RequestContext,
+  ): Promise<void> {
     const picture = await this.readAvatar(avatar);
     const change = {
       ...(name !== undefined && { name: name.trim(), nameKey: comparisonKey(name.trim()) }),
       ...picture,
     };
     try {
-      await this.transactions.runFor(origin, (manager) => this.apply(manager, userId, change, handle));
+      await this.transactions.runFor(context, (manager) => this.apply(manager, userId, change, handle));
     } catch (error) {
       // After an unknown outcome the account may name the picture; if it does not, the sweep finds it.
       if (picture?.avatarFile && !(error instanceof CommitOutcomeUnknown))

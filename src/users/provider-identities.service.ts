@@ -7,7 +7,7 @@ import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
-import { afterCommit, originOf, RetryTransaction } from '../database/transactions.js';
+import { afterCommit, requestContextOf, RetryTransaction } from '../database/transactions.js';
 import { AccountsService } from './accounts.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { Identity, type ProviderType } from './identity.entity.js';
@@ -114,7 +114,7 @@ export class ProviderIdentitiesService {
     if (foreign.length > 0) {
       const warning = {
         msg: 'a person at a provider has two accounts, made before the provider said that they are one',
-        requestId: originOf(manager)?.requestId,
+        requestId: requestContextOf(manager)?.requestId,
         loginType: identity.loginType,
         userId: identity.userId,
         otherIdentityIds: foreign.map(({ identityId }) => identityId),

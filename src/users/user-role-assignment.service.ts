@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../common/errors.js';
-import type { Origin } from '../common/origin.js';
+import type { RequestContext } from '../common/request-context.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../rbac/applications.service.js';
 import { PLUTO } from '../rbac/names.js';
@@ -22,8 +22,13 @@ export class UserRoleAssignmentService {
    * @throws PlutoError userNotExist, also for an account of another application | applicationNotExist | roleNotExist |
    *   mailNotVerified, for an account of `pluto` | forbidden, when nobody would be left to administer Pluto
    */
-  async assign(userId: number, applicationId: number, roleId: number, origin: Origin | null): Promise<void> {
-    await this.transactions.runFor(origin, async (manager) => {
+  async assign(
+    userId: number,
+    applicationId: number,
+    roleId: number,
+    context: RequestContext | null,
+  ): Promise<void> {
+    await this.transactions.runFor(context, async (manager) => {
       const user = await this.accounts.find(userId, manager);
       if (!user) throw new PlutoError('userNotExist');
       const application = await this.applications.getById(applicationId, manager);

@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly } from '../common/access.js';
 import { Field } from '../common/fields.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { EXAMPLE } from '../rbac/example-ids.js';
 import { UserRoleAssignmentService } from './user-role-assignment.service.js';
 
@@ -38,7 +38,7 @@ export class UserRoleController {
       'forbidden',
     ],
   })
-  async assign(@Body() body: UserRoleDto, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.assignments.assign(body.user_id, body.app_id, body.role_id, origin);
+  async assign(@Body() body: UserRoleDto, @CurrentRequestContext() context: RequestContext): Promise<void> {
+    await this.assignments.assign(body.user_id, body.app_id, body.role_id, context);
   }
 }

@@ -10,7 +10,7 @@ import {
 import { BodyLimit } from '../common/http/route-options.js';
 import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { PlutoError } from '../common/errors.js';
 import { AccountDeletionService } from './account-deletion.service.js';
@@ -67,12 +67,12 @@ export class UserController {
   async updateInfo(
     @CurrentPrincipal() { userId }: Principal,
     @Body() body: UpdateUserInfoDto,
-    @CurrentOrigin() origin: Origin,
+    @CurrentRequestContext() context: RequestContext,
   ): Promise<void> {
     const { name, avatar, user_id: handle } = body;
     if (name === undefined && avatar === undefined && handle === undefined)
       throw badRequest(['one of name, avatar and user_id is needed']);
-    await this.profiles.update(userId, { name, avatar, handle }, origin);
+    await this.profiles.update(userId, { name, avatar, handle }, context);
   }
 
   @Public()
@@ -112,8 +112,11 @@ export class UserController {
     description: 'Delete current user account',
     errors: [...TOKEN_ERRORS, 'forbidden'],
   })
-  async delete(@CurrentPrincipal() { userId }: Principal, @CurrentOrigin() origin: Origin): Promise<void> {
-    await this.deletion.delete(userId, origin);
+  async delete(
+    @CurrentPrincipal() { userId }: Principal,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<void> {
+    await this.deletion.delete(userId, context);
   }
 
   private readonly avatarUrl: AvatarUrl = (user) => this.avatars.urlOf(user);

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { MailVerificationService } from '../auth/mail-verification.service.js';
-import { CurrentOrigin, type Origin } from '../common/origin.js';
+import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
@@ -52,16 +52,16 @@ export class MailVerificationController {
   async confirm(
     @Param('token') token: string,
     @CurrentExchange() exchange: Exchange,
-    @CurrentOrigin() origin: Origin,
+    @CurrentRequestContext() context: RequestContext,
   ): Promise<string> {
-    const confirmed = await this.verifications.confirm(token, origin);
+    const confirmed = await this.verifications.confirm(token, context);
     if (!confirmed) return this.pages.renderInvalidLink(exchange, 'verify');
     const applicationName = await this.pages.nameOf(confirmed.application, exchange);
-    const context = { applicationName, mail: confirmed.identity.mail };
+    const values = { applicationName, mail: confirmed.identity.mail };
     return this.pages.render(
       exchange,
       confirmed.isFirst ? 'verify-mail-done' : 'verify-mail-already',
-      context,
+      values,
     );
   }
 }

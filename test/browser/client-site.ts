@@ -10,7 +10,7 @@ import { addApplication, giveRole, type TestApplication } from '../support/appli
 import { launchChromium } from '../support/chromium.js';
 import { nextNumber } from '../support/client.js';
 import { addClient, type TestOAuthClient } from '../support/oauth.js';
-import { NOBODYS_REQUEST } from '../support/origin.js';
+import { NOBODYS_REQUEST } from '../support/request-context.js';
 import { addUser } from '../support/users.js';
 import { FakeWechat, WECHAT_WEB_APP } from '../support/wechat.js';
 import { languages, visitPages } from './support.js';

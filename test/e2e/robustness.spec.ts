@@ -15,7 +15,7 @@ import { addAccount, login, registerVerified, registration, signedIn } from '../
 import { cpuMsOf } from '../support/cpu-time.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm } from '../support/forms.js';
-import { NOBODYS_REQUEST } from '../support/origin.js';
+import { NOBODYS_REQUEST } from '../support/request-context.js';
 import { decodeToken } from '../support/tokens.js';
 
 let app: TestApp;

@@ -13,7 +13,7 @@ import { addApplication, type TestApplication } from '../support/applications.js
 import { nextNumber, type Answer, type Client } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
-import { NOBODYS_REQUEST } from '../support/origin.js';
+import { NOBODYS_REQUEST } from '../support/request-context.js';
 import type { Fields } from '../support/provider-server.js';
 import { decodeToken } from '../support/tokens.js';
 import {

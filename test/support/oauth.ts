@@ -5,7 +5,7 @@ import type { Tokens } from './accounts.js';
 import type { TestApp } from './app.js';
 import { nextNumber, type Answer, type Client } from './client.js';
 import { expectOk } from './expectations.js';
-import { NOBODYS_REQUEST } from './origin.js';
+import { NOBODYS_REQUEST } from './request-context.js';
 import { addUser } from './users.js';
 
 export const FORM = 'application/x-www-form-urlencoded';

@@ -2,7 +2,7 @@ import { Transactions } from '../../src/database/transactions.js';
 import { ApplicationsService } from '../../src/rbac/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../../src/token/token-issuer.service.js';
 import type { TestApp } from './app.js';
-import { NOBODYS_REQUEST } from './origin.js';
+import { NOBODYS_REQUEST } from './request-context.js';
 
 /** Signs an account in without its password. */
 export async function openSession(

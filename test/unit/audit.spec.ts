@@ -1,6 +1,6 @@
 import { actorOf } from '../../src/audit/audit-actor.js';
 import { decodeCursor, encodeCursor } from '../../src/audit/audit-cursor.js';
-import type { Actor } from '../../src/common/origin.js';
+import type { Actor } from '../../src/common/request-context.js';
 import type { SecurityEventType } from '../../src/database/security-events.js';
 
 describe('actorOf', () => {

@@ -7,11 +7,11 @@ import { SecurityEvents, type SecurityEvent } from '../../src/database/security-
 import {
   afterCommit,
   CommitOutcomeUnknown,
-  originOf,
+  requestContextOf,
   RetryTransaction,
   Transactions,
 } from '../../src/database/transactions.js';
-import { NOBODYS_REQUEST } from '../support/origin.js';
+import { NOBODYS_REQUEST } from '../support/request-context.js';
 import {
   Book,
   books,
@@ -258,19 +258,19 @@ describe('afterCommit', () => {
   });
 });
 
-describe('the origin of a transaction', () => {
+describe('the request context of a transaction', () => {
   const UNSAID = 'Nobody has said on whose behalf';
 
   it.each([
     ['a request', NOBODYS_REQUEST],
     ['no request', null],
-  ])('is %s where that was said, in every attempt', async (_what, origin) => {
+  ])('is %s where that was said, in every attempt', async (_what, context) => {
     const seen: unknown[] = [];
-    await transactions.runFor(origin, (manager) => {
-      seen.push(originOf(manager));
+    await transactions.runFor(context, (manager) => {
+      seen.push(requestContextOf(manager));
       return seen.length === 1 ? Promise.reject(new RetryTransaction()) : Promise.resolve();
     });
-    expect(seen).toEqual([origin, origin]);
+    expect(seen).toEqual([context, context]);
   });
 
   it('is that of each of two at once', async () => {
@@ -279,7 +279,7 @@ describe('the origin of a transaction', () => {
       ids.map((requestId) =>
         transactions.runFor({ ...NOBODYS_REQUEST, requestId }, async (manager) => {
           await sleep(5);
-          return originOf(manager)?.requestId;
+          return requestContextOf(manager)?.requestId;
         }),
       ),
     );
@@ -287,11 +287,11 @@ describe('the origin of a transaction', () => {
   });
 
   it('is not guessed where nobody has said it, nor outside and after a transaction', async () => {
-    const withoutOrigin = transactions.run((manager) => Promise.resolve(originOf(manager)));
-    await expect(withoutOrigin).rejects.toThrow(UNSAID);
-    expect(() => originOf(dataSource.manager)).toThrow(UNSAID);
+    const withoutContext = transactions.run((manager) => Promise.resolve(requestContextOf(manager)));
+    await expect(withoutContext).rejects.toThrow(UNSAID);
+    expect(() => requestContextOf(dataSource.manager)).toThrow(UNSAID);
     const over = await transactions.runFor(null, (manager) => Promise.resolve(manager));
-    expect(() => originOf(over)).toThrow(UNSAID);
+    expect(() => requestContextOf(over)).toThrow(UNSAID);
   });
 
   it('is told to who listens to security events, which are refused without', async () => {

@@ -18,7 +18,7 @@ export class RefreshTokenGrant implements Grant {
       applicationName: parameters.required('app_id'),
       scopes: parameters.scopes,
       clientKey: client.key,
-      origin: caller,
+      context: caller,
     });
   }
 }

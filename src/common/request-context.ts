@@ -10,14 +10,14 @@ export interface Actor {
 }
 
 /** The request on whose behalf something is done, as log lines and security events name it. */
-export interface Origin {
+export interface RequestContext {
   requestId: string;
   /** The caller's IP address; `''` when a proxy told none. */
   address: string;
   actor: Actor | null;
 }
 
-export interface OriginRequest {
+export interface ContextRequest {
   id: string;
   ip: string;
   /** Set by the guard of access tokens. */
@@ -25,11 +25,12 @@ export interface OriginRequest {
 }
 
 /** To be read once the guards have run: before them nobody has proved who acts. */
-export function readOrigin(request: OriginRequest): Origin {
+export function readRequestContext(request: ContextRequest): RequestContext {
   return { requestId: request.id, address: addressOf(request), actor: request.user ?? null };
 }
 
-/** The origin of what a request does, as a controller's parameter; `CurrentCaller` tells it too. */
-export const CurrentOrigin = createParamDecorator((_: unknown, context: ExecutionContext): Origin =>
-  readOrigin(context.switchToHttp().getRequest<OriginRequest>()),
+/** The context of the request, as a controller's parameter; `CurrentCaller` tells it too. */
+export const CurrentRequestContext = createParamDecorator(
+  (_: unknown, context: ExecutionContext): RequestContext =>
+    readRequestContext(context.switchToHttp().getRequest<ContextRequest>()),
 );
