@@ -11,7 +11,7 @@ import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { metricsIfSet } from './metrics/metrics-if-set.js';
 import { OAuthModule } from './oauth/oauth.module.js';
-import { SharedModule } from './shared.module.js';
+import { SharedModule } from './server/shared.module.js';
 import { UsersModule } from './users/users.module.js';
 import { WebModule } from './web/web.module.js';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { createLog } from './common/logging.js';
 import { packageDirectory } from './common/package-directory.js';
 import { Settings } from './config/settings.js';
-import { createApp } from './configure-app.js';
-import { buildApiDocument } from './openapi-document.js';
+import { createApp } from './server/configure-app.js';
+import { buildApiDocument } from './server/openapi-document.js';
 
 /** Makes the document as the server does, on a throw-away database and without the settings of this machine. */
 async function makeDocument(): Promise<string> {

@@ -8,7 +8,7 @@ import { FirstStartService } from '../../src/auth/first-start.service.js';
 import { createLog } from '../../src/common/logging.js';
 import { Settings } from '../../src/config/settings.js';
 import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
-import { createApp } from '../../src/configure-app.js';
+import { createApp } from '../../src/server/configure-app.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { createTestDatabase } from './database.js';
 import { Client } from './client.js';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
-import { InFlightRequests } from './common/http/in-flight-requests.js';
-import type { Settings } from './config/settings.js';
+import { InFlightRequests } from '../common/http/in-flight-requests.js';
+import type { Settings } from '../config/settings.js';
 import type { StopSignal } from './stop-signals.js';
 
 /** For what is under way; a little less than the ten seconds after which Docker kills. */

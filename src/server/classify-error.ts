@@ -1,6 +1,6 @@
-import { PlutoError } from './common/errors.js';
-import { toPlutoError } from './common/http/to-pluto-error.js';
-import { isDatabaseUnavailable } from './database/database-error.js';
+import { PlutoError } from '../common/errors.js';
+import { toPlutoError } from '../common/http/to-pluto-error.js';
+import { isDatabaseUnavailable } from '../database/database-error.js';
 
 const RETRY_AFTER_SECONDS = 5;
 

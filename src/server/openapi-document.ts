@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { ErrorKey } from './common/errors.js';
-import { failureResponses, type FailureResponse } from './common/failure-responses.js';
+import type { ErrorKey } from '../common/errors.js';
+import { failureResponses, type FailureResponse } from '../common/failure-responses.js';
 
 const DESCRIPTION = `Pluto provides a set of HTTP restful APIs for user authentication, authorization, RBAC, and OAuth services.
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { FirstAdministrator } from './auth/first-start.service.js';
-import type { Settings } from './config/settings.js';
+import type { FirstAdministrator } from '../auth/first-start.service.js';
+import type { Settings } from '../config/settings.js';
 
 /** What an operator wants to know once Pluto has started. */
 export function startBanner(settings: Settings, listeningAt: string): string {

@@ -1,12 +1,12 @@
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { classifyError } from './classify-error.js';
-import { EnvelopeInterceptor } from './common/http/envelope.interceptor.js';
-import { CLASSIFY_ERROR, ErrorFilter } from './common/http/error.filter.js';
-import { InFlightRequests } from './common/http/in-flight-requests.js';
-import { RouteIndex } from './common/http/route-index.js';
-import { DtoValidationPipe } from './common/validation.pipe.js';
-import { Views } from './common/views/views.js';
+import { EnvelopeInterceptor } from '../common/http/envelope.interceptor.js';
+import { CLASSIFY_ERROR, ErrorFilter } from '../common/http/error.filter.js';
+import { InFlightRequests } from '../common/http/in-flight-requests.js';
+import { RouteIndex } from '../common/http/route-index.js';
+import { DtoValidationPipe } from '../common/validation.pipe.js';
+import { Views } from '../common/views/views.js';
 
 /** What every route goes through, and what all modules share. */
 @Global()

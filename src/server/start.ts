@@ -1,8 +1,8 @@
-import { createLog } from './common/logging.js';
-import { storageFault } from './common/storage-fault.js';
-import { InvalidSettings } from './config/invalid-settings.js';
-import { loadSettings, removedSettings } from './config/load-settings.js';
-import type { Settings } from './config/settings.js';
+import { createLog } from '../common/logging.js';
+import { storageFault } from '../common/storage-fault.js';
+import { InvalidSettings } from '../config/invalid-settings.js';
+import { loadSettings, removedSettings } from '../config/load-settings.js';
+import type { Settings } from '../config/settings.js';
 import { serve } from './serve.js';
 
 /** Reads the settings and serves; ends the process when that cannot be. */

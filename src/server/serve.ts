@@ -1,17 +1,17 @@
 import type { Logger } from 'pino';
-import { AppleRevocationWorker } from './auth/apple-revocation.worker.js';
-import { FirstStartService } from './auth/first-start.service.js';
+import { AppleRevocationWorker } from '../auth/apple-revocation.worker.js';
+import { FirstStartService } from '../auth/first-start.service.js';
 import { administratorNotice, startBanner } from './banner.js';
-import { prepareDataDirectory } from './config/data-directory.js';
-import type { Settings } from './config/settings.js';
+import { prepareDataDirectory } from '../config/data-directory.js';
+import type { Settings } from '../config/settings.js';
 import { createApp } from './configure-app.js';
-import { endFirstStart, refuseLostDatabase } from './database/lost-database.js';
-import { Housekeeping } from './housekeeping/housekeeping.service.js';
-import { MailWorker } from './mail/mail.worker.js';
+import { endFirstStart, refuseLostDatabase } from '../database/lost-database.js';
+import { Housekeeping } from '../housekeeping/housekeeping.service.js';
+import { MailWorker } from '../mail/mail.worker.js';
 import { whenToldToStop } from './stop-signals.js';
 import { stopServing } from './stop-serving.js';
-import { startMetricsIfSet } from './metrics/metrics-if-set.js';
-import { SigningKeysService } from './token/signing-keys.service.js';
+import { startMetricsIfSet } from '../metrics/metrics-if-set.js';
+import { SigningKeysService } from '../token/signing-keys.service.js';
 
 /** Serves in this process until a signal comes. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
