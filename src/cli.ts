@@ -5,7 +5,7 @@ import { buildProgram } from './cli/program.js';
 import { createLog, NestLog } from './common/logging.js';
 import { prepareDataDirectory } from './config/data-directory.js';
 import { loadSettings } from './config/load-settings.js';
-import { endFirstStart, refuseLostDatabase } from './database/lost-database.js';
+import { endFirstStart, refuseLostDatabase } from './database/sqlite/lost-database.js';
 
 /** Opens the application's services without its HTTP server and mail worker. */
 async function withServices(work: (services: INestApplicationContext) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { type DataSourceOptions, type MigrationInterface } from 'typeorm';
 import { parseMysqlUrl, SYSTEM_AUTHORITIES, type DatabaseSettings } from '../config/database-url.js';
 import { mysqlDriver } from './mysql-driver.js';
-import { SqliteConnection } from './sqlite-connection.js';
+import { SqliteConnection } from './sqlite/sqlite-connection.js';
 
 export type { DatabaseSettings };
 

@@ -5,9 +5,9 @@ import { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3
 import { isTransactionConflict } from './database-error.js';
 import { GuardedPool } from './guarded-pool.js';
 import { withoutQueryTimeout } from './query-patience.js';
-import { serializeSqlite, sqliteUse } from './serialized-sqlite.js';
-import type { SqliteConnection } from './sqlite-connection.js';
-import { SqliteReader } from './sqlite-reader.js';
+import { serializeSqlite, sqliteUse } from './sqlite/serialized-sqlite.js';
+import type { SqliteConnection } from './sqlite/sqlite-connection.js';
+import { SqliteReader } from './sqlite/sqlite-reader.js';
 import { assertOutsideTransaction } from './transaction-context.js';
 
 /**

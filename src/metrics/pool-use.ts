@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { GuardedPool } from '../database/guarded-pool.js';
-import { sqliteUse } from '../database/serialized-sqlite.js';
+import { sqliteUse } from '../database/sqlite/serialized-sqlite.js';
 
 export interface PoolUse {
   /** How many connections there may be. */

@@ -5,7 +5,7 @@ import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from '../config/data-directory.js';
 import type { Settings } from '../config/settings.js';
 import { createApp } from './configure-app.js';
-import { endFirstStart, refuseLostDatabase } from '../database/lost-database.js';
+import { endFirstStart, refuseLostDatabase } from '../database/sqlite/lost-database.js';
 import { Housekeeping } from '../housekeeping/housekeeping.service.js';
 import { MailWorker } from '../mail/mail.worker.js';
 import { whenToldToStop } from './stop-signals.js';

@@ -5,8 +5,8 @@ import type { EntityManager } from 'typeorm';
 import type { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
-import { sqliteUse } from '../../src/database/serialized-sqlite.js';
-import { SqliteConnection } from '../../src/database/sqlite-connection.js';
+import { sqliteUse } from '../../src/database/sqlite/serialized-sqlite.js';
+import { SqliteConnection } from '../../src/database/sqlite/sqlite-connection.js';
 import { Transactions } from '../../src/database/transactions.js';
 
 const MEMBERS = 20;

@@ -8,7 +8,7 @@ import {
 import { errorCode } from '../../src/database/database-error.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { runMigrations } from '../../src/database/migrate.js';
-import { SqliteReader } from '../../src/database/sqlite-reader.js';
+import { SqliteReader } from '../../src/database/sqlite/sqlite-reader.js';
 import {
   Book,
   books,

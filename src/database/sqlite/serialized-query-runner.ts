@@ -3,8 +3,8 @@ import type { MutexInterface } from 'async-mutex';
 import { QueryFailedError, QueryResult, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { type BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner.js';
-import { nameSqliteKey } from './constraints.js';
-import { errorCode } from './database-error.js';
+import { nameSqliteKey } from '../constraints.js';
+import { errorCode } from '../database-error.js';
 import { type SqliteConnection, type SqliteStatement } from './sqlite-connection.js';
 import { isInTransaction, type SqliteTurns } from './sqlite-turns.js';
 

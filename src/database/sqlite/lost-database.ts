@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { InvalidSettings } from '../config/invalid-settings.js';
-import type { Settings } from '../config/settings.js';
-import { isTransactionConflict } from './database-error.js';
+import { InvalidSettings } from '../../config/invalid-settings.js';
+import type { Settings } from '../../config/settings.js';
+import { isTransactionConflict } from '../database-error.js';
 import { SqliteConnection } from './sqlite-connection.js';
 
 type Place = Pick<Settings, 'database' | 'dataDir'>;
