@@ -1,6 +1,6 @@
 import { type DataSourceOptions, type MigrationInterface } from 'typeorm';
 import { parseMysqlUrl, SYSTEM_AUTHORITIES, type DatabaseSettings } from '../config/database-url.js';
-import { mysqlDriver } from './mysql-driver.js';
+import { mysqlDriver } from './mysql/mysql-driver.js';
 import { SqliteConnection } from './sqlite/sqlite-connection.js';
 
 export type { DatabaseSettings };

@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Settings } from '../config/settings.js';
-import { CompoundStatement } from './compound-statement.js';
+import { CompoundStatement } from './mysql/compound-statement.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DataSource, type QueryRunner } from 'typeorm';
 import { isUniqueViolation } from './constraints.js';
-import { withoutQueryTimeout } from './query-patience.js';
+import { withoutQueryTimeout } from './mysql/without-query-timeout.js';
 import { isDatabaseUnavailable, isTransactionConflict } from './database-error.js';
 
 export interface LeaseTimes {

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { GuardedPool } from '../database/guarded-pool.js';
+import { GuardedPool } from '../database/mysql/pool-with-timeouts.js';
 import { sqliteUse } from '../database/sqlite/serialized-sqlite.js';
 
 export interface PoolUse {

@@ -5,7 +5,7 @@ import { PlutoError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
-import { CompoundStatement } from '../database/compound-statement.js';
+import { CompoundStatement } from '../database/mysql/compound-statement.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
 import { execute, type SqlStatement } from '../database/sql-statement.js';

@@ -1,4 +1,4 @@
-import { CompoundStatement } from '../../src/database/compound-statement.js';
+import { CompoundStatement } from '../../src/database/mysql/compound-statement.js';
 import { RefreshToken } from '../../src/token/refresh-token.entity.js';
 import { RefreshTokensService } from '../../src/token/refresh-tokens.service.js';
 import { Session } from '../../src/token/session.entity.js';

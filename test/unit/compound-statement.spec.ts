@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { CompoundStatement } from '../../src/database/compound-statement.js';
+import { CompoundStatement } from '../../src/database/mysql/compound-statement.js';
 import { isUniqueViolation } from '../../src/database/constraints.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { PoolOptions } from 'mysql2';
 import { mysql2 } from './mysql2.js';
-import { whenOverdue } from './overdue.js';
+import { whenOverdue } from './deadline.js';
 
 /**
  * Asks the database for a sign of life, on a connection made for it.

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { mysqlErrorNumber } from './database-error.js';
+import { mysqlErrorNumber } from '../database-error.js';
 
 const RETRY_MS = 500;
 

@@ -1,10 +1,10 @@
 import type { Pool, PoolConnection, PoolOptions } from 'mysql2';
-import { DatabaseUnavailable } from './database-error.js';
+import { DatabaseUnavailable } from '../database-error.js';
 import { DatabaseWatch } from './database-watch.js';
-import { GuardedConnection } from './guarded-connection.js';
+import { GuardedConnection } from './connection-with-timeouts.js';
 import { askDatabase } from './ask-database.js';
 import { mysql2 } from './mysql2.js';
-import { whenOverdue } from './overdue.js';
+import { whenOverdue } from './deadline.js';
 
 export interface PoolTimes {
   acquireTimeoutMs: number;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { isConnectionLost, isOutOfReach, mysqlErrorNumber } from './database-error.js';
-import type { GuardedPool } from './guarded-pool.js';
-import { PlutoDataSource } from './pluto-data-source.js';
-import type { SqlStatement } from './sql-statement.js';
-import { CommitOutcomeUnknown, isRetryable } from './transactions.js';
+import { isConnectionLost, isOutOfReach, mysqlErrorNumber } from '../database-error.js';
+import type { GuardedPool } from './pool-with-timeouts.js';
+import { PlutoDataSource } from '../pluto-data-source.js';
+import type { SqlStatement } from '../sql-statement.js';
+import { CommitOutcomeUnknown, isRetryable } from '../transactions.js';
 
 const ER_SIGNAL_EXCEPTION = 1644;
 

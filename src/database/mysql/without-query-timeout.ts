@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { GuardedPool } from './guarded-pool.js';
+import { GuardedPool } from './pool-with-timeouts.js';
 
 /**
  * Does work whose statements may take as long as they like: changes of the schema take minutes on large tables. So may

@@ -1,5 +1,5 @@
 import type { PoolOptions } from 'mysql2';
-import { GuardedPool, type PoolTimes } from './guarded-pool.js';
+import { GuardedPool, type PoolTimes } from './pool-with-timeouts.js';
 import { mysql2 } from './mysql2.js';
 
 // The isolation and the strictness Pluto is written for, whatever the server's defaults are. A lock is awaited for

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { PoolConnection, QueryError } from 'mysql2';
-import { DatabaseUnavailable, isConnectionLost } from './database-error.js';
-import { whenOverdue } from './overdue.js';
+import { DatabaseUnavailable, isConnectionLost } from '../database-error.js';
+import { whenOverdue } from './deadline.js';
 
 /** How late an answer may be before it is asked whether the database is there at all. */
 export const SUSPICIOUS_MS = 800;
