@@ -3,7 +3,7 @@ import { DataSource, LessThan, MoreThanOrEqual, type SelectQueryBuilder } from '
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { Settings } from '../config/settings.js';
-import { Purge } from '../database/purge.js';
+import { Purge } from '../database/jobs/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { decodeCursor, encodeCursor } from './audit-cursor.js';
 import { AuditEvent } from './audit-event.entity.js';

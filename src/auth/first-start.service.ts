@@ -3,7 +3,7 @@ import { hash } from '@node-rs/argon2';
 import { DataSource, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
-import { withLease } from '../database/lease.js';
+import { withLease } from '../database/jobs/lease.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';

@@ -4,9 +4,9 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import { CompoundStatement } from './mysql/compound-statement.js';
 import { dataSourceOptions } from './data-source-options.js';
-import { pendingMigrations, runMigrations } from './migrate.js';
+import { pendingMigrations, runMigrations } from './jobs/migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
-import { Purge } from './purge.js';
+import { Purge } from './jobs/purge.js';
 import { SecurityEvents } from './security-events.js';
 import { Transactions } from './transactions.js';
 

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
-import { LeaseLost, withFreeLease } from '../database/lease.js';
+import { LeaseLost, withFreeLease } from '../database/jobs/lease.js';
 import { HousekeepingSteps, type HousekeepingStep } from './housekeeping-steps.js';
 
 const LEASE = 'housekeeping';

@@ -6,7 +6,7 @@ import type { Language } from '../common/languages.js';
 import { nowSeconds } from '../common/time.js';
 import type { MailContexts, MailName } from '../common/views/contexts.js';
 import { SecretKey } from '../config/secret-key.js';
-import { Purge } from '../database/purge.js';
+import { Purge } from '../database/jobs/purge.js';
 import { afterCommit, Transactions } from '../database/transactions.js';
 import { Mail } from './mail.entity.js';
 

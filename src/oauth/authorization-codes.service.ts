@@ -4,7 +4,7 @@ import { randomToken, sha256 } from '../common/crypto.js';
 import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
-import { Purge } from '../database/purge.js';
+import { Purge } from '../database/jobs/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { SessionsService } from '../token/sessions.service.js';
 import { AuthorizationCode } from './authorization-code.entity.js';

@@ -10,7 +10,7 @@ import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../database/security-events.js';
-import { Purge } from '../database/purge.js';
+import { Purge } from '../database/jobs/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { SigningKey } from './signing-key.entity.js';
 import { RELOAD_SECONDS, SIGNING_KEYS_PURPOSE } from './signing-keys.service.js';

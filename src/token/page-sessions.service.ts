@@ -3,7 +3,7 @@ import { DataSource, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
-import { Purge } from '../database/purge.js';
+import { Purge } from '../database/jobs/purge.js';
 import { PageSession } from './page-session.entity.js';
 
 /** Keeps the browsers that are signed in to the hosted pages. */

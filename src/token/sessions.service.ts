@@ -4,7 +4,7 @@ import { IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import { Purge } from '../database/purge.js';
+import { Purge } from '../database/jobs/purge.js';
 import type { SqlStatement } from '../database/sql-statement.js';
 import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import { dataSourceOptions, type DatabaseSettings } from '../../src/database/data-source-options.js';
-import { pendingMigrations, runMigrations } from '../../src/database/migrate.js';
+import { pendingMigrations, runMigrations } from '../../src/database/jobs/migrate.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
 import { entities } from '../../src/entities.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
 import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { PURGE_BATCH } from '../../src/database/purge.js';
+import { PURGE_BATCH } from '../../src/database/jobs/purge.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js';

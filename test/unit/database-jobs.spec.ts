@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 import { isForeignKeyViolation } from '../../src/database/constraints.js';
-import { LeaseLost, LeaseUnavailable, withFreeLease, withLease } from '../../src/database/lease.js';
-import { pendingMigrations, runMigrations } from '../../src/database/migrate.js';
+import { LeaseLost, LeaseUnavailable, withFreeLease, withLease } from '../../src/database/jobs/lease.js';
+import { pendingMigrations, runMigrations } from '../../src/database/jobs/migrate.js';
 import {
   books,
   connect,

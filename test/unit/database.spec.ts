@@ -7,7 +7,7 @@ import {
 } from '../../src/database/constraints.js';
 import { errorCode } from '../../src/database/database-error.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
-import { runMigrations } from '../../src/database/migrate.js';
+import { runMigrations } from '../../src/database/jobs/migrate.js';
 import { SqliteReader } from '../../src/database/sqlite/sqlite-reader.js';
 import {
   Book,

@@ -8,7 +8,7 @@ import {
   type FindOptionsWhere,
   type ObjectLiteral,
 } from 'typeorm';
-import { Transactions } from './transactions.js';
+import { Transactions } from '../transactions.js';
 
 /** How many rows one transaction deletes: few enough that whoever waits for their locks hardly notices. */
 export const PURGE_BATCH = 500;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DataSource, type QueryRunner } from 'typeorm';
-import { isUniqueViolation } from './constraints.js';
-import { withoutQueryTimeout } from './mysql/without-query-timeout.js';
-import { isDatabaseUnavailable, isTransactionConflict } from './database-error.js';
+import { isUniqueViolation } from '../constraints.js';
+import { withoutQueryTimeout } from '../mysql/without-query-timeout.js';
+import { isDatabaseUnavailable, isTransactionConflict } from '../database-error.js';
 
 export interface LeaseTimes {
   /** How long after its owner's death a lease is free again. */
