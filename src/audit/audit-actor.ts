@@ -1,5 +1,5 @@
 import type { RequestContext } from '../common/request-context.js';
-import type { SecurityEvent } from '../database/security-events.js';
+import type { SecurityEvent } from '../events/security-events.js';
 import type { AuditEvent } from './audit-event.entity.js';
 import { eventTraits } from './event-traits.js';
 

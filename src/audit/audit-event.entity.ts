@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { unixTime } from '../database/columns.js';
-import type { SecurityEventType } from '../database/security-events.js';
+import type { SecurityEventType } from '../events/security-events.js';
 
 /** Who did it; `client` is an OAuth client, on behalf of an account or on its own. */
 export const actorKinds = ['user', 'client', 'anonymous', 'cli', 'system'] as const;

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
 import { PURGE_BATCH } from '../database/jobs/purge.js';
-import { SecurityEvents, type SecurityEvent } from '../database/security-events.js';
+import { SecurityEvents, type SecurityEvent } from '../events/security-events.js';
 import { actorOf, type ActorOutsideRequests } from './audit-actor.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { impersonalTypes } from './event-traits.js';

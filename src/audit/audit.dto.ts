@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ChoiceField, Field, QueryInteger } from '../common/fields.js';
 import { INT32_MAX } from '../common/text-checks.js';
-import type { SecurityEventType } from '../database/security-events.js';
+import type { SecurityEventType } from '../events/security-events.js';
 import { actorKinds, type ActorKind, type AuditDetail } from './audit-event.entity.js';
 import { eventTypes } from './event-traits.js';
 

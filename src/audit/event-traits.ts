@@ -1,4 +1,4 @@
-import type { SecurityEventType } from '../database/security-events.js';
+import type { SecurityEventType } from '../events/security-events.js';
 
 interface EventTraits {
   /** Done by the account's owner, who proves it by password, provider or link and bears no token yet. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { randomToken } from '../common/crypto.js';
 import type { RequestContext } from '../common/request-context.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';

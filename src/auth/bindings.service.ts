@@ -5,7 +5,7 @@ import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { RetryTransaction, Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { ApplicationsService } from '../rbac/applications.service.js';

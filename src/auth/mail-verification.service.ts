@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import type { Application } from '../rbac/application.entity.js';

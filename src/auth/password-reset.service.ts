@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/caller.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { OutboxService } from '../mail/outbox.service.js';

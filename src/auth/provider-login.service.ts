@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from '../rbac/application.entity.js';
 import { ApplicationsService } from '../rbac/applications.service.js';

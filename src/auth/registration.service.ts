@@ -4,7 +4,7 @@ import type { Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import type { Application } from '../rbac/application.entity.js';

@@ -7,7 +7,7 @@ import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './jobs/migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
 import { Purge } from './jobs/purge.js';
-import { SecurityEvents } from './security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from './transactions.js';
 
 type Entities = Parameters<typeof dataSourceOptions>[1];

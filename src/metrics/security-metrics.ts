@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import { type SecurityEvent, SecurityEvents, type SecurityEventType } from '../database/security-events.js';
+import { type SecurityEvent, SecurityEvents, type SecurityEventType } from '../events/security-events.js';
 import { afterCommit } from '../database/transactions.js';
 import { MetricsRegistry } from './metrics.registry.js';
 

@@ -8,7 +8,7 @@ import { isOpaque } from '../common/text-checks.js';
 import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { networkOf } from '../limits/network.js';

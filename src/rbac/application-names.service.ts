@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { bestMatch, preferredLanguages } from '../common/languages.js';
 import type { RequestContext } from '../common/request-context.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationName } from './application-name.entity.js';
 import { Application } from './application.entity.js';

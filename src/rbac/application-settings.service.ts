@@ -4,7 +4,7 @@ import { seal, unseal } from '../common/crypto.js';
 import type { RequestContext } from '../common/request-context.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { SecretKey } from '../config/secret-key.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationSettings } from './application-settings.entity.js';
 import { Application } from './application.entity.js';

@@ -7,7 +7,7 @@ import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import { Application } from './application.entity.js';

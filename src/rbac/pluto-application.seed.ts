@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Application } from './application.entity.js';
 import { PLUTO } from './names.js';
 import { RoleScope } from './role-scope.entity.js';

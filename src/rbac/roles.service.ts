@@ -6,7 +6,7 @@ import type { RequestContext } from '../common/request-context.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
-import { SecurityEvents, type SecurityEventDetails } from '../database/security-events.js';
+import { SecurityEvents, type SecurityEventDetails } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import { Application } from './application.entity.js';

@@ -5,7 +5,7 @@ import type { RequestContext } from '../common/request-context.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import type { Application } from './application.entity.js';
 import { ApplicationsService } from './applications.service.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { RetryTransaction } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import type { Application } from './application.entity.js';

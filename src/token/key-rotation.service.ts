@@ -9,7 +9,7 @@ import { nowSeconds } from '../common/time.js';
 import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { isUniqueViolation } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { Purge } from '../database/jobs/purge.js';
 import { Transactions } from '../database/transactions.js';
 import { SigningKey } from './signing-key.entity.js';

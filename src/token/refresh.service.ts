@@ -7,7 +7,7 @@ import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { CompoundStatement } from '../database/mysql/compound-statement.js';
 import { isForeignKeyViolation } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { execute, type SqlStatement } from '../database/sql-statement.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
 import { nowSeconds } from '../common/time.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { afterCommit, requestContextOf, Transactions } from '../database/transactions.js';
 import { MailFilesService } from '../mail/mail-files.service.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';

@@ -4,7 +4,7 @@ import { PlutoError } from '../common/errors.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { violatedUniqueKey } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { RetryTransaction } from '../database/transactions.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import { AccountsService, type MailAccount, type NewAccount } from './accounts.service.js';

@@ -6,7 +6,7 @@ import { isLine } from '../common/text-checks.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
-import { SecurityEvents } from '../database/security-events.js';
+import { SecurityEvents } from '../events/security-events.js';
 import { afterCommit, requestContextOf, RetryTransaction } from '../database/transactions.js';
 import { AccountsService } from './accounts.service.js';
 import { parseAvatar } from './avatar-input.js';

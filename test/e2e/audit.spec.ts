@@ -1,7 +1,7 @@
 import { AuditEvent } from '../../src/audit/audit-event.entity.js';
 import { RegistrationService } from '../../src/auth/registration.service.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { SecurityEvents } from '../../src/database/security-events.js';
+import { SecurityEvents } from '../../src/events/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { Scope } from '../../src/rbac/scope.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';

@@ -1,7 +1,7 @@
 import { hash } from '@node-rs/argon2';
 import { KnownDevice } from '../../src/auth/known-device.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { SecurityEvents } from '../../src/database/security-events.js';
+import { SecurityEvents } from '../../src/events/security-events.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../../src/database/transactions.js';
 import { Session } from '../../src/token/session.entity.js';
 import { User } from '../../src/users/user.entity.js';

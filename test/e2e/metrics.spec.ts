@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
-import { SecurityEvents } from '../../src/database/security-events.js';
+import { SecurityEvents } from '../../src/events/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { MetricsServer } from '../../src/metrics/metrics.server.js';
 import { KeyRotationService } from '../../src/token/key-rotation.service.js';

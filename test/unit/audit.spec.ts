@@ -1,7 +1,7 @@
 import { actorOf } from '../../src/audit/audit-actor.js';
 import { decodeCursor, encodeCursor } from '../../src/audit/audit-cursor.js';
 import type { Actor } from '../../src/common/request-context.js';
-import type { SecurityEventType } from '../../src/database/security-events.js';
+import type { SecurityEventType } from '../../src/events/security-events.js';
 
 describe('actorOf', () => {
   /** Whom a request names for an event that happens to account 7. */

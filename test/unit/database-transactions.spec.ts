@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type EntityManager } from 'typeorm';
 import { isUniqueViolation } from '../../src/database/constraints.js';
 import { runMigrations } from '../../src/database/jobs/migrate.js';
-import { SecurityEvents, type SecurityEvent } from '../../src/database/security-events.js';
+import { SecurityEvents, type SecurityEvent } from '../../src/events/security-events.js';
 import {
   afterCommit,
   CommitOutcomeUnknown,

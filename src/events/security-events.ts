@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
-import { requestContextOf } from './transactions.js';
+import { requestContextOf } from '../database/transactions.js';
 
 /** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
 export interface SecurityEventDetails {
