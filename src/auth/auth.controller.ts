@@ -13,10 +13,10 @@ import {
   RegisteredDto,
   VerificationMailDto,
 } from './auth.dto.js';
-import { MailVerificationService } from './mail-verification.service.js';
+import { MailVerificationService } from './registration/mail-verification.service.js';
 import { PasswordLoginService } from './password-login.service.js';
 import { PasswordResetService } from './password-reset.service.js';
-import { RegistrationService } from './registration.service.js';
+import { RegistrationService } from './registration/registration.service.js';
 
 @ApiTags('User Authentication')
 @Public()

@@ -14,7 +14,7 @@ import { FirstStartService } from './first-start.service.js';
 import { KnownDevicesService } from './known-devices.service.js';
 import { LinkMailsService } from './link-mails.service.js';
 import { LoginAttempts } from './login-attempts.service.js';
-import { MailVerificationService } from './mail-verification.service.js';
+import { MailVerificationService } from './registration/mail-verification.service.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 import { PageLoginService } from './page-login.service.js';
 import { PasswordHashParameters } from './password-hash-parameters.js';
@@ -27,7 +27,7 @@ import { AppleProvider } from './providers/apple.provider.js';
 import { GoogleProvider } from './providers/google.provider.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
 import { WechatProvider } from './providers/wechat.provider.js';
-import { RegistrationService } from './registration.service.js';
+import { RegistrationService } from './registration/registration.service.js';
 import { WechatWebLoginService } from './wechat-web-login.service.js';
 
 @Module({

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { MailVerificationService } from '../auth/mail-verification.service.js';
+import { MailVerificationService } from '../auth/registration/mail-verification.service.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';

@@ -1,5 +1,5 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
+import { MailVerificationService } from '../../src/auth/registration/mail-verification.service.js';
 import {
   addAccount,
   login,

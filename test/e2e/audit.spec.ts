@@ -1,5 +1,5 @@
 import { AuditEvent } from '../../src/audit/audit-event.entity.js';
-import { RegistrationService } from '../../src/auth/registration.service.js';
+import { RegistrationService } from '../../src/auth/registration/registration.service.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';

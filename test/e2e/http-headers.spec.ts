@@ -1,4 +1,4 @@
-import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
+import { MailVerificationService } from '../../src/auth/registration/mail-verification.service.js';
 import { login, registration, signedIn } from '../support/accounts.js';
 import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import type { Answer } from '../support/client.js';

@@ -1,6 +1,6 @@
 import { AccessTokensService } from '../../src/token/access-tokens.service.js';
-import { RegistrationService } from '../../src/auth/registration.service.js';
-import { MailVerificationService } from '../../src/auth/mail-verification.service.js';
+import { RegistrationService } from '../../src/auth/registration/registration.service.js';
+import { MailVerificationService } from '../../src/auth/registration/mail-verification.service.js';
 import { login, registration } from '../support/accounts.js';
 import { ADMIN, startTestApp } from '../support/app.js';
 import {

@@ -3,7 +3,7 @@ import { AdministratorsService } from '../../src/rbac/administrators.service.js'
 import { LinkMailsService } from '../../src/auth/link-mails.service.js';
 import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
 import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
-import { RegistrationService } from '../../src/auth/registration.service.js';
+import { RegistrationService } from '../../src/auth/registration/registration.service.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { Session } from '../../src/token/session.entity.js';
 import { AccountDeletionService } from '../../src/users/account-deletion.service.js';

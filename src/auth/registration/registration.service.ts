@@ -1,20 +1,20 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Caller } from '../common/caller.js';
-import { PlutoError } from '../common/errors.js';
-import { nowSeconds } from '../common/time.js';
-import { Settings } from '../config/settings.js';
-import { SecurityEvents } from '../events/security-events.js';
-import { Transactions } from '../database/transactions.js';
-import { Limits } from '../limits/limits.service.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import type { Identity } from '../users/identity.entity.js';
-import { MailIdentitiesService } from '../users/mail-identities.service.js';
-import { assertUncommon } from './common-passwords.js';
-import { LinkMailsService, recipientKey } from './link-mails.service.js';
-import { OneTimeTokensService } from './one-time-tokens.service.js';
-import { PasswordHasher } from './password-hasher.service.js';
+import type { Caller } from '../../common/caller.js';
+import { PlutoError } from '../../common/errors.js';
+import { nowSeconds } from '../../common/time.js';
+import { Settings } from '../../config/settings.js';
+import { SecurityEvents } from '../../events/security-events.js';
+import { Transactions } from '../../database/transactions.js';
+import { Limits } from '../../limits/limits.service.js';
+import type { Application } from '../../rbac/application.entity.js';
+import { ApplicationsService } from '../../rbac/applications.service.js';
+import type { Identity } from '../../users/identity.entity.js';
+import { MailIdentitiesService } from '../../users/mail-identities.service.js';
+import { assertUncommon } from '../common-passwords.js';
+import { LinkMailsService, recipientKey } from '../link-mails.service.js';
+import { OneTimeTokensService } from '../one-time-tokens.service.js';
+import { PasswordHasher } from '../password-hasher.service.js';
 
 export interface Registration {
   applicationName: string;

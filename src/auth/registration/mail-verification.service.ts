@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../common/caller.js';
-import { PlutoError } from '../common/errors.js';
-import type { RequestContext } from '../common/request-context.js';
-import { SecurityEvents } from '../events/security-events.js';
-import { Transactions } from '../database/transactions.js';
-import { Limits } from '../limits/limits.service.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { AccountsService, type MailAccount } from '../users/accounts.service.js';
-import { MailIdentitiesService } from '../users/mail-identities.service.js';
-import { LinkMailsService, recipientKey } from './link-mails.service.js';
-import { OneTimeTokensService } from './one-time-tokens.service.js';
+import type { Caller } from '../../common/caller.js';
+import { PlutoError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { SecurityEvents } from '../../events/security-events.js';
+import { Transactions } from '../../database/transactions.js';
+import { Limits } from '../../limits/limits.service.js';
+import type { Application } from '../../rbac/application.entity.js';
+import { ApplicationsService } from '../../rbac/applications.service.js';
+import { AccountsService, type MailAccount } from '../../users/accounts.service.js';
+import { MailIdentitiesService } from '../../users/mail-identities.service.js';
+import { LinkMailsService, recipientKey } from '../link-mails.service.js';
+import { OneTimeTokensService } from '../one-time-tokens.service.js';
 
 /** The account whose mail a link confirms. */
 export interface VerificationLink extends MailAccount {
