@@ -1,7 +1,7 @@
 import { AuditEvent } from './audit/audit-event.entity.js';
 import { AppleGrant } from './auth/apple-grant.entity.js';
 import { KnownDevice } from './auth/known-device.entity.js';
-import { OneTimeToken } from './auth/one-time-token.entity.js';
+import { OneTimeToken } from './auth/links/one-time-token.entity.js';
 import { ConsumedState } from './auth/consumed-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';

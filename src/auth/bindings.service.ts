@@ -14,7 +14,7 @@ import type { Identity, LoginType, ProviderType } from '../users/identity.entity
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
 import { AppleGrantsService } from './apple-grants.service.js';
-import { LinkMailsService, recipientKey } from './link-mails.service.js';
+import { LinkMailsService, recipientKey } from './links/link-mails.service.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
 
 type Account = Pick<Principal, 'userId' | 'applicationId' | 'applicationName'>;

@@ -12,8 +12,8 @@ import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import { assertUncommon } from './common-passwords.js';
 import { deviceMarks } from './device-marks.js';
 import { KnownDevicesService } from './known-devices.service.js';
-import { LinkMailsService, recipientKey } from './link-mails.service.js';
-import { OneTimeTokensService } from './one-time-tokens.service.js';
+import { LinkMailsService, recipientKey } from './links/link-mails.service.js';
+import { OneTimeTokensService } from './links/one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 /** The account whose password a link sets. */

@@ -1,5 +1,5 @@
 import { AppleGrant } from '../../src/auth/apple-grant.entity.js';
-import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import {
   Identity,
   providerTypes,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { registration } from '../support/accounts.js';
-import { LinkMailsService } from '../../src/auth/link-mails.service.js';
+import { LinkMailsService } from '../../src/auth/links/link-mails.service.js';
 import { type Answer } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { countByCode, expectOk, expectPage } from '../support/expectations.js';

@@ -1,4 +1,4 @@
-import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';

@@ -1,4 +1,4 @@
-import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { OutboxService } from '../../src/mail/outbox.service.js';
 import { Session } from '../../src/token/session.entity.js';

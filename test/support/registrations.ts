@@ -1,4 +1,4 @@
-import { OneTimeToken } from '../../src/auth/one-time-token.entity.js';
+import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import { registration, type TestAccount } from './accounts.js';
 import { startTestApp, type TestApp } from './app.js';
 import { addApplication, type TestApplication } from './applications.js';

@@ -9,8 +9,8 @@ import type { Application } from '../../rbac/application.entity.js';
 import { ApplicationsService } from '../../rbac/applications.service.js';
 import { AccountsService, type MailAccount } from '../../users/accounts.service.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
-import { LinkMailsService, recipientKey } from '../link-mails.service.js';
-import { OneTimeTokensService } from '../one-time-tokens.service.js';
+import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
+import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
 
 /** The account whose mail a link confirms. */
 export interface VerificationLink extends MailAccount {

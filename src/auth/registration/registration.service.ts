@@ -12,8 +12,8 @@ import { ApplicationsService } from '../../rbac/applications.service.js';
 import type { Identity } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
 import { assertUncommon } from '../common-passwords.js';
-import { LinkMailsService, recipientKey } from '../link-mails.service.js';
-import { OneTimeTokensService } from '../one-time-tokens.service.js';
+import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
+import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
 import { PasswordHasher } from '../password-hasher.service.js';
 
 export interface Registration {

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { BelongsTo } from '../database/belongs-to.js';
-import { nullableUnixTime, unixTime } from '../database/columns.js';
+import { BelongsTo } from '../../database/belongs-to.js';
+import { nullableUnixTime, unixTime } from '../../database/columns.js';
 
 export type OneTimeTokenKind = 'verify-mail' | 'reset-password';
 

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Caller } from '../common/caller.js';
-import type { RequestContext } from '../common/request-context.js';
-import { comparisonKey } from '../common/text-keys.js';
-import { Settings } from '../config/settings.js';
-import { isForeignKeyViolation } from '../database/constraints.js';
-import { Transactions } from '../database/transactions.js';
-import { OutboxService } from '../mail/outbox.service.js';
-import { ApplicationNamesService } from '../rbac/application-names.service.js';
-import type { Application } from '../rbac/application.entity.js';
-import type { MailAccount } from '../users/accounts.service.js';
+import type { Caller } from '../../common/caller.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { comparisonKey } from '../../common/text-keys.js';
+import { Settings } from '../../config/settings.js';
+import { isForeignKeyViolation } from '../../database/constraints.js';
+import { Transactions } from '../../database/transactions.js';
+import { OutboxService } from '../../mail/outbox.service.js';
+import { ApplicationNamesService } from '../../rbac/application-names.service.js';
+import type { Application } from '../../rbac/application.entity.js';
+import type { MailAccount } from '../../users/accounts.service.js';
 import type { OneTimeTokenKind } from './one-time-token.entity.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, LessThanOrEqual, MoreThan, type EntityManager } from 'typeorm';
-import { randomToken, sha256 } from '../common/crypto.js';
-import { nowSeconds } from '../common/time.js';
-import { Purge } from '../database/jobs/purge.js';
+import { randomToken, sha256 } from '../../common/crypto.js';
+import { nowSeconds } from '../../common/time.js';
+import { Purge } from '../../database/jobs/purge.js';
 import { OneTimeToken, type OneTimeTokenKind } from './one-time-token.entity.js';
 
 /** Links that were mailed; stored as hashes and consumed by one conditional update. */
