@@ -10,8 +10,8 @@ import { UserRolesService } from '../rbac/user-roles.service.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import type { User } from '../users/user.entity.js';
-import { assertUncommon } from './common-passwords.js';
-import { PasswordHasher } from './password-hasher.service.js';
+import { assertUncommon } from './password/common-passwords.js';
+import { PasswordHasher } from './password/password-hasher.service.js';
 
 export interface NewAdministrator {
   mail: string;

@@ -14,8 +14,8 @@ import {
   VerificationMailDto,
 } from './auth.dto.js';
 import { MailVerificationService } from './registration/mail-verification.service.js';
-import { PasswordLoginService } from './password-login.service.js';
-import { PasswordResetService } from './password-reset.service.js';
+import { PasswordLoginService } from './password/password-login.service.js';
+import { PasswordResetService } from './password/password-reset.service.js';
 import { RegistrationService } from './registration/registration.service.js';
 
 @ApiTags('User Authentication')

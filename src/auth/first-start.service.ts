@@ -10,8 +10,8 @@ import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service.js';
 import { FIRST_ADMINISTRATOR } from '../users/first-administrator.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
-import { isCommonPassword } from './common-passwords.js';
-import { PasswordHashParameters } from './password-hash-parameters.js';
+import { isCommonPassword } from './password/common-passwords.js';
+import { PasswordHashParameters } from './password/password-hash-parameters.js';
 
 export interface FirstAdministrator {
   mail: string;

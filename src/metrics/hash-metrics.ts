@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Gauge, Histogram } from 'prom-client';
-import { PasswordHasher } from '../auth/password-hasher.service.js';
+import { PasswordHasher } from '../auth/password/password-hasher.service.js';
 import { MetricsRegistry } from './metrics.registry.js';
 
 /** Tells how busy the hashing of passwords is: what a flood of logins fills first. */

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiTags } from '@nestjs/swagger';
-import { PageLoginService } from '../auth/page-login.service.js';
-import { PasswordLoginService } from '../auth/password-login.service.js';
+import { PageLoginService } from '../auth/password/page-login.service.js';
+import { PasswordLoginService } from '../auth/password/password-login.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { AsksForJson } from '../common/http/requests.js';

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { PasswordResetService } from '../auth/password-reset.service.js';
+import { PasswordResetService } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { isMail } from '../common/text-checks.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';

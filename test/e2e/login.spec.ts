@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
-import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
+import { PasswordHasher } from '../../src/auth/password/password-hasher.service.js';
 import { Session } from '../../src/token/session.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { addAccount, login, registerVerified, registration, type TestAccount } from '../support/accounts.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
+import { PasswordHasher } from '../../src/auth/password/password-hasher.service.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { MetricsServer } from '../../src/metrics/metrics.server.js';

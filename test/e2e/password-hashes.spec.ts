@@ -1,6 +1,6 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
-import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
+import { PasswordHashParameters } from '../../src/auth/password/password-hash-parameters.js';
 import { User } from '../../src/users/user.entity.js';
 import { addAccount, login, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';

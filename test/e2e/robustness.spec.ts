@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { AdministratorsService } from '../../src/rbac/administrators.service.js';
 import { LinkMailsService } from '../../src/auth/links/link-mails.service.js';
 import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
-import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
+import { PasswordHasher } from '../../src/auth/password/password-hasher.service.js';
 import { RegistrationService } from '../../src/auth/registration/registration.service.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { Session } from '../../src/token/session.entity.js';

@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import { FirstStartService } from '../../src/auth/first-start.service.js';
 import { createLog } from '../../src/common/logging.js';
 import { Settings } from '../../src/config/settings.js';
-import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
+import { PasswordHashParameters } from '../../src/auth/password/password-hash-parameters.js';
 import { createApp } from '../../src/server/configure-app.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { createTestDatabase } from './database.js';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { PasswordHashParameters } from '../../src/auth/password-hash-parameters.js';
-import { PasswordHasher } from '../../src/auth/password-hasher.service.js';
+import { PasswordHashParameters } from '../../src/auth/password/password-hash-parameters.js';
+import { PasswordHasher } from '../../src/auth/password/password-hasher.service.js';
 
 const RUNNING_MAX = Math.min(3, availableParallelism());
 const BUSY = { key: 'serviceUnavailable', retryAfterSeconds: 2 };

@@ -11,10 +11,10 @@ import type { Application } from '../../rbac/application.entity.js';
 import { ApplicationsService } from '../../rbac/applications.service.js';
 import type { Identity } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
-import { assertUncommon } from '../common-passwords.js';
+import { assertUncommon } from '../password/common-passwords.js';
 import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
 import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
-import { PasswordHasher } from '../password-hasher.service.js';
+import { PasswordHasher } from '../password/password-hasher.service.js';
 
 export interface Registration {
   applicationName: string;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { PasswordLoginService } from '../../auth/password-login.service.js';
+import { PasswordLoginService } from '../../auth/password/password-login.service.js';
 import { Transactions } from '../../database/transactions.js';
 import { parseScopes } from '../../rbac/effective-scopes.js';
 import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';

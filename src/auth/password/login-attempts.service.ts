@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { comparisonKey } from '../common/text-keys.js';
-import { Limits } from '../limits/limits.service.js';
-import { networkOf } from '../limits/network.js';
+import { comparisonKey } from '../../common/text-keys.js';
+import { Limits } from '../../limits/limits.service.js';
+import { networkOf } from '../../limits/network.js';
 
 interface Attempt {
   applicationId: number;

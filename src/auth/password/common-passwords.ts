@@ -1,7 +1,7 @@
 import type * as LanguagePackage from '@zxcvbn-ts/language-common';
-import { PlutoError } from '../common/errors.js';
-import { loadWhenNeeded } from '../common/load-when-needed.js';
-import { PASSWORD_MIN_CHARACTERS } from '../common/text-checks.js';
+import { PlutoError } from '../../common/errors.js';
+import { loadWhenNeeded } from '../../common/load-when-needed.js';
+import { PASSWORD_MIN_CHARACTERS } from '../../common/text-checks.js';
 
 let commonPasswords: Set<string> | undefined;
 

@@ -1,7 +1,7 @@
 import { scrypt, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
 import { verify } from '@node-rs/argon2';
-import { equalInConstantTime } from '../common/crypto.js';
+import { equalInConstantTime } from '../../common/crypto.js';
 
 const deriveScrypt = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 

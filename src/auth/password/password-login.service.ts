@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Caller } from '../common/caller.js';
-import { PlutoError } from '../common/errors.js';
-import { SecurityEvents } from '../events/security-events.js';
-import { Transactions } from '../database/transactions.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
-import { AccountsService } from '../users/accounts.service.js';
-import { deviceMarks } from './device-marks.js';
-import { KnownDevicesService } from './known-devices.service.js';
+import type { Caller } from '../../common/caller.js';
+import { PlutoError } from '../../common/errors.js';
+import { SecurityEvents } from '../../events/security-events.js';
+import { Transactions } from '../../database/transactions.js';
+import type { Application } from '../../rbac/application.entity.js';
+import { ApplicationsService } from '../../rbac/applications.service.js';
+import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
+import { AccountsService } from '../../users/accounts.service.js';
+import { deviceMarks } from '../device-marks.js';
+import { KnownDevicesService } from '../known-devices.service.js';
 import { LoginAttempts } from './login-attempts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { hash } from '@node-rs/argon2';
 import PQueue from 'p-queue';
-import { randomToken } from '../common/crypto.js';
-import { PlutoError } from '../common/errors.js';
+import { randomToken } from '../../common/crypto.js';
+import { PlutoError } from '../../common/errors.js';
 import { PasswordHashParameters } from './password-hash-parameters.js';
 import { matches } from './password-hash.js';
 

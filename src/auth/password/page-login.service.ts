@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Transactions } from '../database/transactions.js';
-import { PageSessionsService } from '../token/page-sessions.service.js';
+import { Transactions } from '../../database/transactions.js';
+import { PageSessionsService } from '../../token/page-sessions.service.js';
 import { PasswordLoginService, type Credentials } from './password-login.service.js';
 
 /** Signs browsers in to the hosted pages by password. */

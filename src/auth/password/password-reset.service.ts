@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../common/caller.js';
-import { SecurityEvents } from '../events/security-events.js';
-import { Transactions } from '../database/transactions.js';
-import { Limits } from '../limits/limits.service.js';
-import { OutboxService } from '../mail/outbox.service.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { SessionsService } from '../token/sessions.service.js';
-import { AccountsService, type MailAccount } from '../users/accounts.service.js';
-import { MailIdentitiesService } from '../users/mail-identities.service.js';
+import type { Caller } from '../../common/caller.js';
+import { SecurityEvents } from '../../events/security-events.js';
+import { Transactions } from '../../database/transactions.js';
+import { Limits } from '../../limits/limits.service.js';
+import { OutboxService } from '../../mail/outbox.service.js';
+import type { Application } from '../../rbac/application.entity.js';
+import { ApplicationsService } from '../../rbac/applications.service.js';
+import { SessionsService } from '../../token/sessions.service.js';
+import { AccountsService, type MailAccount } from '../../users/accounts.service.js';
+import { MailIdentitiesService } from '../../users/mail-identities.service.js';
 import { assertUncommon } from './common-passwords.js';
-import { deviceMarks } from './device-marks.js';
-import { KnownDevicesService } from './known-devices.service.js';
-import { LinkMailsService, recipientKey } from './links/link-mails.service.js';
-import { OneTimeTokensService } from './links/one-time-tokens.service.js';
+import { deviceMarks } from '../device-marks.js';
+import { KnownDevicesService } from '../known-devices.service.js';
+import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
+import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
 /** The account whose password a link sets. */
