@@ -1,6 +1,6 @@
 import { AuditEvent } from './audit/audit-event.entity.js';
 import { AppleGrant } from './auth/apple-grant.entity.js';
-import { KnownDevice } from './auth/known-device.entity.js';
+import { KnownDevice } from './auth/devices/known-device.entity.js';
 import { OneTimeToken } from './auth/links/one-time-token.entity.js';
 import { ConsumedState } from './auth/consumed-state.entity.js';
 import { Mail } from './mail/mail.entity.js';

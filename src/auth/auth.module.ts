@@ -11,7 +11,7 @@ import { AuthController } from './auth.controller.js';
 import { BindingsController } from './bindings.controller.js';
 import { BindingsService } from './bindings.service.js';
 import { FirstStartService } from './first-start.service.js';
-import { KnownDevicesService } from './known-devices.service.js';
+import { KnownDevicesService } from './devices/known-devices.service.js';
 import { LinkMailsService } from './links/link-mails.service.js';
 import { LoginAttempts } from './password/login-attempts.service.js';
 import { MailVerificationService } from './registration/mail-verification.service.js';

@@ -11,8 +11,8 @@ import { TokenIssuerService, type TokenPair } from '../token/token-issuer.servic
 import type { ProviderType } from '../users/identity.entity.js';
 import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
 import { AppleGrantsService } from './apple-grants.service.js';
-import { deviceMarks } from './device-marks.js';
-import { KnownDevicesService } from './known-devices.service.js';
+import { deviceMarks } from './devices/device-marks.js';
+import { KnownDevicesService } from './devices/known-devices.service.js';
 import type { ProvenPerson } from './providers/identity-provider.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
 

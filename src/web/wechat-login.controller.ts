@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { deviceMarks } from '../auth/device-marks.js';
+import { deviceMarks } from '../auth/devices/device-marks.js';
 import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { randomToken } from '../common/crypto.js';

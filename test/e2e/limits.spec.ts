@@ -1,4 +1,4 @@
-import { KnownDevice } from '../../src/auth/known-device.entity.js';
+import { KnownDevice } from '../../src/auth/devices/known-device.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { addAccount, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';

@@ -1,5 +1,5 @@
 import { hash } from '@node-rs/argon2';
-import { KnownDevice } from '../../src/auth/known-device.entity.js';
+import { KnownDevice } from '../../src/auth/devices/known-device.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { SecurityEvents } from '../../src/events/security-events.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../../src/database/transactions.js';

@@ -8,8 +8,8 @@ import type { Application } from '../../rbac/application.entity.js';
 import { ApplicationsService } from '../../rbac/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
 import { AccountsService } from '../../users/accounts.service.js';
-import { deviceMarks } from '../device-marks.js';
-import { KnownDevicesService } from '../known-devices.service.js';
+import { deviceMarks } from '../devices/device-marks.js';
+import { KnownDevicesService } from '../devices/known-devices.service.js';
 import { LoginAttempts } from './login-attempts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 

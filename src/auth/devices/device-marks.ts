@@ -1,5 +1,5 @@
-import type { Caller } from '../common/caller.js';
-import { networkOf } from '../limits/network.js';
+import type { Caller } from '../../common/caller.js';
+import { networkOf } from '../../limits/network.js';
 
 /** A shorter one may be guessed, such as the name of a model. */
 const DEVICE_ID_LEAST = 16;

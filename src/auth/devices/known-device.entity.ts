@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { BelongsTo } from '../database/belongs-to.js';
-import { unixTime } from '../database/columns.js';
+import { BelongsTo } from '../../database/belongs-to.js';
+import { unixTime } from '../../database/columns.js';
 
 /** A device that an account has signed in on. */
 @Entity('known_devices')

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { LessThanOrEqual, type EntityManager } from 'typeorm';
-import { hmac } from '../common/crypto.js';
-import { nowSeconds } from '../common/time.js';
-import { SecretKey } from '../config/secret-key.js';
-import { PlutoDataSource } from '../database/pluto-data-source.js';
-import { Purge } from '../database/jobs/purge.js';
+import { hmac } from '../../common/crypto.js';
+import { nowSeconds } from '../../common/time.js';
+import { SecretKey } from '../../config/secret-key.js';
+import { PlutoDataSource } from '../../database/pluto-data-source.js';
+import { Purge } from '../../database/jobs/purge.js';
 import { isAddressMark } from './device-marks.js';
 import { KnownDevice } from './known-device.entity.js';
 
