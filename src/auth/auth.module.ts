@@ -8,8 +8,8 @@ import { AdministratorAccountsService } from './administrator-accounts.service.j
 import { AppleGrantsService } from './apple-grants.service.js';
 import { AppleRevocationWorker } from './apple-revocation.worker.js';
 import { AuthController } from './auth.controller.js';
-import { BindingsController } from './bindings.controller.js';
-import { BindingsService } from './bindings.service.js';
+import { BindingsController } from './bindings/bindings.controller.js';
+import { BindingsService } from './bindings/bindings.service.js';
 import { FirstStartService } from './first-start.service.js';
 import { KnownDevicesService } from './devices/known-devices.service.js';
 import { LinkMailsService } from './links/link-mails.service.js';

@@ -1,21 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Principal } from '../common/access.js';
-import type { Caller } from '../common/caller.js';
-import { PlutoError } from '../common/errors.js';
-import type { RequestContext } from '../common/request-context.js';
-import { Settings } from '../config/settings.js';
-import { SecurityEvents } from '../events/security-events.js';
-import { RetryTransaction, Transactions } from '../database/transactions.js';
-import { Limits } from '../limits/limits.service.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { AccountsService } from '../users/accounts.service.js';
-import type { Identity, LoginType, ProviderType } from '../users/identity.entity.js';
-import { MailIdentitiesService } from '../users/mail-identities.service.js';
-import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
-import { AppleGrantsService } from './apple-grants.service.js';
-import { LinkMailsService, recipientKey } from './links/link-mails.service.js';
-import { IdentityProviders } from './providers/identity-providers.service.js';
+import type { Principal } from '../../common/access.js';
+import type { Caller } from '../../common/caller.js';
+import { PlutoError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { Settings } from '../../config/settings.js';
+import { SecurityEvents } from '../../events/security-events.js';
+import { RetryTransaction, Transactions } from '../../database/transactions.js';
+import { Limits } from '../../limits/limits.service.js';
+import { ApplicationsService } from '../../rbac/applications.service.js';
+import { AccountsService } from '../../users/accounts.service.js';
+import type { Identity, LoginType, ProviderType } from '../../users/identity.entity.js';
+import { MailIdentitiesService } from '../../users/mail-identities.service.js';
+import { ProviderIdentitiesService } from '../../users/provider-identities.service.js';
+import { AppleGrantsService } from '../apple-grants.service.js';
+import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
+import { IdentityProviders } from '../providers/identity-providers.service.js';
 
 type Account = Pick<Principal, 'userId' | 'applicationId' | 'applicationName'>;
 

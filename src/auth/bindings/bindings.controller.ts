@@ -1,13 +1,13 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, FirstPartyOnly, type Principal } from '../common/access.js';
-import { CurrentCaller, type Caller } from '../common/caller.js';
-import { Operation, TOKEN_ERRORS } from '../common/operation.js';
-import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
-import { badRequest } from '../common/validation.pipe.js';
-import { LimitedByAddress } from '../limits/address-limit.guard.js';
+import { CurrentPrincipal, FirstPartyOnly, type Principal } from '../../common/access.js';
+import { CurrentCaller, type Caller } from '../../common/caller.js';
+import { Operation, TOKEN_ERRORS } from '../../common/operation.js';
+import { CurrentRequestContext, type RequestContext } from '../../common/request-context.js';
+import { badRequest } from '../../common/validation.pipe.js';
+import { LimitedByAddress } from '../../limits/address-limit.guard.js';
 import { BindingsService } from './bindings.service.js';
-import { BindDto, UnbindDto } from './provider-login.dto.js';
+import { BindDto, UnbindDto } from '../provider-login.dto.js';
 
 /** Which field says whom to bind. */
 const credentialFields = { mail: 'mail', google: 'id_token', apple: 'code', wechat: 'code' } as const;
