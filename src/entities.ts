@@ -1,8 +1,8 @@
 import { AuditEvent } from './audit/audit-event.entity.js';
-import { AppleGrant } from './auth/apple-grant.entity.js';
+import { AppleGrant } from './auth/providers/apple/apple-grant.entity.js';
 import { KnownDevice } from './auth/devices/known-device.entity.js';
 import { OneTimeToken } from './auth/links/one-time-token.entity.js';
-import { ConsumedState } from './auth/consumed-state.entity.js';
+import { ConsumedState } from './auth/providers/wechat/consumed-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';
 import { OAuthClient } from './oauth/oauth-client.entity.js';

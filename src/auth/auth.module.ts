@@ -5,8 +5,8 @@ import { RbacModule } from '../rbac/rbac.module.js';
 import { TokenModule } from '../token/token.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
-import { AppleGrantsService } from './apple-grants.service.js';
-import { AppleRevocationWorker } from './apple-revocation.worker.js';
+import { AppleGrantsService } from './providers/apple/apple-grants.service.js';
+import { AppleRevocationWorker } from './providers/apple/apple-revocation.worker.js';
 import { AuthController } from './auth.controller.js';
 import { BindingsController } from './bindings/bindings.controller.js';
 import { BindingsService } from './bindings/bindings.service.js';
@@ -21,14 +21,14 @@ import { PasswordHashParameters } from './password/password-hash-parameters.js';
 import { PasswordHasher } from './password/password-hasher.service.js';
 import { PasswordLoginService } from './password/password-login.service.js';
 import { PasswordResetService } from './password/password-reset.service.js';
-import { ProviderLoginController } from './provider-login.controller.js';
-import { ProviderLoginService } from './provider-login.service.js';
-import { AppleProvider } from './providers/apple.provider.js';
-import { GoogleProvider } from './providers/google.provider.js';
+import { ProviderLoginController } from './providers/provider-login.controller.js';
+import { ProviderLoginService } from './providers/provider-login.service.js';
+import { AppleProvider } from './providers/apple/apple.provider.js';
+import { GoogleProvider } from './providers/google/google.provider.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
-import { WechatProvider } from './providers/wechat.provider.js';
+import { WechatProvider } from './providers/wechat/wechat.provider.js';
 import { RegistrationService } from './registration/registration.service.js';
-import { WechatWebLoginService } from './wechat-web-login.service.js';
+import { WechatWebLoginService } from './providers/wechat/wechat-web-login.service.js';
 
 @Module({
   imports: [MailModule, RbacModule, TokenModule, UsersModule],

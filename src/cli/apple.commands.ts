@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { AppleGrantsService } from '../auth/apple-grants.service.js';
+import { AppleGrantsService } from '../auth/providers/apple/apple-grants.service.js';
 import { numberOf } from './arguments.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
-import { AppleGrantsService } from '../auth/apple-grants.service.js';
+import { AppleGrantsService } from '../auth/providers/apple/apple-grants.service.js';
 import { nowSeconds } from '../common/time.js';
 import { OutboxService, type OutboxDepth } from '../mail/outbox.service.js';
 import { KeyRotationService, type KeyListing } from '../token/key-rotation.service.js';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { AppleRevocationWorker } from '../auth/apple-revocation.worker.js';
+import { AppleRevocationWorker } from '../auth/providers/apple/apple-revocation.worker.js';
 import { FirstStartService } from '../auth/first-start.service.js';
 import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from '../config/data-directory.js';

@@ -2,7 +2,7 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { deviceMarks } from '../auth/devices/device-marks.js';
-import { WechatWebLoginService } from '../auth/wechat-web-login.service.js';
+import { WechatWebLoginService } from '../auth/providers/wechat/wechat-web-login.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';

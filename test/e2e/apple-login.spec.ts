@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, exportPKCS8, generateKeyPair, jwtVerify } from 'jose';
-import { AppleGrant } from '../../src/auth/apple-grant.entity.js';
+import { AppleGrant } from '../../src/auth/providers/apple/apple-grant.entity.js';
 import { Session } from '../../src/token/session.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';

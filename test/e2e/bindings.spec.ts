@@ -1,4 +1,4 @@
-import { AppleGrant } from '../../src/auth/apple-grant.entity.js';
+import { AppleGrant } from '../../src/auth/providers/apple/apple-grant.entity.js';
 import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import {
   Identity,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AppleGrant } from '../../src/auth/apple-grant.entity.js';
+import { AppleGrant } from '../../src/auth/providers/apple/apple-grant.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';

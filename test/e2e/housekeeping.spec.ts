@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
-import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
+import { ConsumedState } from '../../src/auth/providers/wechat/consumed-state.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { PURGE_BATCH } from '../../src/database/jobs/purge.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';

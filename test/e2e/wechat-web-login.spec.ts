@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
+import { ConsumedState } from '../../src/auth/providers/wechat/consumed-state.entity.js';
 import { Settings } from '../../src/config/settings.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { ApplicationSettingsService } from '../../src/rbac/application-settings.service.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConsumedState } from '../../src/auth/consumed-state.entity.js';
+import { ConsumedState } from '../../src/auth/providers/wechat/consumed-state.entity.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { PLUTO } from '../../src/rbac/names.js';
 import { Application } from '../../src/rbac/application.entity.js';

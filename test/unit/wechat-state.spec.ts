@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { openState, returnHashOf, signState } from '../../src/auth/wechat-state.js';
+import { openState, returnHashOf, signState } from '../../src/auth/providers/wechat/wechat-state.js';
 
 const key = randomBytes(32);
 const STATE_DIGITS = 112;

@@ -7,7 +7,7 @@ import { CurrentRequestContext, type RequestContext } from '../../common/request
 import { badRequest } from '../../common/validation.pipe.js';
 import { LimitedByAddress } from '../../limits/address-limit.guard.js';
 import { BindingsService } from './bindings.service.js';
-import { BindDto, UnbindDto } from '../provider-login.dto.js';
+import { BindDto, UnbindDto } from '../providers/provider-login.dto.js';
 
 /** Which field says whom to bind. */
 const credentialFields = { mail: 'mail', google: 'id_token', apple: 'code', wechat: 'code' } as const;

@@ -13,7 +13,7 @@ import { AccountsService } from '../../users/accounts.service.js';
 import type { Identity, LoginType, ProviderType } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
 import { ProviderIdentitiesService } from '../../users/provider-identities.service.js';
-import { AppleGrantsService } from '../apple-grants.service.js';
+import { AppleGrantsService } from '../providers/apple/apple-grants.service.js';
 import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
 import { IdentityProviders } from '../providers/identity-providers.service.js';
 

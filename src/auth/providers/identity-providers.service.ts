@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { ProviderSettingsService } from '../../rbac/provider-settings.service.js';
 import { providerTypes, type ProviderType } from '../../users/identity.entity.js';
-import { AppleProvider } from './apple.provider.js';
-import { GoogleProvider } from './google.provider.js';
+import { AppleProvider } from './apple/apple.provider.js';
+import { GoogleProvider } from './google/google.provider.js';
 import type { IdentityProvider } from './identity-provider.js';
-import { WechatProvider } from './wechat.provider.js';
+import { WechatProvider } from './wechat/wechat.provider.js';
 
 /** All the providers, by name. */
 @Injectable()

@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import { unixTime } from '../database/columns.js';
+import { unixTime } from '../../../database/columns.js';
 
 /** A `state` that came back from WeChat; kept until it has expired, so that it is good for one time. */
 @Entity('spent_states')

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { Field } from '../common/fields.js';
-import type { LoginType } from '../users/identity.entity.js';
+import { Field } from '../../common/fields.js';
+import type { LoginType } from '../../users/identity.entity.js';
 
 const ID_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2ln';
 

@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { PlutoError } from '../common/errors.js';
-import { Poller } from '../common/poller.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { PlutoError } from '../../../common/errors.js';
+import { Poller } from '../../../common/poller.js';
+import { ApplicationsService } from '../../../rbac/applications.service.js';
 import { AppleGrantsService, type DueGrant } from './apple-grants.service.js';
-import { AppleProvider } from './providers/apple.provider.js';
+import { AppleProvider } from './apple.provider.js';
 
 const POLL_MS = 5000;
 

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { JWTVerifyGetKey } from 'jose';
-import { Settings } from '../../config/settings.js';
-import { ProviderSettingsService } from '../../rbac/provider-settings.service.js';
-import { verifyIdToken } from './id-token.js';
+import { Settings } from '../../../config/settings.js';
+import { ProviderSettingsService } from '../../../rbac/provider-settings.service.js';
+import { verifyIdToken } from '../id-token.js';
 import {
   configured,
   type IdentityProvider,
   type ProvenPerson,
   type ProviderApplication,
-} from './identity-provider.js';
-import { remoteKeySet } from './remote-key-set.js';
+} from '../identity-provider.js';
+import { remoteKeySet } from '../remote-key-set.js';
 
 /**
  * Sign-in with Google: the app sends the ID token that Google gave it.

@@ -1,20 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Caller } from '../common/caller.js';
-import { PlutoError } from '../common/errors.js';
-import type { RequestContext } from '../common/request-context.js';
-import { SecurityEvents } from '../events/security-events.js';
-import { Transactions } from '../database/transactions.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { TokenIssuerService, type TokenPair } from '../token/token-issuer.service.js';
-import type { ProviderType } from '../users/identity.entity.js';
-import { ProviderIdentitiesService } from '../users/provider-identities.service.js';
-import { AppleGrantsService } from './apple-grants.service.js';
-import { deviceMarks } from './devices/device-marks.js';
-import { KnownDevicesService } from './devices/known-devices.service.js';
-import type { ProvenPerson } from './providers/identity-provider.js';
-import { IdentityProviders } from './providers/identity-providers.service.js';
+import type { Caller } from '../../common/caller.js';
+import { PlutoError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { SecurityEvents } from '../../events/security-events.js';
+import { Transactions } from '../../database/transactions.js';
+import type { Application } from '../../rbac/application.entity.js';
+import { ApplicationsService } from '../../rbac/applications.service.js';
+import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
+import type { ProviderType } from '../../users/identity.entity.js';
+import { ProviderIdentitiesService } from '../../users/provider-identities.service.js';
+import { AppleGrantsService } from './apple/apple-grants.service.js';
+import { deviceMarks } from '../devices/device-marks.js';
+import { KnownDevicesService } from '../devices/known-devices.service.js';
+import type { ProvenPerson } from './identity-provider.js';
+import { IdentityProviders } from './identity-providers.service.js';
 
 export interface ProviderLogin {
   applicationName: string;

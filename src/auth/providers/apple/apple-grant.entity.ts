@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { Outlives, BelongsTo } from '../database/belongs-to.js';
-import { unixTime } from '../database/columns.js';
+import { Outlives, BelongsTo } from '../../../database/belongs-to.js';
+import { unixTime } from '../../../database/columns.js';
 
 /**
  * What Apple was asked for a person by one of our client ids. It is to be revoked at Apple once its identity is gone,

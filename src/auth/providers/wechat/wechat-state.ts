@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { sha256 } from '../common/crypto.js';
+import { sha256 } from '../../../common/crypto.js';
 
 /** What a sign-in by WeChat's QR code has to remember while the browser is away. */
 export interface WechatState {

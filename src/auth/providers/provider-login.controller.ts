@@ -1,16 +1,16 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
-import { Public } from '../common/access.js';
-import { CurrentCaller, type Caller } from '../common/caller.js';
-import { PlutoError, type ErrorKey } from '../common/errors.js';
-import { IsHead, PrefersHtml } from '../common/http/requests.js';
-import { Operation } from '../common/operation.js';
-import { Redirection } from '../common/http/envelope.interceptor.js';
-import { nowSeconds } from '../common/time.js';
-import { badRequest } from '../common/validation.pipe.js';
-import { LimitedByAddress } from '../limits/address-limit.guard.js';
-import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
-import type { TokenPair } from '../token/token-issuer.service.js';
+import { Public } from '../../common/access.js';
+import { CurrentCaller, type Caller } from '../../common/caller.js';
+import { PlutoError, type ErrorKey } from '../../common/errors.js';
+import { IsHead, PrefersHtml } from '../../common/http/requests.js';
+import { Operation } from '../../common/operation.js';
+import { Redirection } from '../../common/http/envelope.interceptor.js';
+import { nowSeconds } from '../../common/time.js';
+import { badRequest } from '../../common/validation.pipe.js';
+import { LimitedByAddress } from '../../limits/address-limit.guard.js';
+import { presentTokenPair, TokenPairDto } from '../../token/token.dto.js';
+import type { TokenPair } from '../../token/token-issuer.service.js';
 import {
   AppleLoginDto,
   GoogleLoginDto,
@@ -19,7 +19,7 @@ import {
   WechatWebStartDto,
 } from './provider-login.dto.js';
 import { ProviderLoginService } from './provider-login.service.js';
-import { WechatWebLoginService } from './wechat-web-login.service.js';
+import { WechatWebLoginService } from './wechat/wechat-web-login.service.js';
 
 const PROVIDER_ERRORS: ErrorKey[] = ['applicationNotExist', 'forbidden', 'serviceUnavailable'];
 

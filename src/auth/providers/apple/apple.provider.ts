@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { JWTVerifyGetKey } from 'jose';
-import { PlutoError } from '../../common/errors.js';
-import { Settings } from '../../config/settings.js';
-import { ProviderSettingsService, type AppleSettings } from '../../rbac/provider-settings.service.js';
+import { PlutoError } from '../../../common/errors.js';
+import { Settings } from '../../../config/settings.js';
+import { ProviderSettingsService, type AppleSettings } from '../../../rbac/provider-settings.service.js';
 import { AppleClientSecrets } from './apple-client-secret.js';
-import { verifyIdToken, type IdTokenClaims } from './id-token.js';
+import { verifyIdToken, type IdTokenClaims } from '../id-token.js';
 import {
   configured,
   type IdentityProvider,
   type ProvenPerson,
   type ProviderApplication,
-} from './identity-provider.js';
-import { providerUnavailable, request, requestJson, type JsonAnswer } from './provider-http.js';
-import { remoteKeySet } from './remote-key-set.js';
+} from '../identity-provider.js';
+import { providerUnavailable, request, requestJson, type JsonAnswer } from '../provider-http.js';
+import { remoteKeySet } from '../remote-key-set.js';
 
 /** What Apple calls itself, wherever it is reached. */
 const APPLE = 'https://appleid.apple.com';

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { PlutoError } from '../../common/errors.js';
-import { Settings } from '../../config/settings.js';
-import { ProviderSettingsService, type WechatApp } from '../../rbac/provider-settings.service.js';
+import { PlutoError } from '../../../common/errors.js';
+import { Settings } from '../../../config/settings.js';
+import { ProviderSettingsService, type WechatApp } from '../../../rbac/provider-settings.service.js';
 import {
   configured,
   type IdentityProvider,
   type ProvenPerson,
   type ProviderApplication,
-} from './identity-provider.js';
-import { providerUnavailable, requestJson } from './provider-http.js';
+} from '../identity-provider.js';
+import { providerUnavailable, requestJson } from '../provider-http.js';
 
 /** Bad, used, missing, expired code; every other error is ours or WeChat's. */
 const CODE_FAULTS = [40029, 40163, 41008, 42003];

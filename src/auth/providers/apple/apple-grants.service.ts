@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, LessThanOrEqual, MoreThan, Not, Or, type EntityManager } from 'typeorm';
-import { hmac, seal, unseal } from '../common/crypto.js';
-import { nowSeconds } from '../common/time.js';
-import { SecretKey } from '../config/secret-key.js';
-import { isForeignKeyViolation, isUniqueViolation } from '../database/constraints.js';
-import { RetryTransaction } from '../database/transactions.js';
-import type { Identity } from '../users/identity.entity.js';
+import { hmac, seal, unseal } from '../../../common/crypto.js';
+import { nowSeconds } from '../../../common/time.js';
+import { SecretKey } from '../../../config/secret-key.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../../../database/constraints.js';
+import { RetryTransaction } from '../../../database/transactions.js';
+import type { Identity } from '../../../users/identity.entity.js';
 import { AppleGrant } from './apple-grant.entity.js';
 
 /** A grant that this process is to revoke now. */
