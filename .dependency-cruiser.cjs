@@ -1,14 +1,17 @@
 /**
  * Who may import whom:
- *   web → oauth → auth → {users, token} → {rbac, mail} → housekeeping → {database, limits} → {common, config}.
- * A module may import itself and anything to its right, never to its left or beside it.
+ *   web → oauth → auth → {users, token} → rbac → applications → {mail, events} → housekeeping → {database, limits} →
+ *   {common, config}.
+ * A module may import itself and anything to its right, never anything to its left or in the same place.
  */
 const layers = [
   ['web'],
   ['oauth'],
   ['auth'],
   ['users', 'token'],
-  ['rbac', 'mail'],
+  ['rbac'],
+  ['applications'],
+  ['mail', 'events'],
   ['housekeeping'],
   ['database', 'limits'],
   ['common', 'config'],
@@ -22,7 +25,7 @@ const layerRules = layers.flatMap((modules, depth) =>
       name: `${name}-imports-only-lower-layers`,
       severity: 'error',
       from: { path: `^src/${name}/` },
-      to: { path: `^src/(${[...above, ...beside, 'health', 'cli', '[^/]+\\.ts$'].join('|')})` },
+      to: { path: `^src/(${[...above, ...beside, 'health', 'cli', 'server', '[^/]+\\.ts$'].join('|')})` },
     };
   }),
 );
@@ -60,7 +63,10 @@ module.exports = {
       name: 'audit-imports-only-rbac-and-below',
       severity: 'error',
       from: { path: '^src/audit/' },
-      to: { path: '^src/', pathNot: '^src/(audit|rbac|housekeeping|database|common|config)/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(audit|rbac|applications|events|housekeeping|database|common|config)/',
+      },
     },
     {
       name: 'no-dev-dependencies',
@@ -71,8 +77,14 @@ module.exports = {
     {
       name: 'what-only-listens-is-imported-by-nobody',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(metrics/|(app\\.module|serve|start)\\.ts$)' },
+      from: { path: '^src/', pathNot: '^src/(metrics/|server/serve\\.ts$|app\\.module\\.ts$)' },
       to: { path: '^src/metrics/' },
+    },
+    {
+      name: 'server-and-cli-are-imported-by-entry-points-alone',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(server/|cli/|(app\\.module|cli|main|openapi)\\.ts$)' },
+      to: { path: '^src/(server|cli)/' },
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     ...layerRules,

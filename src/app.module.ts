@@ -8,6 +8,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { entities } from './entities.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
+import { EventsModule } from './events/events.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { metricsIfSet } from './metrics/metrics-if-set.js';
 import { OAuthModule } from './oauth/oauth.module.js';
@@ -24,6 +25,7 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(settings),
         DatabaseModule.forRoot(entities, migrations),
+        EventsModule,
         SharedModule,
         LimitsModule,
         AuditModule.forRoot(actorOutsideRequests),

@@ -6,9 +6,9 @@ import { ConsumedState } from './auth/providers/wechat/consumed-state.entity.js'
 import { Mail } from './mail/mail.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';
 import { OAuthClient } from './oauth/oauth-client.entity.js';
-import { ApplicationName } from './rbac/application-name.entity.js';
-import { ApplicationSettings } from './rbac/application-settings.entity.js';
-import { Application } from './rbac/application.entity.js';
+import { ApplicationName } from './applications/application-name.entity.js';
+import { ApplicationSettings } from './applications/application-settings.entity.js';
+import { Application } from './applications/application.entity.js';
 import { RoleScope } from './rbac/role-scope.entity.js';
 import { Role } from './rbac/role.entity.js';
 import { Scope } from './rbac/scope.entity.js';

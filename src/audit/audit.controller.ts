@@ -2,7 +2,7 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { ApplicationsService } from '../applications/applications.service.js';
 import { type AuditFilter, AuditTrailService } from './audit-trail.service.js';
 import { AuditEventsDto, AuditQuery } from './audit.dto.js';
 import { presentEvent } from './audit.presenter.js';

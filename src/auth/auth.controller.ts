@@ -5,7 +5,8 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { Operation } from '../common/operation.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
-import { presentTokenPair, TokenPairDto } from '../token/token.dto.js';
+import { TokenPairDto } from '../token/token.dto.js';
+import { presentTokenPair } from '../token/token.presenter.js';
 import {
   AccountLoginDto,
   PasswordResetMailDto,

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { isLine } from '../common/text-checks.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { ApplicationsService } from '../applications/applications.service.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 

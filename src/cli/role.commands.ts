@@ -1,7 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { InvalidArgumentError, type Command } from 'commander';
 import { isLine, isScopeName } from '../common/text-checks.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { ApplicationsService } from '../applications/applications.service.js';
+import { DefaultRoleService } from '../rbac/default-role.service.js';
 import { RolesService } from '../rbac/roles.service.js';
 import { ScopesService } from '../rbac/scopes.service.js';
 import { AccountsService } from '../users/accounts.service.js';
@@ -105,7 +106,7 @@ async function setScopes(
 async function setDefaultRole(services: INestApplicationContext, app: string, name: string): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
   const role = await services.get(RolesService).getByName(id, name);
-  await services.get(ApplicationsService).setDefaultRole(id, role.id, null);
+  await services.get(DefaultRoleService).set(id, role.id, null);
   await listRoles(services, app);
 }
 

@@ -7,7 +7,6 @@ import { dataSourceOptions } from './data-source-options.js';
 import { pendingMigrations, runMigrations } from './jobs/migrate.js';
 import { PlutoDataSource } from './pluto-data-source.js';
 import { Purge } from './jobs/purge.js';
-import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from './transactions.js';
 
 type Entities = Parameters<typeof dataSourceOptions>[1];
@@ -35,10 +34,9 @@ export class DatabaseModule {
         { provide: PlutoDataSource, useExisting: DataSource },
         CompoundStatement,
         Purge,
-        SecurityEvents,
         Transactions,
       ],
-      exports: [CompoundStatement, PlutoDataSource, Purge, SecurityEvents, Transactions],
+      exports: [CompoundStatement, PlutoDataSource, Purge, Transactions],
     };
   }
 }

@@ -1,6 +1,6 @@
 import { isIllFormed, isOpaque } from '../common/text-checks.js';
 import { badRequest } from '../common/validation.pipe.js';
-import type { Application } from '../rbac/application.entity.js';
+import type { Application } from '../applications/application.entity.js';
 import type { OAuthClient } from './oauth-client.entity.js';
 
 /** What a client's page sends the browser with; what the browser says is not to be trusted. */

@@ -5,7 +5,7 @@ import { errorCatalogue, PlutoError, type ErrorKey } from '../common/errors.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { Transactions } from '../database/transactions.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { ApplicationsService } from '../applications/applications.service.js';
 import { parseScopes } from '../rbac/effective-scopes.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import type { PageSession } from '../token/page-session.entity.js';

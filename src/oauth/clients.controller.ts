@@ -4,7 +4,7 @@ import { AdminOnly, CurrentPrincipal, UserOnly, type Principal } from '../common
 import { PlutoError } from '../common/errors.js';
 import { ADMIN_ERRORS, Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
-import { PLUTO } from '../rbac/names.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { ClientsService } from './clients.service.js';
 import {
@@ -13,8 +13,8 @@ import {
   ClientStatusDto,
   CreateClientDto,
   CreatedClientDto,
-  presentClient,
 } from './oauth.dto.js';
+import { presentClient } from './client.presenter.js';
 
 @ApiTags('OAuth')
 @Controller('v1/oauth/client')

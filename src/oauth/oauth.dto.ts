@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { Field } from '../common/fields.js';
 import { EXAMPLE_CLIENT, EXAMPLE_OPAQUE, EXAMPLE_VERIFIER } from './examples.js';
-import type { ClientStatus, OAuthClient } from './oauth-client.entity.js';
+import type { ClientStatus } from './oauth-client.entity.js';
 
 export const grantTypes = ['authorization_code', 'password', 'client_credentials', 'refresh_token'] as const;
 export type GrantType = (typeof grantTypes)[number];
@@ -106,7 +106,7 @@ export class CreatedClientDto extends ClientNameDto {
   origin_secret: string;
 }
 
-class ClientDto extends ClientNameDto {
+export class ClientDto extends ClientNameDto {
   @ApiProperty({ type: String, description: 'Client redirect URI', example: EXAMPLE_CLIENT.redirectUri })
   redirect_uri: string;
 
@@ -121,9 +121,4 @@ class ClientDto extends ClientNameDto {
 export class ClientListDto {
   @ApiProperty({ type: [ClientDto], description: 'Oldest first' })
   clients: ClientDto[];
-}
-
-/** Never with the secret. */
-export function presentClient({ key, status, redirectUri, userId }: OAuthClient): ClientDto {
-  return { key, status, redirect_uri: redirectUri, user_id: userId ?? 0 };
 }

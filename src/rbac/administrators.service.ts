@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import { Application } from './application.entity.js';
-import { PLUTO } from './names.js';
+import { Application } from '../applications/application.entity.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { RoleScope } from './role-scope.entity.js';
 import { Scope } from './scope.entity.js';
 import { UserRole } from './user-role.entity.js';

@@ -1,12 +1,9 @@
 import { Module } from '@nestjs/common';
+import { ApplicationsModule } from '../applications/applications.module.js';
 import { AdministratorsService } from './administrators.service.js';
-import { ApplicationNamesService } from './application-names.service.js';
-import { ApplicationSettingsController } from './application-settings.controller.js';
-import { ApplicationSettingsService } from './application-settings.service.js';
-import { ApplicationsController } from './applications.controller.js';
-import { ApplicationsService } from './applications.service.js';
+import { DefaultRoleController } from './default-role.controller.js';
+import { DefaultRoleService } from './default-role.service.js';
 import { PlutoApplicationSeed } from './pluto-application.seed.js';
-import { ProviderSettingsService } from './provider-settings.service.js';
 import { RolesController } from './roles.controller.js';
 import { RolesService } from './roles.service.js';
 import { ScopesController } from './scopes.controller.js';
@@ -16,11 +13,8 @@ import { UserRolesService } from './user-roles.service.js';
 
 const services = [
   AdministratorsService,
-  ApplicationNamesService,
-  ApplicationSettingsService,
-  ApplicationsService,
+  DefaultRoleService,
   PlutoApplicationSeed,
-  ProviderSettingsService,
   RolesService,
   ScopesService,
   UserGrantsService,
@@ -28,8 +22,10 @@ const services = [
 ];
 
 @Module({
-  controllers: [ApplicationsController, ApplicationSettingsController, RolesController, ScopesController],
+  imports: [ApplicationsModule],
+  controllers: [DefaultRoleController, RolesController, ScopesController],
   providers: services,
-  exports: services,
+  // Whoever asks for roles asks for their applications, too.
+  exports: [ApplicationsModule, ...services],
 })
 export class RbacModule {}

@@ -1,19 +1,7 @@
-import type { LocalizedName } from './application-names.service.js';
-import type { Application } from './application.entity.js';
-import type {
-  ApplicationDto,
-  ApplicationNamesDto,
-  RoleDto,
-  RoleWithScopesDto,
-  ScopeDto,
-} from './rbac.dto.js';
+import type { RoleDto, RoleWithScopesDto, ScopeDto } from './rbac.dto.js';
 import type { Role } from './role.entity.js';
 import type { RoleWithScopes } from './roles.service.js';
 import type { Scope } from './scope.entity.js';
-
-export function presentApplication({ id, name, defaultRoleId }: Application): ApplicationDto {
-  return { id, name, default_role: defaultRoleId };
-}
 
 /** A role or scope that was just made. */
 export function presentCreated({ id, applicationId, name }: Role | Scope): RoleDto {
@@ -30,13 +18,5 @@ export function presentRole({ role, scopes }: RoleWithScopes): RoleWithScopesDto
     name: role.name,
     default_scope: role.defaultScopeId,
     scopes: scopes.map(presentScope),
-  };
-}
-
-export function presentNames(application: Application, names: LocalizedName[]): ApplicationNamesDto {
-  return {
-    app_id: application.id,
-    app_name: application.name,
-    i18n_names: names.map(({ tag, name }) => ({ tag, i18n_name: name })),
   };
 }

@@ -1,17 +1,12 @@
 import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
+import { ApplicationQuery } from '../applications/applications.dto.js';
+import { presentApplication } from '../applications/applications.presenter.js';
 import { AdminOnly, Public } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
-import {
-  ApplicationQuery,
-  CreateRoleDto,
-  DefaultScopeDto,
-  RoleDto,
-  RoleListDto,
-  RoleScopesDto,
-} from './rbac.dto.js';
-import { presentApplication, presentCreated, presentRole } from './rbac.presenter.js';
+import { CreateRoleDto, DefaultScopeDto, RoleDto, RoleListDto, RoleScopesDto } from './rbac.dto.js';
+import { presentCreated, presentRole } from './rbac.presenter.js';
 import { RolesService } from './roles.service.js';
 
 @ApiTags('RBAC Management')

@@ -9,9 +9,9 @@ import { isForeignKeyViolation, isUniqueViolation } from '../database/constraint
 import { SecurityEvents, type SecurityEventDetails } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
-import { Application } from './application.entity.js';
-import { ApplicationsService } from './applications.service.js';
-import { PLUTO } from './names.js';
+import { Application } from '../applications/application.entity.js';
+import { ApplicationsService } from '../applications/applications.service.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { RoleScope } from './role-scope.entity.js';
 import { Role } from './role.entity.js';
 import { Scope } from './scope.entity.js';

@@ -1,10 +1,12 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { ApplicationQuery } from '../applications/applications.dto.js';
+import { presentApplication } from '../applications/applications.presenter.js';
 import { AdminOnly, Public } from '../common/access.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
-import { ApplicationQuery, CreatedScopeDto, CreateScopeDto, ScopeListDto } from './rbac.dto.js';
-import { presentApplication, presentCreated, presentScope } from './rbac.presenter.js';
+import { CreatedScopeDto, CreateScopeDto, ScopeListDto } from './rbac.dto.js';
+import { presentCreated, presentScope } from './rbac.presenter.js';
 import { ScopesService } from './scopes.service.js';
 
 @ApiTags('RBAC Management')

@@ -7,8 +7,8 @@ import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
-import type { Application } from './application.entity.js';
-import { ApplicationsService } from './applications.service.js';
+import type { Application } from '../applications/application.entity.js';
+import { ApplicationsService } from '../applications/applications.service.js';
 import { Scope } from './scope.entity.js';
 
 /** Keeps the scopes of applications. */

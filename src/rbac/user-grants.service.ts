@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
-import { Application } from './application.entity.js';
+import { Application } from '../applications/application.entity.js';
 import { effectiveScopes, type RoleScopes } from './effective-scopes.js';
 import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from './held-role.js';
 import { Role } from './role.entity.js';

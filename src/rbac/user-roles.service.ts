@@ -5,8 +5,8 @@ import { isForeignKeyViolation, isUniqueViolation } from '../database/constraint
 import { SecurityEvents } from '../events/security-events.js';
 import { RetryTransaction } from '../database/transactions.js';
 import { AdministratorsService } from './administrators.service.js';
-import type { Application } from './application.entity.js';
-import { PLUTO } from './names.js';
+import type { Application } from '../applications/application.entity.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { Role } from './role.entity.js';
 import { UserRole } from './user-role.entity.js';
 

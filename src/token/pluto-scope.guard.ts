@@ -2,7 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { Principal } from '../common/access.js';
 import { PlutoError, type ErrorKey } from '../common/errors.js';
-import { PLUTO } from '../rbac/names.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { accessOf } from './access-token.guard.js';
 

@@ -11,7 +11,7 @@ import { SecurityEvents } from '../events/security-events.js';
 import { execute, type SqlStatement } from '../database/sql-statement.js';
 import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
-import { applicationKey, ApplicationsService } from '../rbac/applications.service.js';
+import { applicationKey, ApplicationsService } from '../applications/applications.service.js';
 import { effectiveScopes, parseScopes } from '../rbac/effective-scopes.js';
 import { RefreshTokensService, type ShownToken } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';

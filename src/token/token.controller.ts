@@ -7,14 +7,8 @@ import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { RefreshService } from './refresh.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
-import {
-  AccessClaimsDto,
-  presentTokenPair,
-  PublicKeyDto,
-  RefreshDto,
-  TokenPairDto,
-  VerifyTokenDto,
-} from './token.dto.js';
+import { AccessClaimsDto, PublicKeyDto, RefreshDto, TokenPairDto, VerifyTokenDto } from './token.dto.js';
+import { presentTokenPair } from './token.presenter.js';
 
 @ApiTags('Token Management')
 @Public()

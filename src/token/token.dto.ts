@@ -1,7 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Field } from '../common/fields.js';
 import type { AccessClaims } from './access-claims.js';
-import type { TokenPair } from './token-issuer.service.js';
 
 const ACCESS_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln';
 const REFRESH_TOKEN_EXAMPLE = 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M';
@@ -84,14 +83,4 @@ export class AccessClaimsDto implements AccessClaims {
 
   @ApiPropertyOptional({ type: String, description: 'The OAuth client that got the token', example: 'desk' })
   client_id?: string;
-}
-
-export function presentTokenPair(pair: TokenPair): TokenPairDto {
-  return {
-    access_token: pair.accessToken,
-    access_token_expire_at: pair.accessTokenExpiresAt,
-    refresh_token: pair.refreshToken,
-    refresh_token_expire_at: pair.refreshTokenExpiresAt,
-    type: 'Bearer',
-  };
 }

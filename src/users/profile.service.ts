@@ -7,7 +7,7 @@ import { nowSeconds } from '../common/time.js';
 import { isUniqueViolation } from '../database/constraints.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/transactions.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
+import { ApplicationsService } from '../applications/applications.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { AvatarsService } from './avatars.service.js';
 import { ProfileQuery, type Profile } from './profile.query.js';

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Transactions } from '../database/transactions.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { PLUTO } from '../rbac/names.js';
+import { ApplicationsService } from '../applications/applications.service.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { UserRolesService } from '../rbac/user-roles.service.js';
 import { AccountsService } from './accounts.service.js';
 

@@ -4,7 +4,7 @@ import { AdminOnly } from '../common/access.js';
 import { Field } from '../common/fields.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
-import { EXAMPLE } from '../rbac/example-ids.js';
+import { EXAMPLE } from '../applications/example-ids.js';
 import { UserRoleAssignmentService } from './user-role-assignment.service.js';
 
 class UserRoleDto {

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { chooseLanguage } from '../common/languages.js';
 import { pathOf } from '../common/http/requests.js';
 import { Views, type InvalidLinkKind, type PageContexts, type PageName } from '../common/views/views.js';
-import { ApplicationNamesService } from '../rbac/application-names.service.js';
-import type { Application } from '../rbac/application.entity.js';
+import { ApplicationNamesService } from '../applications/application-names.service.js';
+import type { Application } from '../applications/application.entity.js';
 import { CsrfService } from './csrf.js';
 import type { Exchange } from './page.js';
 

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../common/errors.js';
 import type { LoginError } from '../common/views/views.js';
-import type { Application } from '../rbac/application.entity.js';
-import { ApplicationsService } from '../rbac/applications.service.js';
-import { PLUTO } from '../rbac/names.js';
-import { ProviderSettingsService } from '../rbac/provider-settings.service.js';
+import type { Application } from '../applications/application.entity.js';
+import { ApplicationsService } from '../applications/applications.service.js';
+import { PLUTO } from '../applications/pluto-names.js';
+import { ProviderSettingsService } from '../applications/provider-settings.service.js';
 import { pageAddress } from './next-page.js';
 import type { Exchange } from './page.js';
 import { Pages } from './pages.js';

@@ -1,7 +1,7 @@
 import { createHmac, createSign, type KeyObject } from 'node:crypto';
 import { RouteIndex } from '../../src/common/http/route-index.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
 import type { AccessClaims } from '../../src/token/access-claims.js';

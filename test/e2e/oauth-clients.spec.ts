@@ -1,6 +1,6 @@
 import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js';
 import { OAuthClient } from '../../src/oauth/oauth-client.entity.js';
-import { PLUTO } from '../../src/rbac/names.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
 import { Session } from '../../src/token/session.entity.js';
 import { login, addAccount, signedIn, type TestAccount, type Tokens } from '../support/accounts.js';
 import {

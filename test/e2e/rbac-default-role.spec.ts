@@ -1,4 +1,4 @@
-import { PLUTO } from '../../src/rbac/names.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
 import { RoleScope } from '../../src/rbac/role-scope.entity.js';
 import { firstAdministrator, type Caller } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';

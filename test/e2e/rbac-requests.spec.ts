@@ -1,5 +1,5 @@
-import { PLUTO } from '../../src/rbac/names.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { Scope } from '../../src/rbac/scope.entity.js';
 import { type Answer } from '../support/client.js';

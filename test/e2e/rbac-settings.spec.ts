@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { ApplicationSettings } from '../../src/rbac/application-settings.entity.js';
+import { ApplicationSettings } from '../../src/applications/application-settings.entity.js';
 import { type TestApplication } from '../support/applications.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
 import {

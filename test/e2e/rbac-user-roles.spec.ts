@@ -1,4 +1,4 @@
-import { PLUTO } from '../../src/rbac/names.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
 import { login, signedIn, type TestAccount } from '../support/accounts.js';
 import {

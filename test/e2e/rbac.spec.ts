@@ -1,4 +1,4 @@
-import { PLUTO } from '../../src/rbac/names.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
 import { Scope } from '../../src/rbac/scope.entity.js';
 import { type TestApplication } from '../support/applications.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';

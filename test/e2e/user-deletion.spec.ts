@@ -1,5 +1,5 @@
 import { Mail } from '../../src/mail/mail.entity.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { login, signedIn, type TestAccount } from '../support/accounts.js';

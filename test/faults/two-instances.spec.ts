@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsumedState } from '../../src/auth/providers/wechat/consumed-state.entity.js';
 import { Mail } from '../../src/mail/mail.entity.js';
-import { PLUTO } from '../../src/rbac/names.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { Scope } from '../../src/rbac/scope.entity.js';
 import { Session } from '../../src/token/session.entity.js';

@@ -1,6 +1,6 @@
 import { hashSync } from '@node-rs/argon2';
 import { Transactions } from '../../src/database/transactions.js';
-import { ApplicationsService } from '../../src/rbac/applications.service.js';
+import { ApplicationsService } from '../../src/applications/applications.service.js';
 import { MailIdentitiesService } from '../../src/users/mail-identities.service.js';
 import type { TestApp } from './app.js';
 import { nextNumber, type Answer } from './client.js';

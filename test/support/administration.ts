@@ -1,7 +1,7 @@
 import { SignJWT, type JWTPayload } from 'jose';
 import { AdministratorAccountsService } from '../../src/auth/administrator-accounts.service.js';
 import { Transactions } from '../../src/database/transactions.js';
-import { PLUTO } from '../../src/rbac/names.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import type { TestApp } from './app.js';

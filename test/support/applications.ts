@@ -1,6 +1,6 @@
 import { comparisonKey } from '../../src/common/text-keys.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { RoleScope } from '../../src/rbac/role-scope.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { Scope } from '../../src/rbac/scope.entity.js';

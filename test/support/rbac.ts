@@ -1,7 +1,7 @@
-import { PLUTO } from '../../src/rbac/names.js';
-import { ApplicationName } from '../../src/rbac/application-name.entity.js';
-import { ApplicationSettings } from '../../src/rbac/application-settings.entity.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
+import { ApplicationName } from '../../src/applications/application-name.entity.js';
+import { ApplicationSettings } from '../../src/applications/application-settings.entity.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { RoleScope } from '../../src/rbac/role-scope.entity.js';
 import { Role } from '../../src/rbac/role.entity.js';
 import { Scope } from '../../src/rbac/scope.entity.js';

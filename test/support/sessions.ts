@@ -1,5 +1,5 @@
 import { Transactions } from '../../src/database/transactions.js';
-import { ApplicationsService } from '../../src/rbac/applications.service.js';
+import { ApplicationsService } from '../../src/applications/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../../src/token/token-issuer.service.js';
 import type { TestApp } from './app.js';
 import { NOBODYS_REQUEST } from './request-context.js';

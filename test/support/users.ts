@@ -1,7 +1,7 @@
 import { comparisonKey } from '../../src/common/text-keys.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { PLUTO } from '../../src/rbac/names.js';
-import { ApplicationsService } from '../../src/rbac/applications.service.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
+import { ApplicationsService } from '../../src/applications/applications.service.js';
 import { Identity, type LoginType } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import type { TestApp } from './app.js';

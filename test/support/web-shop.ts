@@ -1,4 +1,4 @@
-import { ApplicationName } from '../../src/rbac/application-name.entity.js';
+import { ApplicationName } from '../../src/applications/application-name.entity.js';
 import { PageSession } from '../../src/token/page-session.entity.js';
 import { addAccount, type TestAccount } from './accounts.js';
 import { startTestApp, type TestApp } from './app.js';

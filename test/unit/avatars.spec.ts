@@ -16,7 +16,7 @@ import sharp, { type Sharp } from 'sharp';
 import { Settings } from '../../src/config/settings.js';
 import { dataSourceOptions } from '../../src/database/data-source-options.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { normaliseAvatar } from '../../src/users/avatar-image.js';
 import { parseAvatar } from '../../src/users/avatar-input.js';
 import { avatarsFolder, AvatarsService, isAvatarFile } from '../../src/users/avatars.service.js';

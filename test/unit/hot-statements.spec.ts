@@ -8,7 +8,7 @@ import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
 import { Purge } from '../../src/database/jobs/purge.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { entities } from '../../src/entities.js';
-import { Application } from '../../src/rbac/application.entity.js';
+import { Application } from '../../src/applications/application.entity.js';
 import { RefreshToken } from '../../src/token/refresh-token.entity.js';
 import { RefreshTokensService } from '../../src/token/refresh-tokens.service.js';
 import { Session } from '../../src/token/session.entity.js';

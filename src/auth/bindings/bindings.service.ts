@@ -8,7 +8,7 @@ import { Settings } from '../../config/settings.js';
 import { SecurityEvents } from '../../events/security-events.js';
 import { RetryTransaction, Transactions } from '../../database/transactions.js';
 import { Limits } from '../../limits/limits.service.js';
-import { ApplicationsService } from '../../rbac/applications.service.js';
+import { ApplicationsService } from '../../applications/applications.service.js';
 import { AccountsService } from '../../users/accounts.service.js';
 import type { Identity, LoginType, ProviderType } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ProviderSettingsService } from '../../rbac/provider-settings.service.js';
+import { ProviderSettingsService } from '../../applications/provider-settings.service.js';
 import { providerTypes, type ProviderType } from '../../users/identity.entity.js';
 import { AppleProvider } from './apple/apple.provider.js';
 import { GoogleProvider } from './google/google.provider.js';

@@ -9,7 +9,8 @@ import { Redirection } from '../../common/http/envelope.interceptor.js';
 import { nowSeconds } from '../../common/time.js';
 import { badRequest } from '../../common/validation.pipe.js';
 import { LimitedByAddress } from '../../limits/address-limit.guard.js';
-import { presentTokenPair, TokenPairDto } from '../../token/token.dto.js';
+import { TokenPairDto } from '../../token/token.dto.js';
+import { presentTokenPair } from '../../token/token.presenter.js';
 import type { TokenPair } from '../../token/token-issuer.service.js';
 import {
   AppleLoginDto,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../../common/errors.js';
 import { nowSeconds } from '../../common/time.js';
 import { Transactions } from '../../database/transactions.js';
-import { ApplicationsService } from '../../rbac/applications.service.js';
+import { ApplicationsService } from '../../applications/applications.service.js';
 import { TokenIssuerService, type TokenGrant, type TokenPair } from '../../token/token-issuer.service.js';
 import type { AuthorizationCode } from '../authorization-code.entity.js';
 import { AuthorizationCodesService } from '../authorization-codes.service.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ApplicationsService } from '../../rbac/applications.service.js';
+import { ApplicationsService } from '../../applications/applications.service.js';
 import { parseScopes } from '../../rbac/effective-scopes.js';
 import { UserGrantsService } from '../../rbac/user-grants.service.js';
 import { AccessTokensService } from '../../token/access-tokens.service.js';

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { sha256 } from '../../../common/crypto.js';
 import { nowSeconds } from '../../../common/time.js';
-import type { AppleSettings } from '../../../rbac/provider-settings.service.js';
+import type { AppleSettings } from '../../../applications/provider-settings.service.js';
 
 const LIFETIME_SECONDS = 60 * 60;
 /** Replaced before it could expire on the way. */

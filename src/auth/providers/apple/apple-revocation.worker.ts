@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { PlutoError } from '../../../common/errors.js';
 import { Poller } from '../../../common/poller.js';
-import { ApplicationsService } from '../../../rbac/applications.service.js';
+import { ApplicationsService } from '../../../applications/applications.service.js';
 import { AppleGrantsService, type DueGrant } from './apple-grants.service.js';
 import { AppleProvider } from './apple.provider.js';
 

@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { JWTVerifyGetKey } from 'jose';
 import { PlutoError } from '../../../common/errors.js';
 import { Settings } from '../../../config/settings.js';
-import { ProviderSettingsService, type AppleSettings } from '../../../rbac/provider-settings.service.js';
+import {
+  ProviderSettingsService,
+  type AppleSettings,
+} from '../../../applications/provider-settings.service.js';
 import { AppleClientSecrets } from './apple-client-secret.js';
 import { verifyIdToken, type IdTokenClaims } from '../id-token.js';
 import {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { JWTVerifyGetKey } from 'jose';
 import { Settings } from '../../../config/settings.js';
-import { ProviderSettingsService } from '../../../rbac/provider-settings.service.js';
+import { ProviderSettingsService } from '../../../applications/provider-settings.service.js';
 import { verifyIdToken } from '../id-token.js';
 import {
   configured,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { PlutoError } from '../../../common/errors.js';
 import { Settings } from '../../../config/settings.js';
-import { ProviderSettingsService, type WechatApp } from '../../../rbac/provider-settings.service.js';
+import { ProviderSettingsService, type WechatApp } from '../../../applications/provider-settings.service.js';
 import {
   configured,
   type IdentityProvider,

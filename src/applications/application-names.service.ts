@@ -35,8 +35,7 @@ export class ApplicationNamesService {
    */
   async replace(applicationId: number, names: LocalizedName[], context: RequestContext): Promise<void> {
     await this.transactions.runFor(context, async (manager) => {
-      await manager.increment(Application, { id: applicationId }, 'revision', 1);
-      await this.applications.getById(applicationId, manager);
+      await this.applications.lock(manager, applicationId);
       await manager.delete(ApplicationName, { applicationId });
       if (names.length > 0)
         await manager.insert(

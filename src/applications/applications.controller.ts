@@ -12,11 +12,10 @@ import {
   ApplicationNamesDto,
   ApplicationQuery,
   CreateApplicationDto,
-  DefaultRoleDto,
   LocalizedNamesDto,
   type LocalizedNameDto,
-} from './rbac.dto.js';
-import { presentApplication, presentNames } from './rbac.presenter.js';
+} from './applications.dto.js';
+import { presentApplication, presentNames } from './applications.presenter.js';
 
 @ApiTags('RBAC Management')
 @Controller('v1/rbac/application')
@@ -68,21 +67,6 @@ export class ApplicationsController {
   async getNames(@Query() query: ApplicationQuery): Promise<ApplicationNamesDto> {
     const { application, names } = await this.names.get(query.app_id);
     return presentNames(application, names);
-  }
-
-  @AdminOnly()
-  @Post('role/default')
-  @HttpCode(200)
-  @Operation({
-    summary: 'Set the default role of the application',
-    description: 'Set the default role for an application',
-    errors: [...ADMIN_ERRORS, 'applicationNotExist', 'roleNotExist', 'forbidden'],
-  })
-  async setDefaultRole(
-    @Body() body: DefaultRoleDto,
-    @CurrentRequestContext() context: RequestContext,
-  ): Promise<void> {
-    await this.applications.setDefaultRole(body.app_id, body.role_id, context);
   }
 
   @Public()

@@ -7,7 +7,6 @@ import { SecretKey } from '../config/secret-key.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { ApplicationSettings } from './application-settings.entity.js';
-import { Application } from './application.entity.js';
 import { ApplicationsService } from './applications.service.js';
 
 const secretColumns = {
@@ -53,8 +52,7 @@ export class ApplicationSettingsService {
     context: RequestContext,
   ): Promise<ApplicationSettings> {
     return this.transactions.runFor(context, async (manager) => {
-      await manager.increment(Application, { id: applicationId }, 'revision', 1);
-      await this.applications.getById(applicationId, manager);
+      await this.applications.lock(manager, applicationId);
       const settings = {
         ...(await this.read(manager, applicationId)),
         ...this.columnsOf(applicationId, change),

@@ -7,7 +7,7 @@ import { ApplicationSettingsDto, ChangeApplicationSettingsDto } from './applicat
 import type { ApplicationSettings } from './application-settings.entity.js';
 import { ApplicationSettingsService, type SettingsChange } from './application-settings.service.js';
 import { EXAMPLE } from './example-ids.js';
-import { ApplicationQuery } from './rbac.dto.js';
+import { ApplicationQuery } from './applications.dto.js';
 
 @ApiTags('RBAC Management')
 @AdminOnly()

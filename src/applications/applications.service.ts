@@ -9,10 +9,7 @@ import { isUniqueViolation } from '../database/constraints.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
-import { AdministratorsService } from './administrators.service.js';
 import { Application } from './application.entity.js';
-import { PLUTO } from './names.js';
-import { Role } from './role.entity.js';
 
 // As it is, since every login needs it.
 const FIND_BY_NAME = `
@@ -25,7 +22,6 @@ export class ApplicationsService {
   constructor(
     private readonly dataSource: PlutoDataSource,
     private readonly transactions: Transactions,
-    private readonly administrators: AdministratorsService,
     private readonly events: SecurityEvents,
   ) {}
 
@@ -91,25 +87,17 @@ export class ApplicationsService {
   }
 
   /**
-   * Sets the role of accounts that were given none.
-   * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application | forbidden, when it
-   *   would make everybody an administrator
+   * Makes other changes of the application wait until the end of the transaction.
+   * @throws PlutoError applicationNotExist
    */
-  async setDefaultRole(applicationId: number, roleId: number, context: RequestContext | null): Promise<void> {
-    await this.transactions.runFor(context, async (manager) => {
-      await manager.increment(Application, { id: applicationId }, 'revision', 1);
-      const application = await this.getById(applicationId, manager);
-      const role = await manager.findOneBy(Role, { id: roleId, applicationId });
-      if (!role) throw new PlutoError('roleNotExist');
-      await manager.update(Application, { id: applicationId }, { defaultRoleId: roleId });
-      if (application.nameKey === PLUTO.application) await this.administrators.refuseForEverybody(manager);
-      await this.events.publish(manager, {
-        type: 'role.changed',
-        applicationId,
-        userId: null,
-        detail: { role: role.name, change: 'default' },
-      });
-    });
+  async lock(manager: EntityManager, id: number): Promise<Application> {
+    await manager.increment(Application, { id }, 'revision', 1);
+    return this.getById(id, manager);
+  }
+
+  /** Sets the role of accounts that were given none, of an application that is locked. */
+  async setDefaultRole(manager: EntityManager, id: number, roleId: number): Promise<void> {
+    await manager.update(Application, { id }, { defaultRoleId: roleId });
   }
 }
 
