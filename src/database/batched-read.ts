@@ -4,7 +4,7 @@ import type { PlutoDataSource } from './pluto-data-source.js';
 /** More would make the statement longer without making each row cheaper. */
 const KEYS_MAX = 64;
 
-interface Statement<Key, Row> {
+interface BatchedStatement<Key, Row> {
   /** The statement, with `places` for the keys: `WHERE id IN (${places})`. */
   sql: (places: string) => string;
   keyOf: (row: Row) => Key;
@@ -21,7 +21,7 @@ export class BatchedRead<Key extends string | number, Row> {
 
   constructor(
     private readonly dataSource: PlutoDataSource,
-    private readonly statement: Statement<Key, Row>,
+    private readonly statement: BatchedStatement<Key, Row>,
   ) {
     this.loader = new DataLoader((keys) => this.read(keys), {
       cache: false,

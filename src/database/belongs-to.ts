@@ -16,7 +16,7 @@ export function BelongsTo({ entity, column, constraint }: BelongsToOptions) {
 }
 
 /** A foreign key that becomes null when the row that it refers to goes; the same in both dialects. */
-export function Outlives({ entity, column, constraint }: BelongsToOptions) {
+export function SetNullOnDelete({ entity, column, constraint }: BelongsToOptions) {
   return (target: object, property: string): void => {
     ManyToOne(entity, { onDelete: 'SET NULL', onUpdate: 'NO ACTION', nullable: true })(target, property);
     JoinColumn({ name: column, foreignKeyConstraintName: constraint })(target, property);

@@ -52,7 +52,7 @@ async function connect({ migrationsRun, ...options }: DataSourceOptions): Promis
       );
     }
   } catch (error) {
-    await dataSource.destroy();
+    await dataSource.abandon();
     throw error;
   }
   return dataSource;

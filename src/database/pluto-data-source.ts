@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, type QueryRunner, type ReplicationMode } from 'typeorm';
 import { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver.js';
 import { isTransactionConflict } from './database-error.js';
-import { GuardedPool } from './mysql/pool-with-timeouts.js';
+import { PoolWithTimeouts } from './mysql/pool-with-timeouts.js';
 import { withoutQueryTimeout } from './mysql/without-query-timeout.js';
 import { serializeSqlite, sqliteUse } from './sqlite/serialized-sqlite.js';
 import type { SqliteConnection } from './sqlite/sqlite-connection.js';
@@ -27,9 +27,9 @@ export class PlutoDataSource extends DataSource {
   }
 
   /** The connections to MySQL or MariaDB; null on SQLite, and before the first of them. */
-  get pool(): GuardedPool | null {
+  get pool(): PoolWithTimeouts | null {
     const { pool } = this.driver as { pool?: unknown };
-    return pool instanceof GuardedPool ? pool : null;
+    return pool instanceof PoolWithTimeouts ? pool : null;
   }
 
   /**
@@ -60,6 +60,12 @@ export class PlutoDataSource extends DataSource {
       if (!isTransactionConflict(error)) throw error;
       return (await this.query<Row[]>(sql, parameters))[0];
     }
+  }
+
+  /** Closes after a start that has failed: that is no clean stop, after which the file is to be whole. */
+  async abandon(): Promise<void> {
+    this.reader?.close();
+    await super.destroy();
   }
 
   override async destroy(): Promise<void> {

@@ -33,7 +33,7 @@ export class Limits {
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
       // A try that was refused is none: once others are forgiven, there are tries again.
-      await this.forgive(name, key);
+      await this.refund(name, key);
       throw tooMany(refusal);
     }
   }
@@ -47,7 +47,7 @@ export class Limits {
     try {
       return await work();
     } catch (error) {
-      await this.forgive(name, key);
+      await this.refund(name, key);
       throw error;
     }
   }
@@ -64,7 +64,7 @@ export class Limits {
   }
 
   /** Takes a try back that has turned out to be harmless. */
-  async forgive(name: LimitName, key: string): Promise<void> {
+  async refund(name: LimitName, key: string): Promise<void> {
     if (this.settings.rateLimit) await this.counterOf(name).reward(this.hash(key));
   }
 

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { GuardedPool } from '../database/mysql/pool-with-timeouts.js';
+import { PoolWithTimeouts } from '../database/mysql/pool-with-timeouts.js';
 import { sqliteUse } from '../database/sqlite/serialized-sqlite.js';
 
 export interface PoolUse {
@@ -14,5 +14,5 @@ export interface PoolUse {
 /** How the database's connections are used in this process; null when the driver does not tell. */
 export function poolUseOf({ driver }: DataSource): PoolUse | null {
   const { pool } = driver as { pool?: unknown };
-  return pool instanceof GuardedPool ? pool.use : sqliteUse(driver);
+  return pool instanceof PoolWithTimeouts ? pool.use : sqliteUse(driver);
 }

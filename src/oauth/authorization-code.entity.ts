@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { BelongsTo, Outlives } from '../database/belongs-to.js';
+import { BelongsTo, SetNullOnDelete } from '../database/belongs-to.js';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
 
 /** What a user has consented to, until the client fetches its tokens (RFC 6749 section 4.1.2). */
@@ -29,7 +29,7 @@ export class AuthorizationCode {
   @Column({ name: 'user_id', type: 'integer' })
   userId: number;
 
-  @Outlives({
+  @SetNullOnDelete({
     entity: 'PageSession',
     column: 'page_session_id',
     constraint: 'fk_authorization_codes_page_session',

@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { Outlives } from '../database/belongs-to.js';
+import { SetNullOnDelete } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
 export type ClientStatus = 'pend' | 'approved' | 'denied';
@@ -30,7 +30,7 @@ export class OAuthClient {
   @Column({ ...unixTime, name: 'denied_at', default: 0 })
   deniedAt: number;
 
-  @Outlives({ entity: 'User', column: 'user_id', constraint: 'fk_oauth_clients_user' })
+  @SetNullOnDelete({ entity: 'User', column: 'user_id', constraint: 'fk_oauth_clients_user' })
   user?: object;
 
   /** Who registered it; null once that account is deleted. */

@@ -24,7 +24,7 @@ export interface MailAccount {
 }
 
 /** What a password is checked against. */
-export interface Credentials {
+export interface StoredCredentials {
   userId: number;
   /** Null for an account without a password. */
   passwordHash: string | null;
@@ -87,11 +87,11 @@ export class AccountsService {
    * What signs in to the account of a mail address, or of a handle that has a mail: what has an `@` is a mail. Phones
    * add a blank at the end.
    */
-  async findCredentials(applicationId: number, typed: string): Promise<Credentials | null> {
+  async findCredentials(applicationId: number, typed: string): Promise<StoredCredentials | null> {
     const account = typed.trim();
     const statement = account.includes('@') ? BY_MAIL : BY_HANDLE;
     const parameters = [applicationId, comparisonKey(account)];
-    const found = await this.dataSource.readOne<Credentials>(statement, parameters);
+    const found = await this.dataSource.readOne<StoredCredentials>(statement, parameters);
     if (!found) return null;
     const { userId, passwordHash, isVerified } = found;
     return { userId, passwordHash, isVerified: Boolean(isVerified) };

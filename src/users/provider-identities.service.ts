@@ -14,7 +14,7 @@ import { Identity, type ProviderType } from './identity.entity.js';
 import { ProviderSubject } from './provider-subject.entity.js';
 
 /** What a provider says of a person; `''` for what it does not say. */
-export interface ProviderPerson {
+export interface IdentityClaims {
   /** The names by which the provider knows the person, the most certain one first. */
   subjects: [string, ...string[]];
   /** Only one that the provider has confirmed. */
@@ -23,7 +23,7 @@ export interface ProviderPerson {
   avatarUrl: string;
 }
 
-interface Place {
+interface ProviderScope {
   applicationId: number;
   type: ProviderType;
 }
@@ -46,7 +46,11 @@ export class ProviderIdentitiesService {
    * Finds the identity of a person, or makes an account for them: never one that is known by the mail alone. The
    * account is locked until the end of the transaction.
    */
-  async findOrCreate(manager: EntityManager, place: Place, person: ProviderPerson): Promise<Identity> {
+  async findOrCreate(
+    manager: EntityManager,
+    place: ProviderScope,
+    person: IdentityClaims,
+  ): Promise<Identity> {
     const known = await this.findSubjects(manager, place, person);
     const identity = await this.firstIdentity(manager, known, person);
     if (!identity) return this.create(manager, place, person);
@@ -61,8 +65,8 @@ export class ProviderIdentitiesService {
    */
   async add(
     manager: EntityManager,
-    place: Place & { userId: number },
-    person: ProviderPerson,
+    place: ProviderScope & { userId: number },
+    person: IdentityClaims,
   ): Promise<Identity> {
     try {
       return await this.insert(manager, place, person);
@@ -78,8 +82,8 @@ export class ProviderIdentitiesService {
 
   private findSubjects(
     manager: EntityManager,
-    { applicationId, type }: Place,
-    { subjects }: ProviderPerson,
+    { applicationId, type }: ProviderScope,
+    { subjects }: IdentityClaims,
   ): Promise<ProviderSubject[]> {
     return manager.findBy(ProviderSubject, { applicationId, loginType: type, subject: In(subjects) });
   }
@@ -87,14 +91,14 @@ export class ProviderIdentitiesService {
   private async firstIdentity(
     manager: EntityManager,
     known: ProviderSubject[],
-    { subjects }: ProviderPerson,
+    { subjects }: IdentityClaims,
   ): Promise<Identity | null> {
     const [first] = subjects.flatMap((subject) => known.find((row) => row.subject === subject) ?? []);
     return first ? manager.findOneBy(Identity, { id: first.identityId }) : null;
   }
 
   /** Locks account and identity, in the order in which a deletion does; what went since it was found is looked for anew. */
-  private async refresh(manager: EntityManager, identity: Identity, { mail }: ProviderPerson): Promise<void> {
+  private async refresh(manager: EntityManager, identity: Identity, { mail }: IdentityClaims): Promise<void> {
     const { id, userId } = identity;
     const told = mail === '' ? {} : { mail, mailKey: comparisonKey(mail) };
     const isLocked = await this.accounts.lock(manager, userId);
@@ -108,7 +112,7 @@ export class ProviderIdentitiesService {
     manager: EntityManager,
     identity: Identity,
     known: ProviderSubject[],
-    { subjects }: ProviderPerson,
+    { subjects }: IdentityClaims,
   ): Promise<void> {
     const foreign = known.filter(({ identityId }) => identityId !== identity.id);
     if (foreign.length > 0) {
@@ -125,7 +129,11 @@ export class ProviderIdentitiesService {
     await retryIfRaced(() => this.insertSubjects(manager, identity, missing));
   }
 
-  private async create(manager: EntityManager, place: Place, person: ProviderPerson): Promise<Identity> {
+  private async create(
+    manager: EntityManager,
+    place: ProviderScope,
+    person: IdentityClaims,
+  ): Promise<Identity> {
     const handle = generateHandle();
     return retryIfRaced(async () => {
       const user = await this.accounts.create(manager, {
@@ -148,8 +156,8 @@ export class ProviderIdentitiesService {
 
   private async insert(
     manager: EntityManager,
-    { applicationId, type, userId }: Place & { userId: number },
-    { subjects, mail }: ProviderPerson,
+    { applicationId, type, userId }: ProviderScope & { userId: number },
+    { subjects, mail }: IdentityClaims,
   ): Promise<Identity> {
     const identity = await manager.save(Identity, {
       userId,

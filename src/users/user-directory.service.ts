@@ -7,7 +7,7 @@ import { UserGrantsService, type HeldRole } from '../rbac/user-grants.service.js
 import { ApplicationsService } from '../applications/applications.service.js';
 import { CountCache } from './count-cache.js';
 import { Identity } from './identity.entity.js';
-import { Matches, type MatchCounts } from './user-matches.query.js';
+import { UserSearch, type MatchCounts } from './user-search.query.js';
 import { countUsers, type UserCounts } from './user-summary.query.js';
 import { User } from './user.entity.js';
 
@@ -44,7 +44,7 @@ export class UserDirectoryService {
     text: string,
     page: { limit: number; offset: number },
   ): Promise<{ users: FoundUser[]; total: number }> {
-    const matches = new Matches(this.dataSource, text.trim());
+    const matches = new UserSearch(this.dataSource, text.trim());
     const counts = await this.matchCounts.get(matches.key, () => matches.count());
     return { users: await this.load(await matches.readPage(counts, page)), total: counts.total };
   }

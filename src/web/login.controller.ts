@@ -18,9 +18,9 @@ import { LoginForm, LoginQuery } from './login.dto.js';
 import { ownPage } from './next-page.js';
 import { answerJson, CurrentExchange, FormTarget, Page, textOf, type Exchange } from './page.js';
 import { Pages } from './pages.js';
-import { LOGOUT_PATH, onward, SignInPages, type SignInPlace } from './sign-in-pages.js';
+import { LOGOUT_PATH, onward, SignInPages, type SignInTarget } from './sign-in-pages.js';
 
-interface JsonAnswer {
+interface TokenAnswer {
   status: 'ok';
   body: TokenPairDto;
 }
@@ -75,7 +75,7 @@ export class LoginController {
     @AsksForJson() asksForJson: boolean,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<string | Redirection | JsonAnswer> {
+  ): Promise<string | Redirection | TokenAnswer> {
     if (asksForJson) return this.answerProgram(form, exchange, caller);
     this.csrf.assertFrom(exchange.request);
     const place = await this.placeOf(form);
@@ -91,7 +91,7 @@ export class LoginController {
   }
 
   /** No cookie is set, so there is nothing that a form elsewhere could gain by posting here. */
-  private async answerProgram(form: LoginForm, exchange: Exchange, caller: Caller): Promise<JsonAnswer> {
+  private async answerProgram(form: LoginForm, exchange: Exchange, caller: Caller): Promise<TokenAnswer> {
     const { application } = await this.placeOf(form);
     const deviceId = isOpaque(form.device_id, 255) ? textOf(form.device_id) : undefined;
     const credentials = { ...readCredentials(form), applicationName: application.name };
@@ -101,7 +101,7 @@ export class LoginController {
 
   private async openInBrowser(
     form: LoginForm,
-    { application }: SignInPlace,
+    { application }: SignInTarget,
     exchange: Exchange,
     caller: Caller,
   ): Promise<void> {
@@ -115,13 +115,13 @@ export class LoginController {
     this.devices.keep(exchange, browser);
   }
 
-  private async placeOf({ app_id, next }: LoginQuery): Promise<SignInPlace> {
+  private async placeOf({ app_id, next }: LoginQuery): Promise<SignInTarget> {
     return { application: await this.signIn.applicationOf(app_id), next: ownPage(next) };
   }
 
   private async renderSignedIn(
     exchange: Exchange,
-    { application }: SignInPlace,
+    { application }: SignInTarget,
     { name, handle }: User,
   ): Promise<string> {
     return this.pages.renderFormTo(exchange, LOGOUT_PATH, 'signed-in', {

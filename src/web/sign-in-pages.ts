@@ -15,7 +15,7 @@ export const FORGOT_PATH = '/web/password/forgot';
 export const WECHAT_PATH = '/web/login/wechat';
 
 /** What a page of signing in is about. */
-export interface SignInPlace {
+export interface SignInTarget {
   application: Application;
   /** Where to go on; `''` for nowhere. */
   next: string;
@@ -43,7 +43,7 @@ export class SignInPages {
 
   async renderLogin(
     exchange: Exchange,
-    { application, next }: SignInPlace,
+    { application, next }: SignInTarget,
     { account = '', error }: { account?: string; error?: LoginError } = {},
   ): Promise<string> {
     const { wechatWeb } = await this.providerSettings.get(application.id);
@@ -61,11 +61,11 @@ export class SignInPages {
 }
 
 /** The sign-in page of the application. */
-export function loginAddress({ application, next }: SignInPlace): string {
+export function loginAddress({ application, next }: SignInTarget): string {
   return pageAddress(LOGIN_PATH, { app_id: application.name, next });
 }
 
 /** Where to go on after signing in. */
-export function onward({ application, next }: SignInPlace): string {
+export function onward({ application, next }: SignInTarget): string {
   return next === '' ? loginAddress({ application, next }) : next;
 }

@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { deviceMarks } from '../auth/devices/device-marks.js';
+import { deviceIdentifiers } from '../auth/devices/device-identifiers.js';
 import { WechatWebLoginService } from '../auth/providers/wechat/wechat-web-login.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { randomToken } from '../common/crypto.js';
@@ -84,7 +84,7 @@ export class WechatLoginController {
         {
           secret,
           replaced: this.browsers.tokenOf(exchange),
-          marks: deviceMarks(caller, { browser }),
+          identifiers: deviceIdentifiers(caller, { browser }),
         },
         caller,
       );

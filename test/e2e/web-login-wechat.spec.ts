@@ -171,7 +171,7 @@ describe('on a server behind https and without WeChat', () => {
   });
   afterAll(() => secure.close());
 
-  it('marks every cookie as secure, and keeps a session as long as it is told to', async () => {
+  it('identifiers every cookie as secure, and keeps a session as long as it is told to', async () => {
     const by = new Browser(secure.url);
     const page = await by.get(LOGIN);
     const filledIn = { account: 'admin@pluto.test', password: 'admin password' };

@@ -5,7 +5,7 @@ import { nowSeconds } from '../../common/time.js';
 import { SecretKey } from '../../config/secret-key.js';
 import { PlutoDataSource } from '../../database/pluto-data-source.js';
 import { Purge } from '../../database/jobs/purge.js';
-import { isAddressMark } from './device-marks.js';
+import { isAddressIdentifier } from './device-identifiers.js';
 import { KnownDevice } from './known-device.entity.js';
 
 /** The devices of an account beyond which the one used longest ago is forgotten. */
@@ -39,26 +39,28 @@ export class KnownDevicesService {
   }
 
   /**
-   * @param marks by what the device can be known, the surest first; see `deviceMarks`
+   * @param identifiers by what the device can be known, the surest first; see `deviceIdentifiers`
    * @returns what stands for the device, and whether it is known by more than its address; null when the account does
    *   not know it
    */
-  async recognize(userId: number, marks: string[]): Promise<{ hash: string; isSure: boolean } | null> {
+  async match(userId: number, identifiers: string[]): Promise<{ hash: string; isSure: boolean } | null> {
     const devices = await this.dataSource.read<Device>(FIND_ALL, [userId]);
-    const hashes = this.hashesOf(userId, marks);
+    const hashes = this.hashesOf(userId, identifiers);
     const found = hashes.findIndex((hash) => devices.some(({ deviceHash }) => deviceHash === hash));
-    const [hash, mark] = [hashes[found], marks[found]];
-    return hash === undefined || mark === undefined ? null : { hash, isSure: !isAddressMark(mark) };
+    const [hash, identifier] = [hashes[found], identifiers[found]];
+    return hash === undefined || identifier === undefined
+      ? null
+      : { hash, isSure: !isAddressIdentifier(identifier) };
   }
 
   /**
    * Notes a sign-in, in its transaction, which has locked the account.
    * @returns whether the device was known before
    */
-  async remember(manager: EntityManager, userId: number, marks: string[]): Promise<boolean> {
+  async remember(manager: EntityManager, userId: number, identifiers: string[]): Promise<boolean> {
     const now = nowSeconds();
     const devices = await manager.query<Device[]>(FIND_ALL, [userId]);
-    const hashes = this.hashesOf(userId, marks);
+    const hashes = this.hashesOf(userId, identifiers);
     const known = devices.filter(({ deviceHash }) => hashes.includes(deviceHash));
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
     // Once a day is enough, except when others may be forgotten: it must not be the one in use.
@@ -84,7 +86,7 @@ export class KnownDevicesService {
     await this.purge.where(KnownDevice, due, signal);
   }
 
-  private hashesOf(userId: number, marks: string[]): string[] {
-    return marks.map((mark) => hmac(this.hashKey, `${userId}:${mark}`));
+  private hashesOf(userId: number, identifiers: string[]): string[] {
+    return identifiers.map((identifier) => hmac(this.hashKey, `${userId}:${identifier}`));
   }
 }

@@ -17,7 +17,7 @@ interface Attempt {
 /** What becomes of an attempt once the password has been looked at. */
 export interface BegunAttempt {
   /** It is not to count: the password was right, or could not be looked at. */
-  forgive: () => Promise<void>;
+  refund: () => Promise<void>;
   /** The password was wrong. */
   fail: () => Promise<void>;
 }
@@ -54,6 +54,6 @@ export class LoginAttempts {
 
   private async count(name: 'login-account' | 'login-device', key: string): Promise<BegunAttempt> {
     await this.limits.count(name, key);
-    return { forgive: () => this.limits.forgive(name, key), fail: () => Promise.resolve() };
+    return { refund: () => this.limits.refund(name, key), fail: () => Promise.resolve() };
   }
 }

@@ -8,7 +8,7 @@ import type { Application } from '../../applications/application.entity.js';
 import { ApplicationsService } from '../../applications/applications.service.js';
 import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.service.js';
 import { AccountsService } from '../../users/accounts.service.js';
-import { deviceMarks } from '../devices/device-marks.js';
+import { deviceIdentifiers } from '../devices/device-identifiers.js';
 import { KnownDevicesService } from '../devices/known-devices.service.js';
 import { LoginAttempts } from './login-attempts.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
@@ -19,7 +19,7 @@ export interface Credentials {
   account: string;
   password: string;
   caller: Caller;
-  /** What is known of the device: see `deviceMarks`. */
+  /** What is known of the device: see `deviceIdentifiers`. */
   device: { id?: string | undefined; browser?: string };
 }
 
@@ -29,8 +29,8 @@ export interface PasswordProof {
   userId: number;
   /** What the password was checked against. */
   passwordHash: string;
-  /** What is known of the device; see `deviceMarks`. */
-  marks: string[];
+  /** What is known of the device; see `deviceIdentifiers`. */
+  identifiers: string[];
 }
 
 /** Signs people in by password. */
@@ -71,24 +71,24 @@ export class PasswordLoginService {
     const { applicationName, account, password, caller, device } = credentials;
     const application = await this.applications.getByName(applicationName);
     const found = await this.accounts.findCredentials(application.id, account);
-    const marks = deviceMarks(caller, device);
+    const identifiers = deviceIdentifiers(caller, device);
     const place = { applicationId: application.id, userId: found?.userId ?? 0 };
-    const recognized = await this.knownDevices.recognize(place.userId, marks);
+    const matched = await this.knownDevices.match(place.userId, identifiers);
     const { address } = caller;
-    const attempt = await this.attempts.begin({ ...place, account, device: recognized, address });
+    const attempt = await this.attempts.begin({ ...place, account, device: matched, address });
 
     const stored = found?.passwordHash ?? null;
     const isRight = await this.passwords.verify(stored, password).catch(async (error: unknown) => {
-      await attempt.forgive();
+      await attempt.refund();
       throw error;
     });
     if (!found || stored === null || !isRight) {
       await attempt.fail();
       throw await this.refuse(place, 'credentials', caller);
     }
-    await attempt.forgive();
+    await attempt.refund();
     if (!found.isVerified) throw await this.refuse(place, 'unverified', caller);
-    const proof = { application, userId: found.userId, passwordHash: stored, marks };
+    const proof = { application, userId: found.userId, passwordHash: stored, identifiers };
     return this.passwords.isOutdated(stored) ? this.renew(proof, credentials) : proof;
   }
 
@@ -97,10 +97,10 @@ export class PasswordLoginService {
    * @throws PlutoError invalidPassword when the password has been replaced, or the account deleted, since it was checked
    */
   async authenticate(manager: EntityManager, proof: PasswordProof): Promise<void> {
-    const { application, userId, passwordHash, marks } = proof;
+    const { application, userId, passwordHash, identifiers } = proof;
     if (!(await this.accounts.lockWithPassword(manager, userId, passwordHash)))
       throw new PlutoError('invalidPassword');
-    const isKnown = await this.knownDevices.remember(manager, userId, marks);
+    const isKnown = await this.knownDevices.remember(manager, userId, identifiers);
     await this.events.publish(manager, {
       type: 'login.succeeded',
       applicationId: application.id,

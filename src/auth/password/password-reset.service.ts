@@ -10,7 +10,7 @@ import { SessionsService } from '../../token/sessions.service.js';
 import { AccountsService, type MailAccount } from '../../users/accounts.service.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
 import { assertUncommon } from './common-passwords.js';
-import { deviceMarks } from '../devices/device-marks.js';
+import { deviceIdentifiers } from '../devices/device-identifiers.js';
 import { KnownDevicesService } from '../devices/known-devices.service.js';
 import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
 import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
@@ -84,7 +84,7 @@ export class PasswordResetService {
       await this.outbox.withdraw(manager, account.user.id, ['verify-mail', 'password-reset']);
       const { id: userId, applicationId } = account.user;
       await this.knownDevices.forgetAll(manager, userId);
-      await this.knownDevices.remember(manager, userId, deviceMarks(caller));
+      await this.knownDevices.remember(manager, userId, deviceIdentifiers(caller));
       await this.events.publish(manager, { type: 'password.reset', applicationId, userId, detail: {} });
       return found;
     });

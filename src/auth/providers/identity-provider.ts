@@ -1,10 +1,10 @@
 import { PlutoError } from '../../common/errors.js';
 import type { ProviderType } from '../../users/identity.entity.js';
-import type { ProviderPerson } from '../../users/provider-identities.service.js';
+import type { IdentityClaims } from '../../users/provider-identities.service.js';
 import type { ProviderName } from './provider-http.js';
 
 /** A person as their provider vouches for them. */
-export interface ProvenPerson extends ProviderPerson {
+export interface ExternalIdentity extends IdentityClaims {
   /** What revokes the person's consent at the provider, where it asks for that. */
   grant?: { clientId: string; refreshToken: string };
 }
@@ -20,7 +20,7 @@ export interface IdentityProvider {
    * @throws PlutoError forbidden where the application has no account at the provider; invalidGoogleIdToken |
    *   invalidAppleIdToken | invalidWechatCode for a bad credential; serviceUnavailable
    */
-  identify(application: ProviderApplication, credential: string): Promise<ProvenPerson>;
+  identify(application: ProviderApplication, credential: string): Promise<ExternalIdentity>;
 }
 
 export interface ProviderApplication {

@@ -11,9 +11,9 @@ import { TokenIssuerService, type TokenPair } from '../../token/token-issuer.ser
 import type { ProviderType } from '../../users/identity.entity.js';
 import { ProviderIdentitiesService } from '../../users/provider-identities.service.js';
 import { AppleGrantsService } from './apple/apple-grants.service.js';
-import { deviceMarks } from '../devices/device-marks.js';
+import { deviceIdentifiers } from '../devices/device-identifiers.js';
 import { KnownDevicesService } from '../devices/known-devices.service.js';
-import type { ProvenPerson } from './identity-provider.js';
+import type { ExternalIdentity } from './identity-provider.js';
 import { IdentityProviders } from './identity-providers.service.js';
 
 export interface ProviderLogin {
@@ -67,12 +67,12 @@ export class ProviderLoginService {
   async signIn(
     application: Application,
     type: ProviderType,
-    person: ProvenPerson,
+    person: ExternalIdentity,
     { deviceId, caller, isRefreshable = true }: SignIn,
   ): Promise<TokenPair> {
-    const marks = deviceMarks(caller, { id: deviceId });
+    const identifiers = deviceIdentifiers(caller, { id: deviceId });
     const session = await this.transactions.runFor(caller, async (manager) => {
-      const userId = await this.authenticate(manager, application, type, { person, marks });
+      const userId = await this.authenticate(manager, application, type, { person, identifiers });
       return this.tokens.openSession(manager, { userId, application, deviceId, caller, isRefreshable });
     });
     return this.tokens.sign(session);
@@ -97,19 +97,19 @@ export class ProviderLoginService {
 
   /**
    * Finds or makes the account of such a person, and locks it.
-   * @param marks what is known of the device, see `deviceMarks`
+   * @param identifiers what is known of the device, see `deviceIdentifiers`
    * @returns the account's id
    */
   async authenticate(
     manager: EntityManager,
     { id: applicationId }: Application,
     type: ProviderType,
-    { person, marks }: { person: ProvenPerson; marks: string[] },
+    { person, identifiers }: { person: ExternalIdentity; identifiers: string[] },
   ): Promise<number> {
     const identity = await this.identities.findOrCreate(manager, { applicationId, type }, person);
     if (person.grant) await this.appleGrants.keep(manager, identity, person.grant);
     const { userId } = identity;
-    const isKnown = await this.knownDevices.remember(manager, userId, marks);
+    const isKnown = await this.knownDevices.remember(manager, userId, identifiers);
     const detail = { method: type, device: isKnown ? ('known' as const) : ('new' as const) };
     await this.events.publish(manager, { type: 'login.succeeded', applicationId, userId, detail });
     return userId;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { PoolOptions } from 'mysql2';
 import { mysql2 } from './mysql2.js';
-import { whenOverdue } from './deadline.js';
+import { deadline } from './deadline.js';
 
 /**
  * Asks the database for a sign of life, on a connection made for it.
@@ -13,7 +13,7 @@ export async function askDatabase({ connectionLimit: _, ...options }: PoolOption
   try {
     await new Promise<void>((resolve, reject) => {
       connection.on('error', reject);
-      callOff = whenOverdue(options.connectTimeout ?? 1000, () => reject(new Error('no answer in time')));
+      callOff = deadline(options.connectTimeout ?? 1000, () => reject(new Error('no answer in time')));
       connection.query('SELECT 1', (error) => (error ? reject(error) : resolve()));
     });
   } finally {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isConnectionLost, isOutOfReach, mysqlErrorNumber } from '../database-error.js';
-import type { GuardedPool } from './pool-with-timeouts.js';
+import type { PoolWithTimeouts } from './pool-with-timeouts.js';
 import { PlutoDataSource } from '../pluto-data-source.js';
 import type { SqlStatement } from '../sql-statement.js';
 import { CommitOutcomeUnknown, isRetryable } from '../transactions.js';
@@ -33,7 +33,7 @@ export class CompoundStatement {
     return send(pool, changes);
   }
 
-  private isSupported(pool: GuardedPool): Promise<boolean> {
+  private isSupported(pool: PoolWithTimeouts): Promise<boolean> {
     this.supported ??= pool
       .send<{ version: string }[]>('SELECT VERSION() AS version', [])
       .then(([row]) => /mariadb/i.test(row!.version));
@@ -42,7 +42,7 @@ export class CompoundStatement {
   }
 }
 
-async function send(pool: GuardedPool, changes: readonly SqlStatement[]): Promise<boolean> {
+async function send(pool: PoolWithTimeouts, changes: readonly SqlStatement[]): Promise<boolean> {
   const parameters = changes.flatMap((change) => change.parameters);
   const begun = performance.now();
   try {

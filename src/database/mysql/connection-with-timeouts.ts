@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import type { PoolConnection, QueryError } from 'mysql2';
 import { DatabaseUnavailable, isConnectionLost } from '../database-error.js';
-import { whenOverdue } from './deadline.js';
+import { deadline } from './deadline.js';
 
 /** How late an answer may be before it is asked whether the database is there at all. */
 export const SUSPICIOUS_MS = 800;
 
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
 
-interface Statement {
+interface SentStatement {
   isPatient: boolean;
   settle: QueryCallback;
 }
@@ -26,8 +26,8 @@ interface Guard {
  * Lets no statement on a connection of mysql2's pool wait for ever. One that is not answered in time fails, and the
  * connection with it: what it would say next is unknown.
  */
-export class GuardedConnection {
-  private readonly statements = new Set<Statement>();
+export class ConnectionWithTimeouts {
+  private readonly statements = new Set<SentStatement>();
   private giveBack: () => void = () => undefined;
 
   constructor(
@@ -75,10 +75,10 @@ export class GuardedConnection {
     const reminders = isPatient
       ? []
       : [
-          whenOverdue(Math.min(SUSPICIOUS_MS, queryTimeoutMs), suspect),
-          whenOverdue(queryTimeoutMs, () => this.giveUp()),
+          deadline(Math.min(SUSPICIOUS_MS, queryTimeoutMs), suspect),
+          deadline(queryTimeoutMs, () => this.giveUp()),
         ];
-    const statement: Statement = {
+    const statement: SentStatement = {
       isPatient,
       settle: (error, ...rest) => {
         if (!this.statements.delete(statement)) return;

@@ -3,7 +3,7 @@
  * paused, timers come before the answers that lie waiting.
  * @returns calls it off
  */
-export function whenOverdue(ms: number, callback: () => void): () => void {
+export function deadline(ms: number, callback: () => void): () => void {
   let isCalledOff = false;
   const timer = setTimeout(() => setImmediate(() => isCalledOff || callback()), ms);
   return () => {

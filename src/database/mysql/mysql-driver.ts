@@ -1,5 +1,5 @@
 import type { PoolOptions } from 'mysql2';
-import { GuardedPool, type PoolTimes } from './pool-with-timeouts.js';
+import { PoolWithTimeouts, type PoolTimes } from './pool-with-timeouts.js';
 import { mysql2 } from './mysql2.js';
 
 // The isolation and the strictness Pluto is written for, whatever the server's defaults are. A lock is awaited for
@@ -18,6 +18,6 @@ export function mysqlDriver(times: PoolTimes) {
   return {
     ...mysql2(),
     createPool: (options: PoolOptions) =>
-      new GuardedPool(options, times, { needed: sessionSettings, tried: [galeraSetting] }),
+      new PoolWithTimeouts(options, times, { needed: sessionSettings, tried: [galeraSetting] }),
   };
 }

@@ -1,10 +1,10 @@
 import type { Pool, PoolConnection, PoolOptions } from 'mysql2';
 import { DatabaseUnavailable } from '../database-error.js';
 import { DatabaseWatch } from './database-watch.js';
-import { GuardedConnection } from './connection-with-timeouts.js';
+import { ConnectionWithTimeouts } from './connection-with-timeouts.js';
 import { askDatabase } from './ask-database.js';
 import { mysql2 } from './mysql2.js';
-import { whenOverdue } from './deadline.js';
+import { deadline } from './deadline.js';
 
 export interface PoolTimes {
   acquireTimeoutMs: number;
@@ -29,7 +29,7 @@ class Waiter {
     timeoutMs: number,
     onTimeout: () => void,
   ) {
-    this.callOff = whenOverdue(timeoutMs, onTimeout);
+    this.callOff = deadline(timeoutMs, onTimeout);
   }
 
   /** @returns whether somebody was still waiting */
@@ -46,10 +46,10 @@ class Waiter {
  * mysql2's pool as TypeORM uses it, with an end to every wait: for a connection, for an answer, and for a database
  * that is away, where everything fails at once and nothing is left hanging.
  */
-export class GuardedPool {
+export class PoolWithTimeouts {
   private readonly pool: Pool;
   private readonly watch: DatabaseWatch;
-  private readonly connections = new Map<PoolConnection, GuardedConnection>();
+  private readonly connections = new Map<PoolConnection, ConnectionWithTimeouts>();
   /** In the order in which they came; mysql2's own queue cannot be left. */
   private readonly queue = new Set<Waiter>();
   private readonly served = new Set<Waiter>();
@@ -135,7 +135,7 @@ export class GuardedPool {
       callOff();
       callback(error);
     };
-    const callOff = whenOverdue(this.times.queryTimeoutMs, () => {
+    const callOff = deadline(this.times.queryTimeoutMs, () => {
       this.abandonAll();
       finish();
     });
@@ -174,7 +174,7 @@ export class GuardedPool {
   }
 
   private adopt(connection: PoolConnection, { needed, tried }: SessionSettings): void {
-    const guarded = new GuardedConnection(connection, {
+    const guarded = new ConnectionWithTimeouts(connection, {
       queryTimeoutMs: this.times.queryTimeoutMs,
       isPatient: () => this.slowWorks > 0,
       suspect: () => this.watch.suspect(),

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { GuardedPool } from './pool-with-timeouts.js';
+import { PoolWithTimeouts } from './pool-with-timeouts.js';
 
 /**
  * Does work whose statements may take as long as they like: changes of the schema take minutes on large tables. So may
@@ -7,5 +7,5 @@ import { GuardedPool } from './pool-with-timeouts.js';
  */
 export function withoutQueryTimeout<T>({ driver }: DataSource, work: () => Promise<T>): Promise<T> {
   const { pool } = driver as { pool?: unknown };
-  return pool instanceof GuardedPool ? pool.withoutQueryTimeout(work) : work();
+  return pool instanceof PoolWithTimeouts ? pool.withoutQueryTimeout(work) : work();
 }

@@ -5,7 +5,7 @@ import type { Settings } from '../../config/settings.js';
 import { isTransactionConflict } from '../database-error.js';
 import { SqliteConnection } from './sqlite-connection.js';
 
-type Place = Pick<Settings, 'database' | 'dataDir'>;
+type DatabaseLocation = Pick<Settings, 'database' | 'dataDir'>;
 
 const SECRET_KEY_FILE = 'secret.key';
 const FOLDERS = ['avatars', 'outbox'];
@@ -19,7 +19,7 @@ const PAGE_BYTES = 4096;
  * its tables, next to files that belong to its accounts. To be called before anything is written to DATA_DIR.
  * @throws InvalidSettings
  */
-export function refuseLostDatabase({ database, dataDir }: Place): void {
+export function refuseLostDatabase({ database, dataDir }: DatabaseLocation): void {
   if (database.kind !== 'sqlite') return;
   // In this order: of servers that start together the first one leaves its mark before it makes anything, and takes it
   // away when there are tables.
@@ -38,7 +38,7 @@ export function refuseLostDatabase({ database, dataDir }: Place): void {
 }
 
 /** From now on a database that is gone is a loss. */
-export function endFirstStart({ database, dataDir }: Place): void {
+export function endFirstStart({ database, dataDir }: DatabaseLocation): void {
   if (database.kind === 'sqlite') rmSync(markIn(dataDir), { force: true });
 }
 

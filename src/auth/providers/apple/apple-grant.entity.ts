@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-import { Outlives, BelongsTo } from '../../../database/belongs-to.js';
+import { SetNullOnDelete, BelongsTo } from '../../../database/belongs-to.js';
 import { unixTime } from '../../../database/columns.js';
 
 /**
@@ -21,7 +21,7 @@ export class AppleGrant {
   @Column({ name: 'application_id', type: 'integer' })
   applicationId: number;
 
-  @Outlives({ entity: 'Identity', column: 'identity_id', constraint: 'fk_apple_grants_identity' })
+  @SetNullOnDelete({ entity: 'Identity', column: 'identity_id', constraint: 'fk_apple_grants_identity' })
   identity?: object;
 
   /** Null once Apple was unbound or the account deleted. */

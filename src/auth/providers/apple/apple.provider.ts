@@ -11,7 +11,7 @@ import { verifyIdToken, type IdTokenClaims } from '../id-token.js';
 import {
   configured,
   type IdentityProvider,
-  type ProvenPerson,
+  type ExternalIdentity,
   type ProviderApplication,
 } from '../identity-provider.js';
 import { providerUnavailable, request, requestJson, type JsonAnswer } from '../provider-http.js';
@@ -41,7 +41,7 @@ export class AppleProvider implements IdentityProvider {
     this.keys = remoteKeySet('Apple', this.url('/auth/keys'));
   }
 
-  async identify(application: ProviderApplication, code: string): Promise<ProvenPerson> {
+  async identify(application: ProviderApplication, code: string): Promise<ExternalIdentity> {
     const { apple } = await this.providerSettings.get(application.id);
     const client = configured(apple, 'Apple', application);
     const { idToken, refreshToken } = await this.exchange(client, code);

@@ -6,7 +6,7 @@ import { verifyIdToken } from '../id-token.js';
 import {
   configured,
   type IdentityProvider,
-  type ProvenPerson,
+  type ExternalIdentity,
   type ProviderApplication,
 } from '../identity-provider.js';
 import { remoteKeySet } from '../remote-key-set.js';
@@ -30,7 +30,7 @@ export class GoogleProvider implements IdentityProvider {
     this.issuers = [google.issuer, google.issuer.replace(/^https?:\/\//, '')];
   }
 
-  async identify(application: ProviderApplication, idToken: string): Promise<ProvenPerson> {
+  async identify(application: ProviderApplication, idToken: string): Promise<ExternalIdentity> {
     const { google } = await this.providerSettings.get(application.id);
     const { clientIds } = configured(google, 'Google', application);
     const claims = await verifyIdToken(idToken, {

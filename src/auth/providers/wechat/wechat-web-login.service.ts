@@ -15,7 +15,7 @@ import { ProviderSettingsService } from '../../../applications/provider-settings
 import { PageSessionsService } from '../../../token/page-sessions.service.js';
 import type { TokenPair } from '../../../token/token-issuer.service.js';
 import { ProviderLoginService } from '../provider-login.service.js';
-import { configured, type ProvenPerson } from '../identity-provider.js';
+import { configured, type ExternalIdentity } from '../identity-provider.js';
 import { WechatProvider } from './wechat.provider.js';
 import { ConsumedState } from './consumed-state.entity.js';
 import { openState, returnHashOf, signState, type WechatState } from './wechat-state.js';
@@ -100,21 +100,21 @@ export class WechatWebLoginService {
    * Ends a sign-in to the hosted pages.
    * @param browser.secret the one that the sign-in began with
    * @param browser.replaced the token of the session that the browser had, which ends; `''` for none
-   * @param browser.marks what is known of it, see `deviceMarks`
+   * @param browser.identifiers what is known of it, see `deviceIdentifiers`
    * @returns the token of the browser's session, and the application that it is for
    * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
    */
   async finishInBrowser(
     stateText: string,
     code: string | undefined,
-    { secret, replaced, marks }: { secret: string; replaced: string; marks: string[] },
+    { secret, replaced, identifiers }: { secret: string; replaced: string; identifiers: string[] },
     context: RequestContext,
   ): Promise<{ pageToken: string; application: Application }> {
     const state = this.open(stateText);
     if (state.returnHash !== returnHashOf(inBrowser(secret))) throw staleState();
     const { application, person } = await this.identify(state, code, context);
     const pageToken = await this.transactions.runFor(context, async (manager) => {
-      const userId = await this.logins.authenticate(manager, application, 'wechat', { person, marks });
+      const userId = await this.logins.authenticate(manager, application, 'wechat', { person, identifiers });
       return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
     });
     return { pageToken, application };
@@ -162,7 +162,7 @@ export class WechatWebLoginService {
     state: WechatState,
     code: string | undefined,
     context: RequestContext,
-  ): Promise<{ application: Application; person: ProvenPerson }> {
+  ): Promise<{ application: Application; person: ExternalIdentity }> {
     await this.spend(state);
     if (code === undefined)
       throw new PlutoError('invalidWechatCode', {

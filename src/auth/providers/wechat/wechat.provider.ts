@@ -5,7 +5,7 @@ import { ProviderSettingsService, type WechatApp } from '../../../applications/p
 import {
   configured,
   type IdentityProvider,
-  type ProvenPerson,
+  type ExternalIdentity,
   type ProviderApplication,
 } from '../identity-provider.js';
 import { providerUnavailable, requestJson } from '../provider-http.js';
@@ -29,18 +29,18 @@ export class WechatProvider implements IdentityProvider {
     private readonly providerSettings: ProviderSettingsService,
   ) {}
 
-  async identify(application: ProviderApplication, code: string): Promise<ProvenPerson> {
+  async identify(application: ProviderApplication, code: string): Promise<ExternalIdentity> {
     const { wechatMobile } = await this.providerSettings.get(application.id);
     return this.exchange(configured(wechatMobile, 'WeChat', application), code);
   }
 
   /** As `identify`, for a code of the website app. */
-  async identifyOnWeb(application: ProviderApplication, code: string): Promise<ProvenPerson> {
+  async identifyOnWeb(application: ProviderApplication, code: string): Promise<ExternalIdentity> {
     const { wechatWeb } = await this.providerSettings.get(application.id);
     return this.exchange(configured(wechatWeb, 'WeChat on the web', application), code);
   }
 
-  private async exchange(app: WechatApp, code: string): Promise<ProvenPerson> {
+  private async exchange(app: WechatApp, code: string): Promise<ExternalIdentity> {
     const token = await this.call(
       '/sns/oauth2/access_token',
       { appid: app.appId, secret: app.appSecret, code, grant_type: 'authorization_code' },

@@ -10,7 +10,7 @@ const ADDRESS = 'address:';
  * @param device.id as the client sent it
  * @param device.browser the secret in the browser's cookie
  */
-export function deviceMarks(
+export function deviceIdentifiers(
   { address }: Pick<Caller, 'address'>,
   { id = '', browser = '' }: { id?: string | undefined; browser?: string } = {},
 ): string[] {
@@ -21,6 +21,6 @@ export function deviceMarks(
   ];
 }
 
-export function isAddressMark(mark: string): boolean {
-  return mark.startsWith(ADDRESS);
+export function isAddressIdentifier(identifier: string): boolean {
+  return identifier.startsWith(ADDRESS);
 }

@@ -50,7 +50,7 @@ export interface MatchCounts {
 }
 
 /** The accounts whose name, handle or mail begins with a text. */
-export class Matches {
+export class UserSearch {
   /** The text in the form in which it is compared: two of the same form ask for the same accounts. */
   readonly key: string;
   private readonly range: Range;
