@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { JwtModule } from '@nestjs/jwt';
 import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { MailModule } from '../mail/mail.module.js';
 import { RbacModule } from '../rbac/rbac.module.js';
@@ -31,7 +32,8 @@ import { RegistrationService } from './registration/registration.service.js';
 import { WechatWebLoginService } from './providers/wechat/wechat-web-login.service.js';
 
 @Module({
-  imports: [MailModule, RbacModule, TokenModule, UsersModule],
+  // The JWTs that stand for a client's secret at Apple; access tokens are signed and verified by `jose` alone.
+  imports: [JwtModule.register({}), MailModule, RbacModule, TokenModule, UsersModule],
   controllers: [AuthController, ProviderLoginController, BindingsController],
   providers: [
     AdministratorAccountsService,

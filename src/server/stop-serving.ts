@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pTimeout from 'p-timeout';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
@@ -47,8 +48,11 @@ async function finish({ app, backgroundWork, log }: Served): Promise<void> {
   const finishing = async () => {
     await Promise.all([...working, app.getHttpAdapter().close()]);
     await app.close();
-    return true;
   };
-  const isDone = await Promise.race([finishing(), sleep(STOP_PATIENCE_MS, false)]);
-  if (!isDone) log.warn({ requests: app.get(InFlightRequests).describe(), work: [...unfinished] }, 'cut off');
+  const giveUp = () =>
+    log.warn(
+      { requests: app.get(InFlightRequests).describe(), work: [...unfinished] },
+      'shutdown timed out, aborting',
+    );
+  await pTimeout(finishing(), { milliseconds: STOP_PATIENCE_MS, fallback: giveUp });
 }

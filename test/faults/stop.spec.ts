@@ -72,7 +72,7 @@ describe('what is still under way after ten seconds', () => {
       expect(exit).toEqual(STOPPED);
       expect(ms).toBeGreaterThan(9000);
       expect((await hanging.ended).answer).toBe('');
-      expect(logLine(server, 'cut off')).toMatchObject({
+      expect(logLine(server, 'shutdown timed out, aborting')).toMatchObject({
         requests: ['POST /v1/user/register'],
         // A delivery that hangs is given up earlier.
         work: [],

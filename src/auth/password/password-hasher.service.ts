@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { hash } from '@node-rs/argon2';
 import PQueue from 'p-queue';
-import { randomToken } from '../../common/crypto.js';
 import { PlutoError } from '../../common/errors.js';
 import { PasswordHashParameters } from './password-hash-parameters.js';
 import { matches } from './password-hash.js';
@@ -12,6 +12,9 @@ const RUNNING_MAX = 3;
 /** About two seconds' worth: a caller who would wait longer is refused. */
 const WAITING_MAX = 200;
 const RETRY_AFTER_SECONDS = 2;
+/** As the library's own hashes have them. */
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
 
 /** How much there is to do, and how much may wait. */
 export interface HashLoad {
@@ -25,8 +28,6 @@ export interface HashLoad {
 @Injectable()
 export class PasswordHasher {
   private readonly queue = new PQueue({ concurrency: Math.min(RUNNING_MAX, availableParallelism()) });
-  /** Checked where there is no account, so that the answer takes as long as for a wrong password. */
-  private decoy: Promise<string> | null = null;
   private readonly listeners: ((seconds: number) => void)[] = [];
 
   constructor(private readonly parameters: PasswordHashParameters) {}
@@ -44,16 +45,14 @@ export class PasswordHasher {
    * @throws PlutoError serviceUnavailable when too many are waiting
    */
   async verify(stored: string | null, password: string): Promise<boolean> {
-    this.decoy ??= hash(randomToken(), this.parameters);
-    const phc = stored ?? (await this.decoy);
+    const phc = stored ?? this.decoy();
     const isRight = await this.run(() => matches(phc, password));
     return stored !== null && isRight;
   }
 
   /** Whether a stored hash has other parameters, and should be replaced at the next login. */
   isOutdated(phc: string): boolean {
-    const { memoryCost, timeCost, parallelism } = this.parameters;
-    return !phc.startsWith(`$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`);
+    return !phc.startsWith(this.prefix);
   }
 
   load(): HashLoad {
@@ -64,6 +63,16 @@ export class PasswordHasher {
   /** Calls back with the seconds that each hash has taken, its wait not counted. */
   onHashed(listener: (seconds: number) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** What no password matches: checked where there is no account, for the same work as a wrong password. */
+  private decoy(): string {
+    return `${this.prefix}${unpaddedBase64(SALT_BYTES)}$${unpaddedBase64(HASH_BYTES)}`;
+  }
+
+  private get prefix(): string {
+    const { memoryCost, timeCost, parallelism } = this.parameters;
+    return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`;
   }
 
   private async run<T>(work: () => Promise<T>): Promise<T> {
@@ -78,4 +87,8 @@ export class PasswordHasher {
       return result;
     });
   }
+}
+
+function unpaddedBase64(bytes: number): string {
+  return randomBytes(bytes).toString('base64').replace(/=+$/, '');
 }

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { SignJWT } from 'jose';
+import type { JwtService } from '@nestjs/jwt';
 import { LRUCache } from 'lru-cache';
 import { sha256 } from '../../../common/crypto.js';
 import { nowSeconds } from '../../../common/time.js';
@@ -26,7 +26,10 @@ export class AppleClientSecrets {
   });
 
   /** @param audience Apple, as it calls itself */
-  constructor(private readonly audience: string) {}
+  constructor(
+    private readonly jwt: JwtService,
+    private readonly audience: string,
+  ) {}
 
   get(apple: AppleSettings): Promise<string> {
     return this.secrets.forceFetch(keyOf(apple), { context: apple });
@@ -34,14 +37,17 @@ export class AppleClientSecrets {
 
   private sign({ teamId, keyId, clientId, privateKey }: AppleSettings): Promise<string> {
     const issuedAt = nowSeconds();
-    return new SignJWT()
-      .setProtectedHeader({ alg: 'ES256', kid: keyId })
-      .setIssuer(teamId)
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + LIFETIME_SECONDS)
-      .setAudience(this.audience)
-      .setSubject(clientId)
-      .sign(createPrivateKey(privateKey));
+    return this.jwt.signAsync(
+      { iat: issuedAt, exp: issuedAt + LIFETIME_SECONDS },
+      {
+        algorithm: 'ES256',
+        keyid: keyId,
+        issuer: teamId,
+        audience: this.audience,
+        subject: clientId,
+        privateKey: createPrivateKey(privateKey),
+      },
+    );
   }
 }
 

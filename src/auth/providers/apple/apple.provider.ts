@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { JwtService } from '@nestjs/jwt';
 import type { JWTVerifyGetKey } from 'jose';
 import { PlutoError } from '../../../common/errors.js';
 import { Settings } from '../../../config/settings.js';
@@ -31,12 +32,14 @@ export class AppleProvider implements IdentityProvider {
   readonly type = 'apple';
   private readonly baseUrl: string;
   private readonly keys: JWTVerifyGetKey;
-  private readonly clientSecrets = new AppleClientSecrets(APPLE);
+  private readonly clientSecrets: AppleClientSecrets;
 
   constructor(
     { apple }: Settings,
     private readonly providerSettings: ProviderSettingsService,
+    jwt: JwtService,
   ) {
+    this.clientSecrets = new AppleClientSecrets(jwt, APPLE);
     this.baseUrl = apple.baseUrl;
     this.keys = remoteKeySet('Apple', this.url('/auth/keys'));
   }
