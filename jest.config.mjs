@@ -46,7 +46,7 @@ export const project = {
 /** Which specs use SQL so little that one database proves them; all others run on both. */
 const pure = [
   'browser/',
-  'contract/(access|openapi)',
+  'contract/(access|openapi|table-owners)',
   'e2e/(bench|common-passwords|http|npm-start|pipelining|start)',
   'unit/(?!compound-statement|avatars|batched-read|database|hot-statements)',
 ];
