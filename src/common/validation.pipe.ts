@@ -12,7 +12,6 @@ export class DtoValidationPipe extends ValidationPipe {
   constructor() {
     super({
       transform: true,
-      whitelist: true,
       stopAtFirstError: true,
       exceptionFactory: (faults) => badRequest(describeFaults(faults)),
     });

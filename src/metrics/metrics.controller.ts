@@ -2,7 +2,7 @@ import { Controller, Get, Header, Headers } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { Public } from '../common/access.js';
-import { NoEnvelope } from '../common/http/envelope.interceptor.js';
+import { NoEnvelope } from '../common/http/envelope.js';
 import { PlutoError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { MetricsRegistry } from './metrics.registry.js';

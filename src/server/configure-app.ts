@@ -8,6 +8,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Logger } from 'pino';
 import { AppModule } from '../app.module.js';
 import { PlutoError } from '../common/errors.js';
+import { addEnvelope } from '../common/http/envelope.js';
 import { handleClientError } from '../common/http/client-error.js';
 import { addHooks, applyHeadersAndAccessLog, requestId } from '../common/http/hooks.js';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
@@ -58,6 +59,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     abortOnError: false,
   });
   watchRoutes(fastify, app.get(RouteIndex));
+  addEnvelope(fastify);
   letPublicDocumentsBeKept(fastify);
   addHooks(fastify, app.get(InFlightRequests), hookOptions);
   app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, createJsonParser(fastify));

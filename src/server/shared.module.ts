@@ -1,7 +1,6 @@
 import { Global, Module } from '@nestjs/common';
-import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { classifyError } from './classify-error.js';
-import { EnvelopeInterceptor } from '../common/http/envelope.interceptor.js';
 import { CLASSIFY_ERROR, ErrorFilter } from '../common/http/error.filter.js';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { RouteIndex } from '../common/http/route-index.js';
@@ -17,7 +16,6 @@ import { Views } from '../common/views/views.js';
     Views,
     { provide: CLASSIFY_ERROR, useValue: classifyError },
     { provide: APP_FILTER, useClass: ErrorFilter },
-    { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
     { provide: APP_PIPE, useClass: DtoValidationPipe },
   ],
   exports: [RouteIndex, InFlightRequests, Views],

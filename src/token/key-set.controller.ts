@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { JWK } from 'jose';
 import { Public } from '../common/access.js';
-import { NoEnvelope } from '../common/http/envelope.interceptor.js';
+import { NoEnvelope } from '../common/http/envelope.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
 /** The keys where standard JWT libraries look for them: with the next one in it, before it signs. */

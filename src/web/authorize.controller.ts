@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { AsksForJson } from '../common/http/requests.js';
-import { Redirection } from '../common/http/envelope.interceptor.js';
+import { redirect } from '../common/http/envelope.js';
 import { badRequest } from '../common/validation.pipe.js';
 import {
   readParameters,
@@ -44,14 +44,13 @@ export class AuthorizeController {
     },
     errors: ['invalidClient', 'invalidRedirectUri'],
   })
-  async show(
-    @Query() query: AuthorizeQuery,
-    @CurrentExchange() exchange: Exchange,
-  ): Promise<string | Redirection> {
+  async show(@Query() query: AuthorizeQuery, @CurrentExchange() exchange: Exchange): Promise<string> {
     const request = await this.authorization.examine(readParameters({ ...query }));
-    if ('refusedAt' in request) return new Redirection(request.refusedAt);
+    if ('refusedAt' in request) return redirect(exchange.reply, request.refusedAt);
     const signedIn = await this.browsers.findFor(exchange, request.application.id);
-    return signedIn ? this.renderConsent(exchange, request, signedIn) : new Redirection(loginPageOf(request));
+    return signedIn
+      ? this.renderConsent(exchange, request, signedIn)
+      : redirect(exchange.reply, loginPageOf(request));
   }
 
   @Post()
@@ -70,9 +69,11 @@ export class AuthorizeController {
     @AsksForJson() asksForJson: boolean,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<Redirection | { status: 'ok'; body: AuthorizedDto }> {
+  ): Promise<string | { status: 'ok'; body: AuthorizedDto }> {
     const redirectUri = await this.decided(form, exchange, caller);
-    return asksForJson ? answerJson(exchange, { redirect_uri: redirectUri }) : new Redirection(redirectUri);
+    return asksForJson
+      ? answerJson(exchange, { redirect_uri: redirectUri })
+      : redirect(exchange.reply, redirectUri);
   }
 
   /** @returns where to send the browser */

@@ -5,7 +5,7 @@ import { PasswordLoginService } from '../auth/password/password-login.service.js
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { AsksForJson } from '../common/http/requests.js';
-import { Redirection } from '../common/http/envelope.interceptor.js';
+import { redirect } from '../common/http/envelope.js';
 import { isOpaque, MAIL_MAX, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { TokenPairDto } from '../token/token.dto.js';
@@ -46,16 +46,13 @@ export class LoginController {
     refusals: { 403: 'there is no such application' },
     errors: ['applicationNotExist'],
   })
-  async show(
-    @Query() query: LoginQuery,
-    @CurrentExchange() exchange: Exchange,
-  ): Promise<string | Redirection> {
+  async show(@Query() query: LoginQuery, @CurrentExchange() exchange: Exchange): Promise<string> {
     const place = await this.placeOf(query);
     const signedIn = await this.browsers.findFor(exchange, place.application.id);
     if (!signedIn) return this.signIn.renderLogin(exchange, place);
     return place.next === ''
       ? this.renderSignedIn(exchange, place, signedIn.user)
-      : new Redirection(place.next);
+      : redirect(exchange.reply, place.next);
   }
 
   @Post()
@@ -75,7 +72,7 @@ export class LoginController {
     @AsksForJson() asksForJson: boolean,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<string | Redirection | TokenAnswer> {
+  ): Promise<string | TokenAnswer> {
     if (asksForJson) return this.answerProgram(form, exchange, caller);
     this.csrf.assertFrom(exchange.request);
     const place = await this.placeOf(form);
@@ -87,7 +84,7 @@ export class LoginController {
       void exchange.reply.status(error.status);
       return this.signIn.renderLogin(exchange, place, { account: textOf(form.account), error: error.key });
     }
-    return new Redirection(onward(place));
+    return redirect(exchange.reply, onward(place));
   }
 
   /** No cookie is set, so there is nothing that a form elsewhere could gain by posting here. */

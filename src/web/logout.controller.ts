@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Redirection } from '../common/http/envelope.interceptor.js';
+import { redirect } from '../common/http/envelope.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { LoginQuery } from './login.dto.js';
@@ -21,9 +21,9 @@ export class LogoutController {
   @Post()
   @HttpCode(200)
   @Page({ summary: 'Logout', description: 'Sign the browser out' })
-  async logout(@Body() form: LoginQuery, @CurrentExchange() exchange: Exchange): Promise<Redirection> {
+  async logout(@Body() form: LoginQuery, @CurrentExchange() exchange: Exchange): Promise<string> {
     await this.browsers.signOut(exchange);
     const application = await this.signIn.applicationOf(form.app_id);
-    return new Redirection(loginAddress({ application, next: ownPage(form.next) }));
+    return redirect(exchange.reply, loginAddress({ application, next: ownPage(form.next) }));
   }
 }

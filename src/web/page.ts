@@ -2,7 +2,7 @@ import { applyDecorators, createParamDecorator, Header, type ExecutionContext } 
 import { ApiExtraModels, ApiOperation, ApiParam, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../common/access.js';
-import { NoEnvelope } from '../common/http/envelope.interceptor.js';
+import { NoEnvelope } from '../common/http/envelope.js';
 import type { ErrorKey } from '../common/errors.js';
 import { ErrorAnswer, EVERYWHERE, failureResponses } from '../common/failure-responses.js';
 import { Operation, type OperationOptions } from '../common/operation.js';

@@ -7,7 +7,7 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { IsHead } from '../common/http/requests.js';
-import { Redirection } from '../common/http/envelope.interceptor.js';
+import { redirect } from '../common/http/envelope.js';
 import { Settings } from '../config/settings.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { BrowserDevices } from './browser-devices.js';
@@ -45,7 +45,7 @@ export class WechatLoginController {
 
   @Get()
   @Page({ summary: 'WeChat login', description: "Go to WeChat's page with the QR code" })
-  async start(@Query() query: LoginQuery, @CurrentExchange() { reply }: Exchange): Promise<Redirection> {
+  async start(@Query() query: LoginQuery, @CurrentExchange() { reply }: Exchange): Promise<string> {
     const application = await this.signIn.applicationOf(query.app_id);
     const secret = randomToken();
     const address = await this.logins.startInBrowser(application.name, secret);
@@ -59,7 +59,7 @@ export class WechatLoginController {
       secure: this.settings.publicUrl.startsWith('https:'),
       maxAge: MAX_AGE_SECONDS,
     });
-    return new Redirection(address);
+    return redirect(reply, address);
   }
 
   @Get('back')
@@ -69,7 +69,7 @@ export class WechatLoginController {
     @IsHead() isHead: boolean,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<Redirection> {
+  ): Promise<string> {
     if (isHead) throw new PlutoError('methodNotAllowed');
     const kept = exchange.request.cookies[COOKIE] ?? '';
     void exchange.reply.clearCookie(COOKIE, { path: WECHAT_PATH });
@@ -90,7 +90,7 @@ export class WechatLoginController {
       );
       this.browsers.signIn(exchange, pageToken);
       this.devices.keep(exchange, browser);
-      return new Redirection(onward({ application, next: ownPage(next) }));
+      return redirect(exchange.reply, onward({ application, next: ownPage(next) }));
     } catch (error) {
       if (!(error instanceof PlutoError) || error.status !== 403) throw error;
       throw new PlutoError(error.key, { page: 'signIn', cause: error });

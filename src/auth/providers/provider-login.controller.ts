@@ -1,11 +1,12 @@
-import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Public } from '../../common/access.js';
 import { CurrentCaller, type Caller } from '../../common/caller.js';
 import { PlutoError, type ErrorKey } from '../../common/errors.js';
 import { IsHead, PrefersHtml } from '../../common/http/requests.js';
 import { Operation } from '../../common/operation.js';
-import { Redirection } from '../../common/http/envelope.interceptor.js';
+import { redirect } from '../../common/http/envelope.js';
 import { nowSeconds } from '../../common/time.js';
 import { badRequest } from '../../common/validation.pipe.js';
 import { LimitedByAddress } from '../../limits/address-limit.guard.js';
@@ -90,14 +91,15 @@ export class ProviderLoginController {
     @PrefersHtml() prefersHtml: boolean,
     @IsHead() isHead: boolean,
     @CurrentCaller() caller: Caller,
-  ): Promise<WechatWebStartDto | TokenPairDto | Redirection> {
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<WechatWebStartDto | TokenPairDto | string> {
     if (query.state !== undefined || query.code !== undefined) {
       if (isHead) throw new PlutoError('methodNotAllowed');
-      return this.finish(query, caller);
+      return this.finish(query, caller, reply);
     }
     if (query.app_id === undefined) throw badRequest(['app_id is needed']);
     const { authorizeUrl, state } = await this.wechatWebLogins.start(query.app_id, query.redirect_url ?? '');
-    return prefersHtml ? new Redirection(authorizeUrl) : { authorize_url: authorizeUrl, state };
+    return prefersHtml ? redirect(reply, authorizeUrl) : { authorize_url: authorizeUrl, state };
   }
 
   @Post('wechat/mobile')
@@ -118,12 +120,16 @@ export class ProviderLoginController {
     );
   }
 
-  private async finish({ state, code }: WechatWebQuery, caller: Caller): Promise<TokenPairDto | Redirection> {
+  private async finish(
+    { state, code }: WechatWebQuery,
+    caller: Caller,
+    reply: FastifyReply,
+  ): Promise<TokenPairDto | string> {
     if (state === undefined) throw badRequest(['state is needed with code']);
     const { tokens, redirectUrl } = await this.wechatWebLogins.finish(state, code, caller);
     return redirectUrl === ''
       ? presentTokenPair(tokens)
-      : new Redirection(`${redirectUrl}#${fragmentOf(tokens)}`);
+      : redirect(reply, `${redirectUrl}#${fragmentOf(tokens)}`);
   }
 }
 

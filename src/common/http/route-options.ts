@@ -7,20 +7,21 @@ declare module 'fastify' {
     bodyLimitBytes?: number;
     acceptsForms?: boolean;
     authenticatesClients?: boolean;
+    hasNoEnvelope?: boolean;
   }
 }
 
 /** Allows larger bodies than other routes have. */
-export const BodyLimit = (bytes: number): MethodDecorator => routeOptions({ bodyLimitBytes: bytes });
+export const BodyLimit = (bytes: number): MethodDecorator => routeOption({ bodyLimitBytes: bytes });
 
 /** Accepts forms in addition to JSON (RFC 6749 section 4). */
-export const AcceptsForms = (): MethodDecorator => routeOptions({ acceptsForms: true });
+export const AcceptsForms = (): MethodDecorator => routeOption({ acceptsForms: true });
 
 /** Challenges clients, not users, to authenticate (RFC 6749 section 5.2). */
-export const ClientChallenge = (): MethodDecorator => routeOptions({ authenticatesClients: true });
+export const ClientChallenge = (): MethodDecorator => routeOption({ authenticatesClients: true });
 
 /** `RouteConfig` alone would replace what another decorator of the method has set. */
-function routeOptions(added: FastifyContextConfig): MethodDecorator {
+export function routeOption(added: FastifyContextConfig): MethodDecorator {
   return (prototype, name, descriptor) => {
     const method = descriptor.value as object;
     const earlier = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, method) as
