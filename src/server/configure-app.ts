@@ -13,7 +13,7 @@ import { handleClientError } from '../common/http/client-error.js';
 import { addHooks, applyHeadersAndAccessLog, requestId } from '../common/http/hooks.js';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { createJsonParser } from '../common/http/json-body.js';
-import { isPublicDocument, letPublicDocumentsBeKept } from '../common/http/public-documents.js';
+import { EXPOSED_HEADERS, letPublicDocumentsBeKept } from '../common/http/public-documents.js';
 import { isForPage } from '../common/http/requests.js';
 import { RouteIndex } from '../common/http/route-index.js';
 import { NestLog } from '../common/logging.js';
@@ -108,21 +108,17 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
 }
 
 /**
- * Browsers of those origins may call the API, and those of all may read what is public. None of it takes a cookie, so
- * nobody is told to send one. OPTIONS that is no such question is answered as any other method.
+ * Browsers of those origins may call the API. It takes no cookie, so nobody is told to send one. OPTIONS that is no
+ * preflight request is answered as any other method. What is public is open to all origins: see `public-documents.ts`.
  */
 function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
-  const ofApi = origins.includes('*') ? '*' : origins.length > 0 && origins;
-  const originFor = (request: FastifyRequest) => {
-    if (isPublicDocument(request)) return '*';
-    return isForPage(request) ? false : ofApi;
-  };
+  if (origins.length === 0) return;
   const answerFor: FastifyCorsOptionsDelegate = (request, answer) =>
     answer(null, {
-      origin: originFor(request),
+      origin: isForPage(request) ? false : origins.includes('*') ? '*' : origins,
       preflight: isPreflight(request),
       methods: ['GET', 'POST', 'PUT'],
-      exposedHeaders: ['x-request-id', 'retry-after', 'etag'],
+      exposedHeaders: EXPOSED_HEADERS,
       maxAge: 600,
     });
   app.enableCors({ delegator: answerFor });

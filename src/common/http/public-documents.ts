@@ -5,21 +5,28 @@ import { routePathOf } from './requests.js';
 const PUBLIC_DOCUMENTS = ['/v1/token/publickey', '/openapi.json'];
 const WELL_KNOWN = '/.well-known/';
 
+/** What scripts of other origins may read of a response. */
+export const EXPOSED_HEADERS = ['x-request-id', 'retry-after', 'etag'];
+
 /** Whether a request is for what anybody may read, from any origin: keys, and descriptions of the server. */
-export function isPublicDocument(request: FastifyRequest): boolean {
+function isPublicDocument(request: FastifyRequest): boolean {
   const path = routePathOf(request);
   return PUBLIC_DOCUMENTS.includes(path) || path.startsWith(WELL_KNOWN);
 }
 
 /**
- * Lets public documents be kept, and asked about by their ETag. A document whose route says nothing else is asked about
+ * Lets public documents be read from any origin, kept, and asked about by their ETag. A document whose route says nothing else is asked about
  * each time: the public key is one of those, since an old copy would refuse new tokens.
  * @see RFC 9110 section 13.1.2; RFC 9111 section 5.2.2.4
  */
 export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (typeof payload !== 'string' || reply.statusCode !== 200 || !isPublicDocument(request))
-      return done(null, payload);
+    if (!isPublicDocument(request)) return done(null, payload);
+    // Reading them takes no preflight request: the browser itself asks by their ETag.
+    void reply
+      .header('access-control-allow-origin', '*')
+      .header('access-control-expose-headers', EXPOSED_HEADERS.join(', '));
+    if (typeof payload !== 'string' || reply.statusCode !== 200) return done(null, payload);
     const etag = `"${createHash('sha256').update(payload).digest('base64url')}"`;
     void reply.header('etag', etag);
     if (reply.getHeader('cache-control') === 'no-store')
