@@ -1,0 +1,1 @@
+export function commitFaults(message: string): string[];
