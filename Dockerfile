@@ -20,7 +20,7 @@ COPY --from=build /pluto/node_modules ./node_modules
 COPY --from=build /pluto/dist ./dist
 COPY views ./views
 COPY LICENSE ./
-# The folder for pictures is there so that a volume mounted on it belongs to the server's user, too.
+# With the folder for pictures in the image, a volume mounted on it belongs to the server's user.
 RUN install -d -m 0700 -o node -g node /data /data/avatars
 USER node
 VOLUME /data
@@ -28,5 +28,5 @@ EXPOSE 8010
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8010) + '/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# As the command line of the same image: node dist/src/cli.js …
+# The command line: node dist/src/cli.js …
 CMD ["node", "--max-semi-space-size=8", "dist/pluto.js"]
