@@ -24,7 +24,7 @@ function isAppleKey(value: unknown): boolean {
 /** Secrets show an empty value: one that looks real would be taken for real. */
 function Optional(
   description: string,
-  takes: string,
+  mustBe: string,
   validate: (value: unknown) => boolean,
   example = '',
 ): PropertyDecorator {
@@ -38,7 +38,7 @@ function Optional(
     nullAsAbsent,
     ValidateBy({
       name: 'setting',
-      validator: { validate, defaultMessage: () => `$property takes ${takes}` },
+      validator: { validate, defaultMessage: () => `$property must be ${mustBe}` },
     }),
   );
 }
@@ -46,13 +46,13 @@ function Optional(
 const ProviderId = (description: string, example: string, max = PROVIDER_ID_MAX) =>
   Optional(
     description,
-    `up to ${max} printable ASCII characters`,
+    `at most ${max} printable ASCII characters`,
     (value) => isIdentifier(value, 0, max),
     example,
   );
 
 const ProviderSecret = (description: string) =>
-  Optional(`${description} (write-only)`, `up to ${SECRET_MAX} printable ASCII characters`, (value) =>
+  Optional(`${description} (write-only)`, `at most ${SECRET_MAX} printable ASCII characters`, (value) =>
     isIdentifier(value, 0, SECRET_MAX),
   );
 
@@ -63,7 +63,7 @@ export class ChangeApplicationSettingsDto {
   @ListField({
     description: 'URLs that sign-ins may return to; left out: unchanged, empty: none',
     max: URLS_MAX,
-    takes: `an http(s) URL, or one of an app's own scheme, of at most ${REDIRECT_URL_MAX} characters without a fragment`,
+    mustBe: `an http(s) or app-scheme URL of at most ${REDIRECT_URL_MAX} characters without a fragment`,
     accepts: isRedirectUrl,
     items: { type: String, format: 'uri' },
     optional: true,
@@ -74,7 +74,7 @@ export class ChangeApplicationSettingsDto {
   @ListField({
     description: 'Audiences of accepted Google ID tokens; left out: unchanged, empty: those of the server',
     max: URLS_MAX,
-    takes: `a client id of 1 to ${IDENTIFIER_MAX} printable ASCII characters`,
+    mustBe: `a client id of 1 to ${IDENTIFIER_MAX} printable ASCII characters`,
     accepts: (value) => isIdentifier(value, 1, IDENTIFIER_MAX),
     items: { type: String },
     optional: true,

@@ -59,21 +59,21 @@ async function list(administrators: AdministratorAccountsService): Promise<void>
 function readPassword(): string {
   const password = readFileSync(0, 'utf8').replace(/\r?\n$/, '');
   if (passwordFault(password) !== null)
-    throw new Error('a password takes at least 8 characters and at most 1024 bytes');
+    throw new Error('the password must be at least 8 characters and at most 1024 bytes long');
   return password;
 }
 
 function readMail(text: string): string {
-  if (!isMail(text)) throw new InvalidArgumentError('It takes a mail address.');
+  if (!isMail(text)) throw new InvalidArgumentError('It must be an email address.');
   return text;
 }
 
 function readHandle(text: string): string {
-  if (!isHandle(text)) throw new InvalidArgumentError('It takes 1 to 100 characters of A-Z a-z 0-9 _ -.');
+  if (!isHandle(text)) throw new InvalidArgumentError('It must be 1 to 100 characters of A-Z a-z 0-9 _ -.');
   return text;
 }
 
 function readName(text: string): string {
-  if (!isLine(text, 60)) throw new InvalidArgumentError('It takes 1 to 60 characters.');
+  if (!isLine(text, 60)) throw new InvalidArgumentError('It must be 1 to 60 characters.');
   return text;
 }

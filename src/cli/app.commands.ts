@@ -38,6 +38,6 @@ async function list(applications: ApplicationsService): Promise<void> {
 }
 
 function readName(text: string): string {
-  if (!isLine(text, 100)) throw new InvalidArgumentError('It takes 1 to 100 characters.');
+  if (!isLine(text, 100)) throw new InvalidArgumentError('It must be 1 to 100 characters.');
   return text;
 }

@@ -38,7 +38,7 @@ function printKeys(keys: KeyListing[]): void {
 function readSeconds(text: string): number {
   const seconds = Number(text);
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > 30 * 86_400) {
-    throw new InvalidArgumentError('It takes whole seconds, up to 30 days.');
+    throw new InvalidArgumentError('It must be a whole number of seconds, at most 30 days.');
   }
   return seconds;
 }

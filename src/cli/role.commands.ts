@@ -125,12 +125,12 @@ async function assign(
 }
 
 function readRoleName(text: string): string {
-  if (!isLine(text, 60)) throw new InvalidArgumentError('It takes 1 to 60 characters.');
+  if (!isLine(text, 60)) throw new InvalidArgumentError('It must be 1 to 60 characters.');
   return text;
 }
 
 function readScopeName(text: string): string {
   if (!isScopeName(text))
-    throw new InvalidArgumentError('It takes 1 to 60 characters without blanks and commas.');
+    throw new InvalidArgumentError('It must be 1 to 60 characters without whitespace or commas.');
   return text;
 }

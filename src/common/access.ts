@@ -11,19 +11,19 @@ const access = (value: Access) => SetMetadata(ACCESS_METADATA, value);
 /** Opens a route to everyone. */
 export const Public = () => access('public');
 
-/** Asks for an access token of any application. */
+/** Requires an access token of any application. */
 export const AccessTokenOnly = () => applyDecorators(access('accessToken'), ApiSecurity('AccessToken'));
 
 /** Requires a first-party access token, not an OAuth client's: a user's consent to a third party does not cover this. */
 export const FirstPartyOnly = () => applyDecorators(access('firstParty'), ApiSecurity('AccessToken'));
 
-/** Asks for an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
+/** Requires an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
 export const UserOnly = () => applyDecorators(access('user'), ApiSecurity('UserAuth'));
 
-/** Asks for an access token of the application `pluto` with the scope `pluto.admin`, held still by its account. */
+/** Requires an access token of the application `pluto` with the scope `pluto.admin`, which the account must still have. */
 export const AdminOnly = () => applyDecorators(access('admin'), ApiSecurity('AdminAuth'));
 
-/** The bearer of a checked access token. */
+/** The bearer of a verified access token. */
 export interface Principal {
   userId: number;
   applicationId: number;

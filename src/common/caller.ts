@@ -2,9 +2,9 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { chooseLanguage, type Language } from './languages.js';
 import { readRequestContext, type RequestContext, type ContextRequest } from './request-context.js';
 
-/** From where a request came, as sessions remember it, and the language its sender reads. */
+/** The origin of a request, as sessions store it, and the language of its sender. */
 export interface Caller extends RequestContext {
-  /** At most 255 characters; `''` when none was told. */
+  /** At most 255 characters; `''` without a `User-Agent` header. */
   userAgent: string;
   language: Language;
   acceptLanguage: string | undefined;

@@ -22,7 +22,7 @@ export function hmac(key: Buffer, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
 }
 
-/** Compares two strings in a time that depends on their lengths only. */
+/** Compares two strings in time that depends only on their lengths. */
 export function equalInConstantTime(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
@@ -35,7 +35,7 @@ const TAG_BYTES = 16;
 
 /**
  * Encrypts a text for storage with AES-256-GCM.
- * @param context what the text belongs to (such as a row's key); the same is needed to open it, so that a
+ * @param context what the text belongs to (such as a row's key); opening requires the same context, so that a
  *   sealed text moved to another row does not open
  * @returns `v1.<base64url of nonce, tag and ciphertext>`
  */
@@ -47,7 +47,7 @@ export function seal(key: Buffer, context: string, text: string): string {
 }
 
 /**
- * Opens what `seal` made.
+ * Decrypts what `seal` returned.
  * @throws Error when the key or the context differ, or the text was altered
  */
 export function unseal(key: Buffer, context: string, sealed: string): string {

@@ -1,6 +1,6 @@
 import type { ErrorReason } from './views/contexts.js';
 
-/** Every failure that Pluto tells a client: its code, its HTTP status and the default message. */
+/** Every failure that Pluto reports to clients: its code, HTTP status and default message. */
 export const errorCatalogue = {
   serverError: { code: 1000, status: 500, message: 'Server Error' },
   badRequest: { code: 1001, status: 400, message: 'Bad Request' },
@@ -62,16 +62,16 @@ export const errorCatalogue = {
 export type ErrorKey = keyof typeof errorCatalogue;
 
 interface PlutoErrorOptions {
-  /** Told to the client instead of the catalogue's message; never holds a secret. */
+  /** Sent to the client instead of the catalogue's message; never contains a secret. */
   message?: string;
-  /** Seconds after which trying again makes sense; becomes `Retry-After`. */
+  /** Seconds to wait before the next try; becomes `Retry-After`. */
   retryAfterSeconds?: number;
-  /** Which explanation a browser is shown, where the status alone does not say enough. */
+  /** Which explanation the error page shows, where the status alone is not enough. */
   page?: ErrorReason;
   cause?: unknown;
 }
 
-/** A failure with a place in the catalogue; the one filter turns it into the response. */
+/** A failure from the catalogue; the error filter turns it into the response. */
 export class PlutoError extends Error {
   readonly code: number;
   readonly status: number;

@@ -4,22 +4,22 @@ import { errorCatalogue, type ErrorKey } from './errors.js';
 class ErrorDetail {
   @ApiProperty({
     type: 'integer',
-    description: 'What went wrong; every operation lists the codes it answers with',
+    description: 'Error code; every operation lists the codes it can return',
     example: 1001,
   })
   code: number;
 
   @ApiProperty({
     type: String,
-    description: 'The same in words, for developers; it may change',
-    example: 'Bad Request: mail takes a mail address of at most 254 characters',
+    description: 'Message for developers; it may change',
+    example: 'Bad Request: mail must be an email address of at most 254 characters',
   })
   message: string;
 }
 
 /** The body of every failure. */
 export class ErrorAnswer {
-  @ApiProperty({ type: String, enum: ['error'], description: 'What tells a failure from a success' })
+  @ApiProperty({ type: String, enum: ['error'], description: 'Distinguishes a failure from a success' })
   status: 'error';
 
   @ApiProperty({ type: ErrorDetail, description: 'The failure' })
@@ -30,9 +30,9 @@ export class ErrorAnswer {
 export const EVERYWHERE: ErrorKey[] = ['badRequest', 'tooManyRequests', 'serverError', 'serviceUnavailable'];
 
 interface FailureOptions {
-  /** Whether a browser is shown a page instead. */
+  /** Whether browsers get a page instead. */
   isForBrowsers: boolean;
-  /** In words, by HTTP status: what the page says. */
+  /** What the page says, by HTTP status. */
   reasons?: Record<number, string>;
 }
 
@@ -42,7 +42,7 @@ export interface FailureResponse {
   content: Record<string, { schema: object; examples?: Record<string, { value: unknown }> }>;
 }
 
-/** What the document says of failures, a response for each HTTP status. */
+/** The failures for the OpenAPI document, one response per HTTP status. */
 export function failureResponses(
   keys: ErrorKey[],
   { isForBrowsers, reasons = {} }: FailureOptions,

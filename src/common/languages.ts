@@ -4,13 +4,13 @@ import Negotiator from 'negotiator';
 export const languages = ['en', 'zh', 'ja'] as const;
 export type Language = (typeof languages)[number];
 
-// Browsers send well under 200 characters; what is longer is not a list of somebody's languages.
+// Browsers send well under 200 characters; a longer header is not a real list of languages.
 const MAX_HEADER_LENGTH = 1000;
 
 /**
- * The languages a client asks for, most wanted first.
- * @param acceptLanguage the header as it came; wildcards, refused (`q=0`) and malformed entries are left out
- * @returns canonical BCP 47 tags, without duplicates; empty when the header says nothing usable
+ * The languages a client prefers, best first.
+ * @param acceptLanguage the header as received; wildcards, refused (`q=0`) and malformed entries are skipped
+ * @returns canonical BCP 47 tags, without duplicates; empty without a usable entry
  * @see RFC 9110 section 12.5.4
  */
 export function preferredLanguages(acceptLanguage: string | undefined): string[] {
@@ -20,23 +20,22 @@ export function preferredLanguages(acceptLanguage: string | undefined): string[]
   return [...new Set(tags)];
 }
 
-/** The language of Pluto's own texts for a client; English when it reads none of them. */
+/** The language of Pluto's own texts for a client; English if none of its languages is available. */
 export function chooseLanguage(acceptLanguage: string | undefined): Language {
   const match = bestMatch(preferredLanguages(acceptLanguage), languages);
   return languages.find((language) => language === match) ?? 'en';
 }
 
 /**
- * Picks what a reader can read best: the first preferred language that is available at all, in the form
+ * Picks the best language for a reader: the first preferred language that is available, in the form
  * (script, then region) nearest to the wanted one, so that `zh-TW` gets `zh-Hant` before `zh`.
- * @param preferred BCP 47 tags, most wanted first
+ * @param preferred BCP 47 tags, best first
  * @param available BCP 47 tags to choose from; malformed ones are never chosen
- * @returns an element of `available` as it stands there, or null when nothing matches
+ * @returns an element of `available`, unchanged, or null if nothing matches
  */
 export function bestMatch(preferred: readonly string[], available: readonly string[]): string | null {
   if (preferred.length === 0) return null;
-  // Done here because @formatjs/intl-localematcher keeps every tag it has ever seen in a cache without bound,
-  // and these tags come from strangers.
+  // Not @formatjs/intl-localematcher: it keeps every tag in an unbounded cache, and these tags come from strangers.
   const candidates = available.map((tag) => ({ tag, locale: parseTag(tag) }));
   for (const wantedTag of preferred) {
     const wanted = parseTag(wantedTag);
@@ -67,7 +66,7 @@ function parseTag(tag: string): Intl.Locale | null {
 
 const MAX_TAG_LENGTH = 64;
 
-/** The canonical form of a BCP 47 language tag (RFC 5646 section 4.5); null for what is none. */
+/** The canonical form of a BCP 47 language tag (RFC 5646 section 4.5); null if it is not one. */
 export function canonicalLanguageTag(tag: string): string | null {
   const canonical = tag.length <= MAX_TAG_LENGTH ? parseTag(tag)?.toString() : undefined;
   return canonical !== undefined && canonical.length <= MAX_TAG_LENGTH ? canonical : null;

@@ -5,7 +5,7 @@ import { loadWhenNeeded } from './load-when-needed.js';
 
 export type LogFormat = 'pretty' | 'json';
 
-/** The one structured log of the process: JSON lines, or readable ones on a terminal. */
+/** The structured log of the process: JSON lines, or readable lines on a terminal. */
 export function createLog(level: string, format: LogFormat, destination?: DestinationStream): PinoLogger {
   const stream = destination ?? (format === 'pretty' ? readable() : undefined);
   return pino(
@@ -23,8 +23,8 @@ function readable(): DestinationStream {
 }
 
 /**
- * What the log may say of an error. Errors of the database carry the query's parameters (hashes, mails), those of
- * other libraries whole requests: only name, message, code and stack are written.
+ * What is logged of an error: only name, message, code and stack. Database errors also hold the query's parameters
+ * (hashes, mails), and errors of other libraries whole requests.
  */
 function serializeError(thrown: unknown): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { message: typeof thrown };
@@ -43,7 +43,7 @@ function withoutValues(text: string): string {
   return text.replace(/Duplicate entry '.*?' for key/g, "Duplicate entry '…' for key");
 }
 
-/** Nest tells every module and route at start: of interest only to who looks for a fault in them. */
+/** Nest logs every module and route at start, which only helps to debug them. */
 const CHATTY_CONTEXTS = new Set([
   'InstanceLoader',
   'NestApplication',
@@ -52,10 +52,10 @@ const CHATTY_CONTEXTS = new Set([
   'RoutesResolver',
 ]);
 
-/** Nest tells what keeps it from starting before it throws it, and the start tells it, too. */
+/** Nest logs a start failure before it throws it, and `start` logs it again. */
 const REPORTED_BY_THE_START = 'ExceptionHandler';
 
-/** Sends what Nest and the services log to the structured log. */
+/** Forwards the log of Nest and the services to the structured log. */
 export class NestLog implements LoggerService {
   constructor(private readonly sink: PinoLogger) {}
 
@@ -95,7 +95,7 @@ export class NestLog implements LoggerService {
   }
 }
 
-/** Nest gives the logger's name last. */
+/** Nest passes the logger's name last. */
 function contextOf(rest: unknown[]): string | undefined {
   return rest.findLast((part) => typeof part === 'string');
 }

@@ -10,27 +10,27 @@ type Schema = NonNullable<
 export interface OperationOptions {
   summary: string;
   description: string;
-  /** What `body` holds on success; left out where there is nothing to say (`{}`). */
+  /** The `body` on success; left out if it is empty (`{}`). */
   answer?: Type | [Type] | Schema;
-  /** Those that a schema given as `answer` refers to. */
+  /** Models that a schema given as `answer` refers to. */
   models?: Type[];
-  /** The failures that this route adds to those that every route can give. */
+  /** The failures of this route in addition to those of every route. */
   errors?: ErrorKey[];
-  /** Whether a browser is shown its failures as pages. */
+  /** Whether browsers get its failures as pages. */
   isForBrowsers?: boolean;
 }
 
-/** The failures of every route that asks for an access token. */
+/** The failures of every route that requires an access token. */
 export const TOKEN_ERRORS: ErrorKey[] = [
   'unauthorized',
   'invalidJwt',
   'jwtExpired',
   'invalidAccessToken',
-  // To a token that a client got for itself.
+  // For a token of the client credentials grant.
   'userNotExist',
 ];
 
-/** The failures of every route that asks for an administrator. */
+/** The failures of every route that requires an administrator. */
 export const ADMIN_ERRORS: ErrorKey[] = [...TOKEN_ERRORS, 'notPlutoAdmin'];
 
 /** Documents a JSON operation: summary, description, the success envelope and the failures by HTTP status. */

@@ -1,6 +1,6 @@
 /**
- * Does a piece of work over and over, resting while there is none, until it is stopped. What the work throws goes to
- * `onError`, and the next piece waits as if there were none.
+ * Repeats a piece of work until it is stopped, and rests while there is no work. Errors of the work go to `onError`;
+ * the poller then rests as if there were no work.
  */
 export class Poller {
   private isStopping = false;
@@ -8,9 +8,9 @@ export class Poller {
   private wakers: (() => void)[] = [];
 
   /**
-   * @param work does one piece and says whether there was one
+   * @param work does one piece and returns whether there was one
    * @param options.restMs how long to wait for work before looking again
-   * @param options.lanes how many pieces may be done at once
+   * @param options.lanes how many pieces may run concurrently
    */
   constructor(
     private readonly work: () => Promise<boolean>,
@@ -23,7 +23,7 @@ export class Poller {
     this.lanes = Array.from({ length: this.options.lanes }, () => this.run());
   }
 
-  /** Returns when the pieces under way are done. */
+  /** Resolves when the pieces in progress are done. */
   async stop(): Promise<void> {
     this.isStopping = true;
     this.wake();

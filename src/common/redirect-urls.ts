@@ -7,17 +7,17 @@ export function isRedirectUrl(value: unknown): value is string {
     return false;
   if (!URL.canParse(value) || /[#\\]/.test(value)) return false;
   const { protocol, hostname } = new URL(value);
-  // Addresses are compared whole: a wildcard would look as if it stood for others.
+  // URLs are compared exactly: a wildcard would only look as if it matched others.
   if (hostname.includes('*')) return false;
-  // `https:example.com` has a host for this parser; a browser that is sent to it reads it as a path.
+  // This parser finds a host in `https:example.com`; a browser that is redirected there reads it as a path.
   const isWeb = /^https?:\/\/[^/]/i.test(value);
   const hasUser = /^[^/]*:\/*[^/?]*@/.test(value);
   return (isWeb || protocol.includes('.')) && !hasUser;
 }
 
 /**
- * Whether a client may be sent its users back to that address: https, http on this very machine, or a private-use
- * scheme with a dot in it; absolute, without fragment, user info and wildcards.
+ * Whether a client's users may be redirected to that URL: https, http on the loopback interface, or a private-use
+ * scheme with a dot in it; absolute, without fragment, user info or wildcard.
  * @see RFC 6749 section 3.1.2; RFC 8252 sections 7.1 and 7.3; RFC 9700 section 2.1
  */
 export function isClientRedirectUri(value: unknown): value is string {

@@ -1,18 +1,18 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { addressOf } from './http/requests.js';
 
-/** Who acts in a request, as far as it has said and proved it. */
+/** Who acts in a request, as authenticated. */
 export interface Actor {
-  /** The account whose token it bears. */
+  /** The account of the access token. */
   userId: number;
   /** The OAuth client that got the token; null for a first-party login. */
   clientKey: string | null;
 }
 
-/** The request on whose behalf something is done, as log lines and security events name it. */
+/** The request that caused an action, as log lines and security events name it. */
 export interface RequestContext {
   requestId: string;
-  /** The caller's IP address; `''` when a proxy told none. */
+  /** The caller's IP address; `''` if a proxy sent none. */
   address: string;
   actor: Actor | null;
 }
@@ -24,12 +24,12 @@ export interface ContextRequest {
   user?: Actor;
 }
 
-/** To be read once the guards have run: before them nobody has proved who acts. */
+/** Call it after the guards have run: before, `actor` is not authenticated yet. */
 export function readRequestContext(request: ContextRequest): RequestContext {
   return { requestId: request.id, address: addressOf(request), actor: request.user ?? null };
 }
 
-/** The context of the request, as a controller's parameter; `CurrentCaller` tells it too. */
+/** The context of the request, as a controller's parameter; `CurrentCaller` includes it. */
 export const CurrentRequestContext = createParamDecorator(
   (_: unknown, context: ExecutionContext): RequestContext =>
     readRequestContext(context.switchToHttp().getRequest<ContextRequest>()),

@@ -13,7 +13,7 @@ const reasons: Record<string, string> = {
   SQLITE_AUTH: 'permission denied',
 };
 
-/** Why the disk did not do what it was asked for, by the code of the error or of one of its causes; null: it was not the disk. */
+/** The reason of a disk error, by the code of the error or one of its causes; null for any other error. */
 export function storageFault(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as { code?: unknown };

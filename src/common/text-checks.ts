@@ -2,17 +2,17 @@ import { createPrivateKey } from 'node:crypto';
 import { isEmail } from 'class-validator';
 import { comparisonKey } from './text-keys.js';
 
-/** Characters, as written and as compared. */
+/** In characters, both as written and as compared. */
 export const MAIL_MAX = 254;
 export const PASSWORD_MIN_CHARACTERS = 8;
 export const PASSWORD_MAX_BYTES = 1024;
-/** Control characters, and the two that Unicode has for ends of lines and paragraphs. */
+/** Control characters, and Unicode's line and paragraph separators. */
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]/u;
-/** Half a surrogate pair: UTF-8 has no place for it, so it would be stored and hashed as something else. */
+/** Half a surrogate pair cannot be encoded in UTF-8, so it would be stored and hashed as something else. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 export const INT32_MAX = 2 ** 31 - 1;
 
-/** Nothing invisible, no blank, and no quotes: quoted, one mailbox has many spellings (RFC 5321 section 4.1.2). */
+/** No invisible characters, spaces or quotes: a quoted mailbox has many spellings (RFC 5321 section 4.1.2). */
 const MAIL_CHARACTERS = /^[^\p{C}\p{Z}"]+$/u;
 
 export function isMail(value: unknown): value is string {
@@ -28,13 +28,13 @@ export function isHandle(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(value);
 }
 
-/** The length is counted in characters (code points) below, in bytes above. */
+/** The minimum is in characters (code points), the maximum in bytes. */
 export function passwordFault(value: string): 'tooShort' | 'tooLong' | null {
   if ([...value].length < PASSWORD_MIN_CHARACTERS) return 'tooShort';
   return Buffer.byteLength(value) > PASSWORD_MAX_BYTES ? 'tooLong' : null;
 }
 
-/** Text of 1 to `max` characters after trimming, on one line; also after folding to its comparison key. */
+/** One line of 1 to `max` characters after trimming; its comparison key may have at most three times as many. */
 export function isLine(value: unknown, max: number): value is string {
   if (typeof value !== 'string' || CONTROL_CHARACTERS.test(value) || isIllFormed(value)) return false;
   const trimmed = value.trim();
@@ -45,7 +45,7 @@ export function isId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) <= INT32_MAX;
 }
 
-/** Requests name scopes in one string, separated by commas or blanks, so a name has neither. */
+/** Requests list scopes in one string, separated by commas or whitespace, so a name may contain neither. */
 export function isScopeName(value: unknown): boolean {
   return isLine(value, 60) && !/[\s,]/.test(value);
 }
@@ -54,7 +54,7 @@ export function isIllFormed(value: unknown): boolean {
   return typeof value === 'string' && LONE_SURROGATE.test(value);
 }
 
-/** Text that is looked up or compared, not shown: 1 to `max` characters on one line. */
+/** Text that is only looked up or compared: 1 to `max` characters on one line. */
 export function isOpaque(value: unknown, max: number): boolean {
   return (
     typeof value === 'string' && value.length > 0 && value.length <= max && !CONTROL_CHARACTERS.test(value)
@@ -71,7 +71,7 @@ export function isApplePrivateKey(text: string): boolean {
   }
 }
 
-/** Printable ASCII without blanks: what ids and secrets of programs are made of. */
+/** Printable ASCII without spaces, for ids and secrets of programs. */
 export function isIdentifier(value: unknown, min: number, max: number): boolean {
   return (
     typeof value === 'string' && value.length >= min && value.length <= max && /^[\x21-\x7e]*$/.test(value)

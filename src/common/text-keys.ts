@@ -1,8 +1,8 @@
 /**
- * The form in which mails, handles and names are compared: without regard to case, in one Unicode form.
- * Unique keys in the database hold this form, so that no database's collation has a say in it.
+ * The form in which mails, handles and names are compared: case-folded and Unicode-normalised. Unique keys in the
+ * database store this form, so that comparison does not depend on a collation.
  */
 export function comparisonKey(text: string): string {
-  // The one letter whose small form depends on its place: Σ ends a word as ς, also a word that is only a beginning.
+  // The lower case of Σ depends on its position (ς at the end of a word), which would break prefix searches.
   return text.normalize('NFKC').toLowerCase().replaceAll('ς', 'σ');
 }

@@ -4,7 +4,7 @@ import { PlutoError } from './errors.js';
 
 type DtoClass = new () => object;
 
-/** Checks bodies and queries against their DTO; unknown fields are dropped, each field at fault is named. */
+/** Validates bodies and queries against their DTO; drops unknown fields and names each invalid one. */
 @Injectable()
 export class DtoValidationPipe extends ValidationPipe {
   private readonly fieldsOf = new WeakMap<DtoClass, string[]>();
@@ -21,7 +21,7 @@ export class DtoValidationPipe extends ValidationPipe {
     return super.transform(this.pickDeclared(value, metadata.metatype as DtoClass | undefined), metadata);
   }
 
-  /** Drops unknown fields before anything looks at them: class-transformer's time grows with the square of their number. */
+  /** Drops unknown fields first: class-transformer's time grows with the square of their number. */
   private pickDeclared(value: unknown, dto: DtoClass | undefined): unknown {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !dto) return value;
     const fields = this.fieldsOf.get(dto) ?? declaredFields(dto);
@@ -39,7 +39,7 @@ function declaredFields(dto: DtoClass): string[] {
   return [...new Set(rules.map(({ propertyName }) => propertyName))];
 }
 
-/** A 1001 whose message says what is at fault. */
+/** A 1001 whose message lists the faults. */
 export function badRequest(faults: string[]): PlutoError {
   return new PlutoError(
     'badRequest',

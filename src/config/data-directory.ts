@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Makes the folder for everything that Pluto keeps in files, readable by its own user only, and tries to write there.
+ * Creates the data folder, readable only by the user of this process, and tests that it is writable.
  * @throws Error of the file system
  */
 export function prepareDataDirectory(path: string): void {

@@ -6,7 +6,7 @@ import { UnfitValue } from './unfit-value.js';
 
 export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'mysql'; url: string };
 
-/** What the url of a MySQL or MariaDB server says; see `docs/operations.md`. */
+/** The parts of the URL of a MySQL or MariaDB server; see `docs/operations.md`. */
 export interface MysqlUrl {
   dialect: 'mysql' | 'mariadb';
   host: string;
@@ -14,32 +14,32 @@ export interface MysqlUrl {
   username: string;
   password: string;
   database: string;
-  /** The most connections that one process has. */
+  /** Maximum connections of one process. */
   pool: number;
   connectTimeoutMs: number;
-  /** How long a request waits for one of them, with the time that making it takes. */
+  /** How long a request waits for a connection, including the time to open it. */
   acquireTimeoutMs: number;
   queryTimeoutMs: number;
-  /** The certificates that the server's has to come from, as PEM; `'system'` are Node's own; null is no TLS. */
+  /** Trusted authorities as PEM; `'system'` for those of Node; null without TLS. */
   trust: string | null;
 }
 
 export const SYSTEM_AUTHORITIES = 'system';
 
-// Together they let every answer come within three seconds of an outage's begin.
+// With these, every request is answered within three seconds of the start of an outage.
 const DEFAULTS = { pool: 10, connect_timeout: 1000, acquire_timeout: 2000, query_timeout: 2500 };
 const LIMITS = {
   pool: [1, 1000],
   connect_timeout: [100, 60_000],
   acquire_timeout: [100, 60_000],
-  // Locks are awaited for a second, which must stay within it.
+  // More than the lock wait timeout of one second.
   query_timeout: [2000, 600_000],
 } as const;
-// No message tells what the url holds: there is a password in it.
+// No message shows a part of the URL: it contains a password.
 const PARAMETERS = [...Object.keys(DEFAULTS), 'tls', 'tls_ca'];
 
 export const DATABASE_URL_FORM = 'sqlite:<path> or mysql://user:password@host:3306/name';
-const MALFORMED = `takes ${DATABASE_URL_FORM}`;
+const MALFORMED = `must be ${DATABASE_URL_FORM}`;
 
 /** @throws UnfitValue */
 export function parseDatabaseUrl(text: string): DatabaseSettings {
@@ -48,7 +48,7 @@ export function parseDatabaseUrl(text: string): DatabaseSettings {
     parseMysqlUrl(text);
     return { kind: 'mysql', url: text };
   }
-  if (path.includes('?')) throw new UnfitValue('takes no parameters after sqlite:<path>');
+  if (path.includes('?')) throw new UnfitValue('must not have parameters after sqlite:<path>');
   return { kind: 'sqlite', path: resolve(path) };
 }
 
@@ -77,7 +77,7 @@ export function parseMysqlUrl(text: string): MysqlUrl {
 function parametersOf({ searchParams }: URL): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const [name, value] of searchParams) {
-    // A name that does not look like one may be a piece of a password with an unescaped question mark.
+    // A name with other characters may be part of a password with an unescaped question mark.
     const shown = /^[a-z_]{1,30}$/i.test(name) ? `: ${name}` : '';
     if (!PARAMETERS.includes(name))
       throw new UnfitValue(`has an unknown parameter${shown} (known are ${PARAMETERS.join(', ')})`);
@@ -93,7 +93,7 @@ function numberOf(parameters: Map<string, string>, name: keyof typeof DEFAULTS):
   const number = /^\d+$/.test(text) ? Number(text) : NaN;
   if (number >= least && number <= most) return number;
   const unit = name === 'pool' ? '' : ' (milliseconds)';
-  throw new UnfitValue(`has a parameter ${name} that is no whole number from ${least} to ${most}${unit}`);
+  throw new UnfitValue(`has a parameter ${name} that is not a whole number from ${least} to ${most}${unit}`);
 }
 
 function trustOf(parameters: Map<string, string>, host: string): string | null {
@@ -101,12 +101,13 @@ function trustOf(parameters: Map<string, string>, host: string): string | null {
   const file = parameters.get('tls_ca');
   if (tls !== undefined && tls !== 'true' && tls !== 'false')
     throw new UnfitValue('has a parameter tls that is neither true nor false');
-  if (tls === 'false' && file !== undefined) throw new UnfitValue('has a parameter tls_ca beside tls=false');
+  if (tls === 'false' && file !== undefined)
+    throw new UnfitValue('has the parameter tls_ca together with tls=false');
   if (tls !== 'true' && file === undefined) return null;
-  // mysql2 compares the certificate with a host name only.
+  // mysql2 compares the certificate only with host names.
   if (isIP(host) > 0)
     throw new UnfitValue(
-      `has a parameter ${file === undefined ? 'tls' : 'tls_ca'}, which takes a host name, not an address`,
+      `has a parameter ${file === undefined ? 'tls' : 'tls_ca'}, which requires a host name, not an address`,
     );
   return file === undefined ? SYSTEM_AUTHORITIES : authoritiesIn(file);
 }

@@ -1,4 +1,4 @@
-/** Thrown at start with every fault at once; each starts with what is at fault and shows no value. */
+/** Thrown at start with all faults; each begins with the name of the variable and shows no value. */
 export class InvalidSettings extends Error {
   constructor(readonly faults: string[]) {
     super(faults.join('\n'));

@@ -15,7 +15,7 @@ export function loadSettings(): Settings {
   return Settings.load(readEnvironment());
 }
 
-/** @returns a line for each setting of an earlier version that is still set */
+/** @returns one line for each setting of an earlier version that is still set */
 export function removedSettings(): string[] {
   const env = readEnvironment();
   return Object.entries(REMOVED).flatMap(([name, advice]) => (env[name] ? [`${name} ${advice}`] : []));

@@ -1,4 +1,4 @@
-/** So many tries in so many seconds. */
+/** Maximum number of tries within a number of seconds. */
 export interface RequestLimit {
   tries: number;
   seconds: number;
@@ -7,35 +7,35 @@ export interface RequestLimit {
 const minute = 60;
 const hour = 3600;
 
-/** Every limit with its default: what is counted, by what. */
+/** Every limit with its default: what is counted, and per what. */
 export const defaultLimits = {
-  /** Logins by password, right or wrong, by address. */
+  /** Password logins, successful or not, per address. */
   'login-address': { tries: 100, seconds: minute },
-  /** Wrong passwords from devices that the account does not know, by address. */
+  /** Wrong passwords from devices unknown to the account, per address. */
   'login-failures': { tries: 60, seconds: 15 * minute },
-  /** Wrong passwords from devices that the account does not know, by mail or handle. */
+  /** Wrong passwords from devices unknown to the account, per mail or handle. */
   'login-account': { tries: 10, seconds: 15 * minute },
-  /** Wrong passwords from one device that the account knows. */
+  /** Wrong passwords from one known device of the account. */
   'login-device': { tries: 10, seconds: 15 * minute },
-  /** Sign-ins and bindings with Google, Apple and WeChat, by address. */
+  /** Sign-ins and bindings with Google, Apple and WeChat, per address. */
   'provider-address': { tries: 60, seconds: minute },
-  /** Registrations, by address. */
+  /** Registrations, per address. */
   'register-address': { tries: 100, seconds: hour },
-  /** Requests for mails, by address. */
+  /** Requests for mails, per address. */
   'mail-address': { tries: 60, seconds: hour },
-  /** Confirming mails, and reset mails by themselves, to one mail address for one application. */
+  /** Confirmation mails, and separately reset mails, per mail address and application. */
   'mail-recipient': { tries: 5, seconds: hour },
-  /** Uses of mailed links, by address. */
+  /** Uses of mailed links, per address. */
   'link-address': { tries: 60, seconds: 10 * minute },
-  /** Refreshes, by address. */
+  /** Refreshes, per address. */
   'refresh-address': { tries: 1200, seconds: minute },
-  /** Refreshes of one session. */
+  /** Refreshes, per session. */
   'refresh-session': { tries: 60, seconds: minute },
-  /** OAuth clients that one account registers. */
+  /** OAuth client registrations, per account. */
   'client-register': { tries: 20, seconds: 24 * hour },
-  /** Token requests of OAuth clients, by address. */
+  /** Token requests of OAuth clients, per address. */
   'client-address': { tries: 1200, seconds: minute },
-  /** Wrong client secrets, by address. */
+  /** Wrong client secrets, per address. */
   'client-failures': { tries: 30, seconds: 15 * minute },
 } as const satisfies Record<string, RequestLimit>;
 
@@ -45,7 +45,7 @@ export type RequestLimits = Record<LimitName, RequestLimit>;
 const MOST_TRIES = 1_000_000;
 const MOST_SECONDS = 86_400;
 
-/** Reads `name=tries/seconds` separated by commas; what it does not name keeps its default. */
+/** Reads `name=tries/seconds` separated by commas; other limits keep their defaults. */
 export function parseLimits(text: string): RequestLimits | undefined {
   const limits: RequestLimits = { ...defaultLimits };
   for (const part of text.split(',')) {

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { InvalidSettings } from './invalid-settings.js';
 import { type Settings } from './settings.js';
 
-/** The secret that every other key is derived from; it shows in no log, inspection or JSON. */
+/** The secret that every other key is derived from; it appears in no log, inspection or JSON. */
 export class SecretKey {
   readonly #key: string;
 
@@ -22,7 +22,7 @@ export class SecretKey {
   }
 
   /**
-   * Derives the key for one purpose; the same purpose gives the same key on every instance.
+   * Derives a key for one purpose; every instance derives the same key for the same purpose.
    * @param purpose unique name of the use, such as `signing-keys`
    * @returns 32 bytes
    * @see RFC 5869 (HKDF-SHA256, no salt, info `pluto:<purpose>`)
@@ -33,10 +33,10 @@ export class SecretKey {
 }
 
 /**
- * Gives `SECRET_KEY` or else the content of `DATA_DIR/secret.key`, which is made at the first start; processes that
- * start at once agree on one.
- * @throws InvalidSettings when the file holds anything but a generated key: with a new one, what the old one
- *   encrypted would be lost
+ * Returns `SECRET_KEY`, or else the content of `DATA_DIR/secret.key`, which is generated at the first start; processes
+ * that start concurrently agree on one key.
+ * @throws InvalidSettings when the file does not hold a generated key; a new key could not decrypt what the old one
+ *   encrypted
  */
 export function resolveSecretKey(settings: Pick<Settings, 'secretKey' | 'dataDir'>): string {
   if (settings.secretKey !== undefined) return settings.secretKey;
@@ -66,7 +66,7 @@ function readKey(path: string): string {
   return key;
 }
 
-// A link appears whole or not at all and never replaces a file, so the first process wins and no one reads half a key.
+// link() is atomic and never replaces a file: the first process wins, and none reads a partial key.
 function createKey(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${randomBytes(8).toString('hex')}`;

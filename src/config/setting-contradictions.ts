@@ -1,42 +1,42 @@
 import { type SettingValues } from './setting-table.js';
 
 interface Contradiction {
-  /** The variables looked at, the one to blame first; a fault in one of them makes the question moot. */
+  /** The variables compared, the one to report first; skipped if one of them is invalid by itself. */
   between: readonly [string, ...string[]];
   fault: string;
   holds: (settings: SettingValues) => boolean;
 }
 
-/** What cannot be together. */
+/** Combinations of valid values that are refused. */
 export const contradictions: Contradiction[] = [
   {
     between: ['SECRET_KEY', 'DATABASE_URL'],
-    fault: 'is required with a mysql: DATABASE_URL and takes 32 characters or more',
+    fault: 'is required with a mysql: DATABASE_URL and must be at least 32 characters',
     holds: (settings) => settings.database.kind === 'mysql' && settings.secretKey === undefined,
   },
   {
     between: ['METRICS_PORT', 'PORT'],
-    fault: 'takes another port than PORT',
+    fault: 'must differ from PORT',
     holds: (settings) => settings.metricsPort === settings.port && settings.port !== 0,
   },
   {
     between: ['REFRESH_TOKEN_TTL', 'ACCESS_TOKEN_TTL'],
-    fault: 'takes more seconds than ACCESS_TOKEN_TTL',
+    fault: 'must be greater than ACCESS_TOKEN_TTL',
     holds: (settings) => settings.refreshTokenTtlSeconds <= settings.accessTokenTtlSeconds,
   },
   {
     between: ['REFRESH_TOKEN_TTL', 'REFRESH_TOKEN_GRACE'],
-    fault: 'takes more seconds than REFRESH_TOKEN_GRACE',
+    fault: 'must be greater than REFRESH_TOKEN_GRACE',
     holds: (settings) => settings.refreshTokenTtlSeconds <= settings.refreshTokenGraceSeconds,
   },
   {
     between: ['CORS_ORIGINS'],
-    fault: 'takes * alone or a list of origins, not both',
+    fault: 'must be * alone or a list of origins, not both',
     holds: (settings) => settings.corsOrigins.includes('*') && settings.corsOrigins.length > 1,
   },
 ];
 
-/** Variables that are given together or not at all. */
+/** Variables that must be set together or not at all. */
 export const allOrNone: string[][] = [
   ['APPLE_TEAM_ID', 'APPLE_KEY_ID', 'APPLE_PRIVATE_KEY', 'APPLE_CLIENT_ID'],
   ['WECHAT_APP_ID', 'WECHAT_APP_SECRET'],

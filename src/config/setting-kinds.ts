@@ -13,23 +13,25 @@ export interface MailAddress {
   address: string;
 }
 
-/** What a variable can take; `parse` answers undefined, or throws UnfitValue, for a text that it does not take. */
+/** What a variable must be; `parse` returns undefined, or throws UnfitValue, for a text that does not fit. */
 export interface Kind<T> {
-  takes: string;
+  mustBe: string;
   parse: (text: string) => T | undefined;
 }
 
-const kind = <T>(takes: string, parse: Kind<T>['parse']): Kind<T> => ({ takes, parse });
-const matching = (takes: string, fits: (text: string) => boolean): Kind<string> =>
-  kind(takes, (text) => (fits(text) ? text : undefined));
+const kind = <T>(mustBe: string, parse: Kind<T>['parse']): Kind<T> => ({ mustBe, parse });
+const matching = (mustBe: string, fits: (text: string) => boolean): Kind<string> =>
+  kind(mustBe, (text) => (fits(text) ? text : undefined));
 
 export const integer = (least: number, most: number): Kind<number> =>
   kind(`a whole number from ${least} to ${most}`, (text) => {
     const number = /^\d+$/.test(text) ? Number(text) : NaN;
     return number >= least && number <= most ? number : undefined;
   });
+const inWords = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+
 export const oneOf = <const T extends string>(...words: T[]): Kind<T> =>
-  kind(words.join(' or '), (text) => words.find((word) => word === text));
+  kind(inWords.format(words), (text) => words.find((word) => word === text));
 
 function parseUrl(text: string, ...schemes: string[]): URL | undefined {
   if (/\s/.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) return undefined;
@@ -42,17 +44,17 @@ function parseHttpUrl(text: string): URL | undefined {
   return url && !url.username && !url.password && !text.includes('#') ? url : undefined;
 }
 
-/** Schemes that browsers give no origin of their own to, whatever the host. */
+/** Schemes for which browsers make no origin from the host. */
 const SCHEMES_WITHOUT_ORIGIN = /^(?:about|blob|data|file|ftp|javascript|wss?):/i;
 
-/** Also those of apps, such as capacitor://localhost. They are compared whole, so a wildcard would allow nobody. */
+/** Also origins of apps, such as capacitor://localhost. Origins are compared whole, so a wildcard would match none. */
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
   const [, host] = /^[a-z][a-z\d+.-]*:\/\/([^\s/?#@\\]+)$/i.exec(text) ?? [];
   if (!host || !URL.canParse(text) || SCHEMES_WITHOUT_ORIGIN.test(text)) return undefined;
   const { origin: serialized, protocol, hostname, host: hostAndPort } = new URL(text);
   if (!/^(?:\[[\da-f:.]+\]|[\w.-]+)$/i.test(hostname)) return undefined;
-  // For other schemes URL says `null`, but web views send what follows.
+  // For other schemes `URL.origin` is `null`, but web views send scheme and host.
   return /^https?:$/.test(protocol) ? serialized : `${protocol}//${hostAndPort.toLowerCase()}`;
 }
 
@@ -72,27 +74,27 @@ function parseMailbox(text: string): MailAddress | undefined {
 export const boolean = kind('true or false', (text) =>
   text === 'true' ? true : text === 'false' ? false : undefined,
 );
-export const word = matching('a text without spaces', (text) => /^\S+$/.test(text));
+export const word = matching('a value without spaces', (text) => /^\S+$/.test(text));
 export const host = matching(
   'an IP address or a host name',
   (text) => isIP(text) > 0 || /^[\w.-]+$/.test(text),
 );
 export const directory = kind('a path', (text) => resolve(text));
 export const database = kind(DATABASE_URL_FORM, parseDatabaseUrl);
-export const httpUrl = matching('an http: or https: URL without credentials and fragment', (text) =>
+export const httpUrl = matching('an http: or https: URL without credentials or fragment', (text) =>
   Boolean(parseHttpUrl(text)),
 );
 export const redirectUrl = matching(
-  "an http(s) URL, or one of an app's own scheme with a dot in it, in ASCII, without credentials and fragment",
+  'an http(s) URL or one with an app scheme that contains a dot, in ASCII, without credentials or fragment',
   isRedirectUrl,
 );
-export const baseUrl = kind('an http: or https: URL without credentials, query and fragment', (text) =>
+export const baseUrl = kind('an http: or https: URL without credentials, query or fragment', (text) =>
   text.includes('?') ? undefined : parseHttpUrl(text)?.href.replace(/\/+$/, ''),
 );
 export const urlOf = (...schemes: string[]): Kind<string> =>
   matching(`a URL that starts with ${schemes.join(' or ')}`, (text) => Boolean(parseUrl(text, ...schemes)));
 export const smtpServer = kind(
-  'smtp://user:password@host:587 (STARTTLS; ?tls=optional allows clear text) or smtps:, docs/operations.md has more',
+  'smtp://user:password@host:587 (STARTTLS; ?tls=optional allows clear text) or smtps:; see docs/operations.md',
   parseSmtpUrl,
 );
 export const origin = kind(
@@ -100,15 +102,15 @@ export const origin = kind(
   parseOrigin,
 );
 export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
-export const mail = matching('a mail address', isMail);
-export const mailbox = kind('a mail address or Name <mail address>', parseMailbox);
-export const secretKey = matching('32 characters or more', (text) => [...text].length >= 32);
+export const mail = matching('an email address', isMail);
+export const mailbox = kind('an email address or Name <email address>', parseMailbox);
+export const secretKey = matching('at least 32 characters', (text) => [...text].length >= 32);
 export const bearerToken = matching(
-  '16 or more of A-Z a-z 0-9 - . _ ~ + / and = at the end',
+  'at least 16 characters of A-Z a-z 0-9 - . _ ~ + / with = only at the end',
   (text) => text.length >= 16 && /^[\w.~+/-]+=*$/.test(text),
 );
 export const password = matching(
-  '8 characters or more, 1024 bytes at most',
+  'at least 8 characters and at most 1024 bytes long',
   (text) => [...text].length >= 8 && Buffer.byteLength(text) <= 1024,
 );
 export const applePrivateKey = matching(
@@ -122,7 +124,7 @@ export const requestLimits = kind(
 
 /** A comma-separated list. */
 export function listOf(item: Kind<string>): Kind<string[]> {
-  return kind(`a comma-separated list, each ${item.takes}`, (text) => {
+  return kind(`a comma-separated list, each ${item.mustBe}`, (text) => {
     const texts = text.split(',').map((part) => part.trim());
     const values = texts.map((part) => (part ? item.parse(part) : undefined));
     return values.every((value) => value !== undefined) ? values : undefined;

@@ -34,34 +34,34 @@ const server = {
     'PUBLIC_URL',
     baseUrl,
     (textOf) => localUrl(textOf('PORT')),
-    'Base of every link and redirect that Pluto makes; follows PORT unless set.',
+    'Base URL of every link and redirect; follows PORT unless set.',
   ),
-  trustProxy: list('TRUST_PROXY', addressOrCidr, 'Reverse proxies whose X-Forwarded-For counts.'),
+  trustProxy: list('TRUST_PROXY', addressOrCidr, 'Reverse proxies whose X-Forwarded-For header is trusted.'),
   corsOrigins: list('CORS_ORIGINS', origin, 'Origins that may call the JSON API from a browser.'),
-  rateLimit: variable('RATE_LIMIT', boolean, 'true', 'false turns every request limit off (load tests).'),
+  rateLimit: variable('RATE_LIMIT', boolean, 'true', 'false disables all request limits (for load tests).'),
   requestLimits: variableBy(
     'RATE_LIMITS',
     requestLimits,
     () => ({ ...defaultLimits }),
-    'Limits other than the defaults, each name=tries/seconds, separated by commas; docs/operations.md lists them.',
+    'Limits that replace defaults, each name=tries/seconds, separated by commas; see docs/operations.md.',
   ),
   stopDelaySeconds: variable(
     'STOP_DELAY',
     integer(0, 300),
     '0',
-    'Seconds to go on serving after SIGTERM while /health/ready says 503: as long as a load balancer takes to notice.',
+    'Seconds to keep serving after SIGTERM while /health/ready returns 503, until the load balancer notices.',
   ),
   logLevel: variable(
     'LOG_LEVEL',
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'info',
-    'Least severe level that is logged.',
+    'Lowest level that is logged.',
   ),
   logFormat: variableBy(
     'LOG_FORMAT',
     oneOf('pretty', 'json'),
     () => (process.stdout.isTTY ? 'pretty' : 'json'),
-    'Shape of a log line; pretty on a terminal and json elsewhere unless set.',
+    'Format of log lines; pretty on a terminal and json elsewhere unless set.',
   ),
 };
 
@@ -69,13 +69,13 @@ const metrics = {
   metricsPort: optional(
     'METRICS_PORT',
     integer(0, 65_535),
-    'Port of its own for Prometheus, at /metrics; metrics are off unless this or METRICS_TOKEN is set.',
+    'Separate port for Prometheus, at /metrics; metrics are off unless this or METRICS_TOKEN is set.',
   ),
   metricsHost: variable('METRICS_HOST', host, '127.0.0.1', 'Address that METRICS_PORT listens on.'),
   metricsToken: optional(
     'METRICS_TOKEN',
     bearerToken,
-    'Bearer token that /metrics asks for; without METRICS_PORT it is on PORT.',
+    'Bearer token required by /metrics, which is on PORT unless METRICS_PORT is set.',
   ),
 };
 
@@ -84,25 +84,25 @@ const storage = {
     'DATA_DIR',
     directory,
     './data',
-    'Embedded database, avatars, mail outbox and generated secret.',
+    'Folder of the embedded database, avatars, mail outbox and generated secret.',
   ),
   database: variable(
     'DATABASE_URL',
     database,
     (textOf) => `sqlite:${textOf('DATA_DIR')}/pluto.db`,
-    'MySQL 8, MariaDB 10.6+ and what speaks their protocol (?pool=20&tls=true and more: docs/operations.md), or an embedded database, in DATA_DIR unless set.',
+    'MySQL 8, MariaDB 10.6+ or compatible (?pool=20&tls=true and more: docs/operations.md), or an embedded database; embedded in DATA_DIR unless set.',
   ),
   upkeepIntervalSeconds: variable(
     'UPKEEP_INTERVAL',
     integer(1, day),
     '3600',
-    'Seconds between two removals of what has expired.',
+    'Seconds between two cleanups of expired rows and files.',
   ),
   databaseMigrate: variable('DATABASE_MIGRATE', boolean, 'true', 'Run pending migrations at start.'),
   redisUrl: optional(
     'REDIS_URL',
     urlOf('redis:', 'rediss:'),
-    'Request counters shared by several instances; without it, and while it is away, they are kept in the process.',
+    'Request counters shared by all instances; without it, or while it is unreachable, each process counts alone.',
   ),
   secretKey: optional(
     'SECRET_KEY',
@@ -122,7 +122,7 @@ const accounts = {
     'ADMIN_MAIL',
     mail,
     'admin@localhost',
-    'First administrator, made once, when the database has none.',
+    'First administrator, created when the database has none.',
   ),
   adminPassword: optional(
     'ADMIN_PASSWORD',
@@ -133,7 +133,7 @@ const accounts = {
     'SKIP_REGISTER_VERIFY_MAIL',
     boolean,
     'false',
-    'true verifies accounts at once and sends no mail.',
+    'true verifies new accounts immediately and sends no mail.',
   ),
 };
 
@@ -142,44 +142,44 @@ const lifetimes = {
     'ACCESS_TOKEN_TTL',
     integer(1, year),
     '3600',
-    'Seconds an access token lives.',
+    'Lifetime of an access token in seconds.',
   ),
   refreshTokenTtlSeconds: variable(
     'REFRESH_TOKEN_TTL',
     integer(1, 10 * year),
     '2419200',
-    'Seconds an unused refresh token lives.',
+    'Lifetime of an unused refresh token in seconds.',
   ),
   refreshTokenGraceSeconds: variable(
     'REFRESH_TOKEN_GRACE',
     integer(0, day),
     '30',
-    'Seconds in which any replay of a refresh token is answered like the first time.',
+    'Seconds in which a reused refresh token gets the same response as the first use.',
   ),
   verifyTokenTtlSeconds: variable(
     'VERIFY_TOKEN_TTL',
     integer(1, year),
     '86400',
-    'Seconds a mail verification link lives.',
+    'Lifetime of a mail verification link in seconds.',
   ),
   resetTokenTtlSeconds: variable(
     'RESET_TOKEN_TTL',
     integer(1, year),
     '3600',
-    'Seconds a password reset link lives.',
+    'Lifetime of a password reset link in seconds.',
   ),
   pageSessionTtlSeconds: variable(
     'PAGE_SESSION_TTL',
     integer(60, year),
     '1209600',
-    'Seconds a browser stays signed in to the hosted pages.',
+    'Seconds that a browser stays signed in to the hosted pages.',
   ),
   // RFC 6749 section 4.1.2 recommends ten minutes at most.
   authorizationCodeTtlSeconds: variable(
     'AUTHORIZATION_CODE_TTL',
     integer(1, 600),
     '600',
-    'Seconds an authorization code lives.',
+    'Lifetime of an authorization code in seconds.',
   ),
 };
 
@@ -188,7 +188,7 @@ const audit = {
     'AUDIT_RETENTION_DAYS',
     integer(1, 3650),
     '180',
-    'Days the audit trail is kept.',
+    'Days that audit events are kept.',
   ),
 };
 
@@ -199,12 +199,12 @@ const google = {
     'GOOGLE_JWKS_URL',
     httpUrl,
     'https://www.googleapis.com/oauth2/v3/certs',
-    'Keys that sign Google ID tokens.',
+    'URL of the keys that sign Google ID tokens.',
   ),
 };
 
 const apple = {
-  teamId: optional('APPLE_TEAM_ID', word, 'Team of the Apple developer account.'),
+  teamId: optional('APPLE_TEAM_ID', word, 'Team id of the Apple developer account.'),
   keyId: optional('APPLE_KEY_ID', word, 'Id of the private key.'),
   privateKey: optional('APPLE_PRIVATE_KEY', applePrivateKey, 'Content of the .p8 file.'),
   clientId: optional('APPLE_CLIENT_ID', word, 'Bundle id of the app, or id of the service.'),
@@ -212,22 +212,27 @@ const apple = {
     'APPLE_BASE_URL',
     baseUrl,
     'https://appleid.apple.com',
-    '/auth/token, /auth/keys and /auth/revoke lie under it.',
+    'Base URL of /auth/token, /auth/keys and /auth/revoke.',
   ),
 };
 
 const wechat = {
-  appId: optional('WECHAT_APP_ID', word, 'Mobile app.'),
+  appId: optional('WECHAT_APP_ID', word, 'App id of the mobile app.'),
   appSecret: optional('WECHAT_APP_SECRET', word, 'Secret of the mobile app.'),
-  webAppId: optional('WECHAT_WEB_APP_ID', word, 'Website app.'),
+  webAppId: optional('WECHAT_WEB_APP_ID', word, 'App id of the website app.'),
   webAppSecret: optional('WECHAT_WEB_APP_SECRET', word, 'Secret of the website app.'),
   webRedirectUrls: list(
     'WECHAT_WEB_REDIRECT_URLS',
     redirectUrl,
-    'URLs that a sign-in on the web may return to, each compared whole.',
+    'URLs that a web sign-in may return to; compared exactly.',
   ),
-  apiUrl: variable('WECHAT_API_URL', baseUrl, 'https://api.weixin.qq.com', 'Base of the WeChat API.'),
-  openUrl: variable('WECHAT_OPEN_URL', baseUrl, 'https://open.weixin.qq.com', 'Base of the sign-in page.'),
+  apiUrl: variable('WECHAT_API_URL', baseUrl, 'https://api.weixin.qq.com', 'Base URL of the WeChat API.'),
+  openUrl: variable(
+    'WECHAT_OPEN_URL',
+    baseUrl,
+    'https://open.weixin.qq.com',
+    'Base URL of the sign-in page.',
+  ),
 };
 
 /** Every variable by group, in the order of `.env.example`. */
@@ -243,7 +248,7 @@ export const variableGroups: Record<string, Record<string, Variable<unknown>>> =
   'Sign-in with WeChat': wechat,
 };
 
-/** Every variable where it stands in `Settings`. */
+/** Every variable, in the shape of `Settings`. */
 export const settingTable = {
   ...server,
   ...metrics,
@@ -258,10 +263,10 @@ export const settingTable = {
 
 type ValuesOf<T> = { readonly [K in keyof T]: T[K] extends Variable<infer V> ? V : ValuesOf<T[K]> };
 
-/** What the variables come to. */
+/** The parsed values of all variables. */
 export type SettingValues = ValuesOf<typeof settingTable>;
 
-// The port that the system will choose is not known yet, and 0 is one that no browser opens.
+// With port 0 the system chooses one later; no browser opens port 0.
 function localUrl(port: string): string {
   return Number(port) === 0 ? 'http://localhost' : `http://localhost:${port}`;
 }

@@ -1,6 +1,6 @@
 import { type Kind, listOf } from './setting-kinds.js';
 
-/** The text of a variable declared before, as given or by default. */
+/** The text of a variable declared earlier, as set or by default. */
 export type TextOf = (name: string) => string;
 
 /** Name, kind, default and meaning of one environment variable. */
@@ -29,7 +29,7 @@ export function variable<T>(
   return new Variable(name, kind, meaning, fallback);
 }
 
-/** A variable whose default depends on the machine, as its meaning tells. */
+/** A variable whose default depends on the machine, as its meaning explains. */
 export function variableBy<T>(name: string, kind: Kind<T>, absent: () => T, meaning: string): Variable<T> {
   return new Variable(name, kind, meaning, undefined, absent);
 }

@@ -5,7 +5,7 @@ import { type SettingValues, settingTable } from './setting-table.js';
 import { Variable } from './setting-variable.js';
 import { UnfitValue } from './unfit-value.js';
 
-/** Reads variables one by one and remembers which were given and what was wrong. */
+/** Reads variables one by one and records which were set and which are invalid. */
 export class SettingsReader {
   private readonly texts = new Map<string, string>();
   private readonly given = new Set<string>();
@@ -13,7 +13,7 @@ export class SettingsReader {
 
   constructor(private readonly env: NodeJS.ProcessEnv) {}
 
-  /** The values of the table; only to be used if `allFaults` then finds none. */
+  /** The values of the table; use them only if `allFaults` then returns none. */
   read(): SettingValues {
     return this.readEntries(settingTable) as SettingValues;
   }
@@ -39,7 +39,7 @@ export class SettingsReader {
     const text = this.find(name) ?? fallback;
     const value = text === undefined ? variable.absent?.() : this.parse(name, kind, text);
     const isRefused = text !== undefined && value === undefined;
-    // After a fault the default stands in, so that what follows from this variable is not blamed as well.
+    // After a fault the default is used, so that variables derived from this one are not reported as well.
     const standing = isRefused ? fallback : text;
     if (standing !== undefined) this.texts.set(name, standing);
     return value;
@@ -48,7 +48,7 @@ export class SettingsReader {
   private parse<T>(name: string, kind: Kind<T>, text: string): T | undefined {
     try {
       const value = kind.parse(text);
-      if (value === undefined) this.refuse(name, `takes ${kind.takes}`);
+      if (value === undefined) this.refuse(name, `must be ${kind.mustBe}`);
       return value;
     } catch (error) {
       if (!(error instanceof UnfitValue)) throw error;
@@ -63,19 +63,19 @@ export class SettingsReader {
     if (text !== undefined || file !== undefined) this.given.add(name);
     if (file === undefined) return text;
     if (text === undefined) return this.readSecretFile(name, file);
-    this.refuse(name, `takes a value or a file in ${name}_FILE, not both`);
+    this.refuse(name, `and ${name}_FILE are both set; set only one of them`);
     return undefined;
   }
 
-  // A path is not shown either: someone may have put the secret itself there.
+  // The path is not shown either: someone may have put the secret itself there.
   private readSecretFile(name: string, path: string): string | undefined {
     try {
       const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
       if (text) return text;
-      this.refuse(name, `takes a value; the file named by ${name}_FILE is empty`);
+      this.refuse(name, `cannot be read: the file in ${name}_FILE is empty`);
     } catch (error) {
       const reason = (error as NodeJS.ErrnoException).code;
-      this.refuse(name, `takes a value; the file named by ${name}_FILE cannot be read (${reason})`);
+      this.refuse(name, `cannot be read from the file in ${name}_FILE (${reason})`);
     }
     return undefined;
   }

@@ -3,20 +3,20 @@ import { UnfitValue } from './unfit-value.js';
 
 /** The mail server that SMTP_URL names. */
 export interface SmtpServerUrl {
-  /** For nodemailer, with the options that are its own; there may be a password in it. */
+  /** For nodemailer, with nodemailer's options; may contain a password. */
   url: string;
-  /** Whether nothing, the password least of all, may be sent before the connection is encrypted. */
+  /** Whether nothing, above all no password, may be sent before the connection is encrypted. */
   requireTls: boolean;
 }
 
-/** Options of nodemailer's that go on in clear where TLS fails or is not offered. */
+/** Options of nodemailer that continue in clear text when TLS fails or is not offered. */
 const IN_CLEAR = ['ignoreTLS', 'opportunisticTLS'];
 
 /**
- * Reads SMTP_URL. With credentials, or to another machine, STARTTLS is required unless `tls=optional` says otherwise:
- * whoever is in between may take the offer of STARTTLS away and read the password, and links that reset passwords.
- * @returns undefined for what is no URL of a mail server
- * @throws UnfitValue, which shows nothing of the url but names of options
+ * Reads SMTP_URL. With credentials, or to another machine, STARTTLS is required unless `tls=optional` is set: an
+ * attacker in between could strip the STARTTLS offer and read the password, and links that reset passwords.
+ * @returns undefined if the text is not the URL of a mail server
+ * @throws UnfitValue, whose message shows only option names of the URL
  * @see RFC 3207 section 6; RFC 8314 section 4.1
  */
 export function parseSmtpUrl(text: string): SmtpServerUrl | undefined {
@@ -29,19 +29,20 @@ export function parseSmtpUrl(text: string): SmtpServerUrl | undefined {
   return { url: url.href, requireTls };
 }
 
-/** Not nodemailer's, so it is taken out of the URL. */
+/** Pluto's own option, so it is removed before nodemailer sees the URL. */
 function takeTlsOption({ protocol, searchParams }: URL): boolean {
   const values = searchParams.getAll('tls');
   searchParams.delete('tls');
   if (values.length === 0) return false;
   if (values.length > 1 || values[0] !== 'optional')
-    throw new UnfitValue('has a parameter tls that is not optional: the only value it can have');
-  if (protocol === 'smtps:') throw new UnfitValue('has the parameter tls=optional, which is for smtp: alone');
+    throw new UnfitValue('has a parameter tls other than tls=optional');
+  if (protocol === 'smtps:')
+    throw new UnfitValue('has the parameter tls=optional, which is only allowed with smtp:');
   return true;
 }
 
 function needsTls({ hostname, username, password, searchParams }: URL): boolean {
-  // A well-known service of nodemailer's is another host than the one named.
+  // A well-known service of nodemailer overrides the host in the URL.
   return Boolean(username || password) || !isLoopback(hostname) || searchParams.has('service');
 }
 

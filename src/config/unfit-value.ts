@@ -1,4 +1,4 @@
-/** A variable's text is not taken, for a reason that its kind alone does not tell. The message follows the name. */
+/** A variable's text is refused for a reason that its kind does not describe. The message follows the variable's name. */
 export class UnfitValue extends Error {
   override name = 'UnfitValue';
 }

@@ -29,7 +29,7 @@ export class RoleScopesDto {
   @ListField({
     description: 'Array of scope IDs',
     max: SCOPES_MAX,
-    takes: 'a positive 32-bit integer',
+    mustBe: 'a positive 32-bit integer',
     accepts: isId,
     items: { type: 'integer' },
     example: [EXAMPLE.scope],

@@ -115,7 +115,7 @@ describe('GET /v1/audit', () => {
       'type=login.failed&type=key.rotated',
     ])('refuses ?%s with 1001', async (query) => {
       const name = query.split('=', 1)[0];
-      const message = expect.stringMatching(new RegExp(`^Bad Request: ${name} takes `));
+      const message = expect.stringMatching(new RegExp(`^Bad Request: ${name} must be `));
       expectFailure(await admin.get(`/v1/audit?${query}`), 400, 1001, message);
     });
   });

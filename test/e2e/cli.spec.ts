@@ -85,7 +85,7 @@ describe('pluto beside a running server', () => {
       pluto(['admin', 'create', 'other@example.com', '--handle', 'other', '--password-stdin'], 'short\n'),
     );
     expectRefused(taken!, 'Mail is already been registered');
-    expectRefused(short!, 'a password takes at least 8 characters and at most 1024 bytes');
+    expectRefused(short!, 'the password must be at least 8 characters and at most 1024 bytes long');
     expect(await app.dataSource.query('SELECT id FROM users ORDER BY id')).toEqual(before);
   });
 
@@ -283,7 +283,7 @@ describe('pluto as a program', () => {
     expect(unknown!.stderr).toContain('Usage: pluto [options] [command]');
 
     expect([wrong!.code, wrong!.stdout]).toEqual([1, '']);
-    expect(wrong!.stderr).toContain('It takes a mail address.');
+    expect(wrong!.stderr).toContain('It must be an email address.');
 
     expect([settings!.code, settings!.stdout]).toEqual([1, '']);
     expect(settings!.stderr).toMatch(/PORT/);

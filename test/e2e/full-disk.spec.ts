@@ -33,7 +33,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
     const { refresh_token, access_token: token } = await login(app, account);
     await app.dataSource.query('PRAGMA max_page_count = 1');
     expectFailure(await refreshUntilRefused(refresh_token), 503, 1010);
-    expect(app.log()).toContain('the disk does not serve: the disk is full (SQLITE_FULL)');
+    expect(app.log()).toContain('disk error: the disk is full (SQLITE_FULL)');
     expect(app.log()).toContain('"code":"SQLITE_FULL"');
     // What only reads goes on.
     expectOk(await app.client.get('/v1/user/info', { token }));

@@ -125,7 +125,7 @@ describe('POST /v1/user/register', () => {
     const answers = await Promise.all(
       [...wrongTypes, ...values].map(async (value) => {
         const { status, code, json } = await register({ ...valid, [field]: value });
-        const message = String(json?.error?.message).replace(/^(Bad Request: \w+ takes ).*$/, '$1…');
+        const message = String(json?.error?.message).replace(/^(Bad Request: \w+ must be ).*$/, '$1…');
         return { value, status, code, message };
       }),
     );
@@ -134,7 +134,7 @@ describe('POST /v1/user/register', () => {
         value,
         status: 400,
         code: 1001,
-        message: `Bad Request: ${field} takes …`,
+        message: `Bad Request: ${field} must be …`,
       })),
     );
   });

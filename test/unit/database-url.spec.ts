@@ -88,7 +88,7 @@ describe('the query of DATABASE_URL', () => {
     writeFileSync(file, '-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n');
     expect(faultsOf(`${BASE}?tls_ca=${file}`)[0]).toContain('without a PEM certificate');
     for (const host of ['127.0.0.1', '[::1]'])
-      expect(faultsOf(`mysql://pluto:hunter2@${host}/pluto?tls=true`)[0]).toContain('takes a host name');
+      expect(faultsOf(`mysql://pluto:hunter2@${host}/pluto?tls=true`)[0]).toContain('requires a host name');
   });
 
   it('is not for SQLite', () => {

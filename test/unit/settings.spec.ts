@@ -251,7 +251,7 @@ describe('A refused value', () => {
     ['WECHAT_WEB_REDIRECT_URLS', 'https://example.com/#x'],
     ['WECHAT_WEB_REDIRECT_URLS', 'https://*.example.com/in'],
   ])('%s=%s is one fault that names the variable', (name, text) => {
-    expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(new RegExp(`^${name} takes .+`))]);
+    expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(new RegExp(`^${name} must be .+`))]);
   });
 
   it('includes a password of more than 1024 bytes', () => {
@@ -270,18 +270,18 @@ describe('A refused value', () => {
       ADMIN_PASSWORD_FILE: join(directory, 'missing'),
     });
     expect(faults).toEqual([
-      'PORT takes a whole number from 0 to 65535',
-      'RATE_LIMIT takes true or false',
-      'LOG_LEVEL takes fatal or error or warn or info or debug or trace or silent',
-      'ADMIN_PASSWORD takes a value; the file named by ADMIN_PASSWORD_FILE cannot be read (ENOENT)',
-      'REFRESH_TOKEN_TTL takes more seconds than ACCESS_TOKEN_TTL',
+      'PORT must be a whole number from 0 to 65535',
+      'RATE_LIMIT must be true or false',
+      'LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent',
+      'ADMIN_PASSWORD cannot be read from the file in ADMIN_PASSWORD_FILE (ENOENT)',
+      'REFRESH_TOKEN_TTL must be greater than ACCESS_TOKEN_TTL',
       'WECHAT_APP_SECRET is required with WECHAT_APP_ID',
     ]);
   });
 
   it('is not blamed on the variables that follow from it', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl, SECRET_KEY: 'short' })).toEqual([
-      'SECRET_KEY takes 32 characters or more',
+      'SECRET_KEY must be at least 32 characters',
     ]);
     expect(faultsOf({ REFRESH_TOKEN_TTL: '60', ACCESS_TOKEN_TTL: 'x' })).toHaveLength(1);
   });
@@ -382,13 +382,13 @@ describe('Settings that contradict each other', () => {
   });
 
   it('give metrics another port than the API', () => {
-    expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT takes another port than PORT']);
+    expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT must differ from PORT']);
     expect(faultsOf({ METRICS_PORT: '0', PORT: '0' })).toEqual([]);
   });
 
   it('let a refresh token outlive its grace', () => {
     const env = { ACCESS_TOKEN_TTL: '5', REFRESH_TOKEN_TTL: '30' };
-    expect(faultsOf(env)).toEqual(['REFRESH_TOKEN_TTL takes more seconds than REFRESH_TOKEN_GRACE']);
+    expect(faultsOf(env)).toEqual(['REFRESH_TOKEN_TTL must be greater than REFRESH_TOKEN_GRACE']);
     expect(faultsOf({ ...env, REFRESH_TOKEN_GRACE: '29' })).toEqual([]);
   });
 
@@ -411,7 +411,7 @@ describe('Settings that contradict each other', () => {
       APPLE_PRIVATE_KEY: pem,
     };
     expect(faultsOf(env)).toEqual([
-      'APPLE_PRIVATE_KEY takes the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
+      'APPLE_PRIVATE_KEY must be the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
     ]);
   });
 
@@ -438,13 +438,13 @@ describe('NAME_FILE', () => {
 
   it('is refused beside NAME', () => {
     expect(faultsOf({ SECRET_KEY: key, SECRET_KEY_FILE: file('key', key) })).toEqual([
-      'SECRET_KEY takes a value or a file in SECRET_KEY_FILE, not both',
+      'SECRET_KEY and SECRET_KEY_FILE are both set; set only one of them',
     ]);
   });
 
   it('is refused when the file is empty, for fear of a default in the place of a secret', () => {
     expect(faultsOf({ ADMIN_PASSWORD_FILE: file('password', '\n') })).toEqual([
-      'ADMIN_PASSWORD takes a value; the file named by ADMIN_PASSWORD_FILE is empty',
+      'ADMIN_PASSWORD cannot be read: the file in ADMIN_PASSWORD_FILE is empty',
     ]);
   });
 });

@@ -3,10 +3,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorEnvelope, PlutoError } from '../errors.js';
 
-/** For the answer to arrive before the connection is taken away from a client that goes on sending. */
+/** Lets the response arrive before the connection of a client that keeps sending is destroyed. */
 const FAREWELL_MS = 1000;
 
-/** Answers what is not HTTP, too large a head, or what does not arrive in time, and ends the connection. */
+/** Responds to invalid HTTP, too large headers and requests that arrive too slowly, then closes the connection. */
 export function handleClientError(fault: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || isAnswerBegun(socket)) return void socket.destroy();
   const isLate = fault.code === 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -20,7 +20,7 @@ export function handleClientError(fault: Error & { code?: string }, socket: Sock
   setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
 }
 
-/** Whether a part of a response is out already; Node's own handler looks at the same. */
+/** Whether a part of a response has been sent already; Node's own handler checks the same. */
 function isAnswerBegun(socket: Socket & { _httpMessage?: { headersSent?: boolean } | null }): boolean {
   return socket._httpMessage?.headersSent ?? false;
 }

@@ -15,14 +15,14 @@ const pageReasons: Record<number, ErrorReason> = {
   503: 'unavailable',
 };
 
-/** While it lasts every request fails by it. */
+/** During an outage every request fails with one of these. */
 const DATABASE_AWAY = 'DATABASE_AWAY';
 
-/** Finds the place in the catalogue for whatever was thrown; the application knows all of what can be. */
+/** Maps whatever was thrown to an error of the catalogue; provided by the application, which knows all error types. */
 export const CLASSIFY_ERROR = Symbol('classify-error');
 export type ClassifyError = (thrown: unknown) => PlutoError;
 
-/** Turns everything thrown into the one error answer: the envelope, or a page where a browser asks for one. */
+/** Turns everything thrown into the error response: the envelope, or a page for browsers. */
 @Injectable()
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
@@ -56,20 +56,24 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   private report(error: PlutoError, requestId: string): void {
-    // Told once when it went away, and once when it is back.
+    // Logged once when the database becomes unreachable, and once when it answers again.
     if ((error.cause as { code?: unknown } | undefined)?.code === DATABASE_AWAY) return;
     const fault = storageFault(error.cause);
-    if (fault !== null) this.logger.error({ msg: `the disk does not serve: ${fault}`, requestId });
+    if (fault !== null) this.logger.error({ msg: `disk error: ${fault}`, requestId });
     const err = error.cause ?? error;
-    this.logger.error({ msg: err instanceof Error ? err.name : 'something was thrown', err, requestId });
+    this.logger.error({
+      msg: err instanceof Error ? err.name : 'a value other than an Error was thrown',
+      err,
+      requestId,
+    });
   }
 
-  /** The methods that the path does answer, when the fault is that this method is not among them. */
+  /** The methods of the path, if the error is that it does not have this method. */
   private methodsInstead(error: PlutoError, request: FastifyRequest): string[] {
     const allowed = this.routes.allowedMethods(pathOf(request.url));
     if (error.key === 'methodNotAllowed') return allowed.filter((method) => method !== request.method);
     if (error.key !== 'pathNotFound' || !request.is404) return [];
-    // A route that does answer the method has looked and found nothing, such as no file.
+    // A route with this method looked for something, such as a file, and found none.
     return allowed.includes(request.method) ? [] : allowed;
   }
 
@@ -87,8 +91,8 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 /**
- * How users say who they are (RFC 6750 section 3). Clients are told of Basic only where they have used it (RFC 6749
- * section 5.2): browsers answer it with a dialog of their own.
+ * The challenge for users (RFC 6750 section 3). Clients get a Basic challenge only if they used Basic (RFC 6749
+ * section 5.2), since browsers show a password dialog for it.
  */
 function challengeOf({ routeOptions, headers }: FastifyRequest): string | undefined {
   if (!routeOptions.config.authenticatesClients) return 'Bearer';

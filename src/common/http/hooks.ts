@@ -8,7 +8,7 @@ import type { InFlightRequests } from './in-flight-requests.js';
 
 const PAGE_CSP =
   "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/** Swagger UI styles itself inline. */
+/** Swagger UI uses inline styles. */
 const DOCS_CSP =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 const HEADERS = {
@@ -21,7 +21,7 @@ const HEADERS = {
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': DOCS_CSP };
 const HSTS = 'max-age=31536000';
 
-/** The id that the response and every log line of a request carry; a proxy's own is kept when it is harmless. */
+/** The id in the response and in every log line of a request; a proxy's id is kept if it is well-formed. */
 export function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
@@ -32,7 +32,7 @@ interface HookOptions {
   log: Logger;
 }
 
-/** What every request goes through besides its handler. */
+/** Registers the hooks that run for every request. */
 export function addHooks(
   fastify: FastifyInstance,
   inFlight: InFlightRequests,
@@ -50,7 +50,7 @@ export function addHooks(
   });
 }
 
-/** Does what the hooks do for a request that Fastify refuses before them: its address cannot be read. */
+/** Does the work of the hooks for a request that Fastify refuses before running them: its URL is malformed. */
 export function applyHeadersAndAccessLog(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -67,7 +67,7 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boole
   if (isHttps) void reply.header('strict-transport-security', HSTS);
 }
 
-/** JSON is for the API, forms are for the pages: a page's form cannot be posted to the API from elsewhere. */
+/** The API accepts JSON, the pages accept forms: no foreign page can post a form to the API. */
 function contentTypeFault(request: FastifyRequest): Error | undefined {
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (!type || request.is404 || request.routeOptions.config.acceptsForms) return undefined;
@@ -75,7 +75,7 @@ function contentTypeFault(request: FastifyRequest): Error | undefined {
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;
 }
 
-/** One line a request: the route's pattern and not the address, which may hold a token. */
+/** One line per request, with the route's pattern instead of the URL, which may contain a token. */
 function logAccess(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
   log.info(
     {

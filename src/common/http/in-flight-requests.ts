@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-/** Requests on one connection that are not answered yet; browsers and proxies send one at a time. */
+/** Maximum unanswered requests per connection; browsers and proxies send one at a time. */
 const PIPELINED_MAX = 16;
 
-/** The requests that are not answered yet, and whether this process still wants more of them. */
+/** The requests in progress, and whether this process still wants new ones. */
 @Injectable()
 export class InFlightRequests {
   private readonly requests = new Set<FastifyRequest>();
@@ -17,17 +17,17 @@ export class InFlightRequests {
     return this.draining;
   }
 
-  /** Method and route of each. */
+  /** Method and route of each request in progress. */
   describe(): string[] {
     return [...this.requests].map(({ method, routeOptions }) => `${method} ${routeOptions.url ?? '(none)'}`);
   }
 
-  /** From now on the probe fails, and each connection ends with its next response. Requests are still answered. */
+  /** From now on readiness fails and each connection closes after its next response. Requests are still answered. */
   drain(): void {
     this.draining = true;
   }
 
-  /** Notes each request from here on; closing the server drains it. */
+  /** Starts tracking requests; closing the server drains them. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (request, reply, done) => {
       if (this.admit(request, reply)) return done();

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { badRequest } from '../validation.pipe.js';
 
-/** Far more than any request has; what goes through a body part by part takes its time even to refuse it. */
+/** Far more than any request has; validating a body with more parts would be slow. */
 const MAX_PARTS = 5000;
 const MAX_DEPTH = 20;
 
@@ -13,7 +13,7 @@ const CLOSING = [0x7d, 0x5d];
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** Reads JSON bodies as Fastify does, `__proto__` refused, but not those of very many or deeply nested parts. */
+/** Parses JSON bodies as Fastify does, refusing `__proto__`, and also bodies with too many or too deeply nested parts. */
 export function createJsonParser(fastify: FastifyInstance) {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   return (request: FastifyRequest, body: Buffer, done: Done): void => {
@@ -36,7 +36,7 @@ function isIntricate(body: Buffer): boolean {
   return false;
 }
 
-/** The place of the quote that ends the string which begins there: one after an even number of backslashes. */
+/** The index of the quote that ends the string starting there: one preceded by an even number of backslashes. */
 function endOfString(body: Buffer, start: number): number {
   let end = body.indexOf(QUOTE, start + 1);
   while (end !== -1) {

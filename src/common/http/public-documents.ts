@@ -8,15 +8,15 @@ const WELL_KNOWN = '/.well-known/';
 /** What scripts of other origins may read of a response. */
 export const EXPOSED_HEADERS = ['x-request-id', 'retry-after', 'etag'];
 
-/** Whether a request is for what anybody may read, from any origin: keys, and descriptions of the server. */
+/** Whether a request is for a document readable from any origin: keys and server metadata. */
 function isPublicDocument(request: FastifyRequest): boolean {
   const path = routePathOf(request);
   return PUBLIC_DOCUMENTS.includes(path) || path.startsWith(WELL_KNOWN);
 }
 
 /**
- * Lets public documents be read from any origin, kept, and asked about by their ETag. A document whose route says nothing else is asked about
- * each time: the public key is one of those, since an old copy would refuse new tokens.
+ * Makes public documents readable from any origin and cacheable, with an ETag. Unless its route sets `Cache-Control`, a
+ * document must be revalidated each time: for example the public key, since an old copy would refuse new tokens.
  * @see RFC 9110 section 13.1.2; RFC 9111 section 5.2.2.4
  */
 export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
@@ -31,7 +31,7 @@ export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
     void reply.header('etag', etag);
     if (reply.getHeader('cache-control') === 'no-store')
       void reply.header('cache-control', 'public, no-cache');
-    // Fastify looks into the body of every answer to HEAD.
+    // Fastify reads the body of every response to HEAD.
     if (request.method !== 'GET' || !isKnown(request, etag)) return done(null, payload);
     done(null, notModified(reply));
   });

@@ -3,9 +3,9 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 
-/** The caller's IP address; `''` where a proxy's header said something else. */
+/** The caller's IP address; `''` if a proxy's header contains something else. */
 export function addressOf({ ip }: { ip: string }): string {
-  // Without the zone of an IPv6 address, which is any text (RFC 4007 section 11.2).
+  // Without the zone of an IPv6 address, which may be any text (RFC 4007 section 11.2).
   return isIP(ip) ? ip.replace(/%.*$/, '') : '';
 }
 
@@ -15,20 +15,20 @@ export function pathOf(url: string): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
-/** Whether a request is for people to look at rather than for the API; by its route, however its address is written. */
+/** Whether a request is for a page rather than for the API; by its route, however the URL is spelled. */
 export function isForPage(request: FastifyRequest): boolean {
   const path = routePathOf(request);
   return path !== '/v1' && !path.startsWith('/v1/');
 }
 
-/** The path of the request's route: of its pattern, however its address is written. */
+/** The path of the request's route pattern, however the URL is spelled. */
 export function routePathOf(request: FastifyRequest): string {
   const route = request.routeOptions.url;
-  // A path without a route of its own, and the question that CORS asks before, are known by the address only.
+  // An unknown path and a CORS preflight have no route; only the URL identifies them.
   return request.is404 || route === undefined || route === '*' ? readablePath(request.url) : route;
 }
 
-/** The path as it is meant: of an absolute address too (RFC 9112 section 3.2.2), and decoded. */
+/** The decoded path, also of an absolute-form target (RFC 9112 section 3.2.2). */
 function readablePath(url: string): string {
   const path = pathOf(url).replace(/^https?:\/\/[^/]*/i, '');
   try {
@@ -38,25 +38,25 @@ function readablePath(url: string): string {
   }
 }
 
-/** Whether the caller would rather have HTML than JSON; a caller who names no preference is a program. */
+/** Whether the caller prefers HTML to JSON; a caller without preference is taken for a program. */
 export function prefersHtml(request: FastifyRequest): boolean {
   const accept = request.headers.accept;
   if (!accept || accept === '*/*') return false;
   return new Negotiator(request).mediaType(['text/html', 'application/json']) === 'text/html';
 }
 
-/** Whether nothing but the headers is asked for, as a controller's parameter: Fastify answers HEAD wherever it does GET. */
+/** Whether the request is HEAD, as a controller's parameter: Fastify adds a HEAD route for every GET route. */
 export const IsHead = createParamDecorator(
   (_: unknown, context: ExecutionContext): boolean =>
     context.switchToHttp().getRequest<FastifyRequest>().method === 'HEAD',
 );
 
-/** Whether the caller would rather have HTML, as a controller's parameter. */
+/** Whether the caller prefers HTML, as a controller's parameter. */
 export const PrefersHtml = createParamDecorator((_: unknown, context: ExecutionContext): boolean =>
   prefersHtml(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** Whether the caller asks for JSON by name; one without a preference on a page is a browser of some kind. */
+/** Whether the caller names JSON; on a page, a caller without preference is taken for a browser. */
 export const AsksForJson = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
   return /json/i.test(request.headers.accept ?? '') && !prefersHtml(request);

@@ -6,7 +6,7 @@ export interface Route {
   path: string;
 }
 
-/** Knows which methods each registered path answers, to tell a wrong method from an unknown path. */
+/** The methods of every registered path, to distinguish a wrong method from an unknown path. */
 export class RouteIndex {
   private readonly router: Instance<HTTPVersion.V1> = findMyWay();
   private readonly methods = new Set<HTTPMethod>();
@@ -26,7 +26,7 @@ export class RouteIndex {
     return this.routes;
   }
 
-  /** @returns the methods that the path answers, for the `Allow` header (RFC 9110 section 10.2.1); none: no such path */
+  /** @returns the methods of the path, for the `Allow` header (RFC 9110 section 10.2.1); empty for an unknown path */
   allowedMethods(path: string): string[] {
     return [...this.methods].filter((method) => this.router.find(method, path) !== null).sort();
   }

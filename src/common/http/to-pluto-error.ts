@@ -24,7 +24,7 @@ const statusErrors: Record<number, ErrorKey> = {
   503: 'serviceUnavailable',
 };
 
-/** Finds the place in the catalogue for whatever was thrown; what has none is a `serverError`. */
+/** Maps whatever was thrown to an error of the catalogue; everything unknown is a `serverError`. */
 export function toPlutoError(thrown: unknown): PlutoError {
   if (thrown instanceof PlutoError) return thrown;
   const { code, status } = describe(thrown);
@@ -56,7 +56,7 @@ function originOf(thrown: unknown): unknown {
   return thrown instanceof HttpException && isError(thrown.cause) ? thrown.cause : thrown;
 }
 
-/** Fastify's are made without a constructor; Node's own are no instances where there is another context, as in jest. */
+/** Fastify's errors have no common constructor; Node's errors are of another context in jest, so instanceof fails. */
 function isError(thrown: unknown): thrown is Error {
   return thrown instanceof Error || types.isNativeError(thrown);
 }

@@ -17,7 +17,7 @@ export function loadCatalogues(directory: string): Catalogues {
 }
 
 /**
- * Fills a sentence of the catalogue. The sentence itself is ours and may hold markup; the values are not.
+ * Fills a sentence of the catalogue. The sentence is trusted and may contain markup; the values are not.
  * @throws Error when the key or a value is missing
  */
 export function translate(
@@ -29,13 +29,13 @@ export function translate(
   return sentence(catalogue, key).replace(PLACEHOLDER, (_match, name: string) => {
     const value = values[name];
     if (typeof value !== 'string' && typeof value !== 'number')
-      throw new Error(`"${key}" lacks its {${name}}`);
+      throw new Error(`"${key}" lacks the value of {${name}}`);
     return escape(singleLine(String(value)));
   });
 }
 
 /**
- * Makes sure that a text exists in every language and uses exactly the placeholders it is given.
+ * Checks that a text exists in every language and uses exactly the placeholders it is given.
  * @throws Error otherwise
  */
 export function assertTranslated(catalogues: Catalogues, key: string, placeholders: readonly string[]): void {

@@ -1,4 +1,4 @@
-/** Why a browser is shown an error page. */
+/** Why a browser gets an error page. */
 const errorReasons = [
   'server',
   'badRequest',
@@ -13,7 +13,7 @@ const errorReasons = [
   'signIn',
 ] as const;
 
-/** The forms a text takes by a value of the context: catalogue key prefix → last part of the key. */
+/** Variants of a text by a value of the context: catalogue key prefix → last part of the key. */
 export const variants = {
   'password-reset.error': ['tooShort', 'tooLong', 'common', 'mismatch'],
   'link-invalid.next': ['verify', 'reset'],
@@ -33,7 +33,7 @@ interface Page {
 }
 
 interface FormPage extends Page {
-  /** Where the form posts to: the page's own address. */
+  /** Where the form posts to: the page's own URL. */
   action: string;
   csrfToken: string;
 }
@@ -55,14 +55,14 @@ interface PasswordResetPage extends FormPage {
 }
 
 interface LoginPage extends FormPage {
-  /** The application's name, as requests give it. */
+  /** The application's name, as in requests. */
   applicationId: string;
-  /** Where to go on afterwards, a path of ours; `''` for nowhere. */
+  /** Where to continue afterwards, a path of this server; `''` for none. */
   next: string;
-  /** What was typed before; `''` at first. */
+  /** The previous input; `''` at first. */
   account: string;
   error?: LoginError | undefined;
-  /** Addresses of our own. */
+  /** URLs of this server. */
   forgotHref: string;
   wechatHref?: string | undefined;
 }
@@ -78,14 +78,14 @@ interface ConsentPage extends FormPage {
   userName: string;
   handle: string;
   scopes: string[];
-  /** How long the first access token lives, where that is longer than usual; else 0. */
+  /** Lifetime of the first access token if longer than usual; else 0. */
   longerSeconds: number;
-  /** Host, or scheme of an app. */
+  /** The host, or the scheme of an app. */
   destination: string;
   fields: { name: string; value: string }[];
   logoutAction: string;
   logoutCsrfToken: string;
-  /** This page, to come back to. */
+  /** This page, to return to. */
   next: string;
   applicationId: string;
 }
@@ -113,7 +113,7 @@ interface ErrorPage extends Page {
   reason: ErrorReason;
 }
 
-/** What each page needs to be rendered; a page's name is its file in `views/pages`. */
+/** The context of each page; a page's name is its file in `views/pages`. */
 export interface PageContexts {
   'verify-mail': VerifyMailPage;
   'verify-mail-done': MailPage;
@@ -132,15 +132,15 @@ export interface PageContexts {
 
 interface LinkMail {
   applicationName: string;
-  /** As the account's owner wrote it, who may be a stranger to the mail's reader. */
+  /** As entered by the account's owner, who may be a stranger to the mail's reader. */
   userName: string;
-  /** Absolute address. */
+  /** Absolute URL. */
   link: string;
-  /** Lifetime of the link; the text tells it in the largest unit that fits. */
+  /** Lifetime of the link; the text shows it in the largest unit that fits. */
   validSeconds: number;
 }
 
-/** What each mail needs to be rendered; a mail's name is its pair of files in `views/mail`. */
+/** The context of each mail; a mail's name is its pair of files in `views/mail`. */
 export interface MailContexts {
   'verify-mail': LinkMail;
   'password-reset': LinkMail;

@@ -11,7 +11,7 @@ export function formatDuration(seconds: number, language: Language): string {
   return format.format(Math.floor(seconds / unitSeconds));
 }
 
-// "90 minutes" and "36 hours" say more than "1 hour" and "1 day".
+// "90 minutes" and "36 hours" are more precise than "1 hour" and "1 day".
 function largestUnit(seconds: number): [unit: string, unitSeconds: number] {
   if (seconds >= 2 * DAY) return ['day', DAY];
   if (seconds >= 2 * HOUR || seconds === HOUR) return ['hour', HOUR];

@@ -1,15 +1,15 @@
 const MAX_NAME_LENGTH = 60;
 
-// Controls and line separators, and the marks that turn the direction of the text around them.
+// Control characters, line separators and bidirectional marks.
 const LINE_BREAKERS = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 const DIRECTION_MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** The text on one line, unable to reorder its surroundings. */
+/** The text on one line, without marks that would reorder the text around it. */
 export function singleLine(text: string): string {
   return text.replace(DIRECTION_MARKS, '').replace(LINE_BREAKERS, ' ').trim();
 }
 
-// Mail programs turn these into links by themselves: `x://`, `www.`, `evil.com`, `a@b`, telephone numbers.
+// Mail programs turn these into links: `x://`, `www.`, `evil.com`, `a@b`, telephone numbers.
 const LINK_LIKE = [
   /:\/\//,
   /\bwww\b/i,
@@ -21,8 +21,8 @@ const LINK_LIKE = [
 /**
  * A name fit for the greeting of a mail, or null when the mail should greet without one.
  *
- * Whoever signs up chooses the name and the address the mail goes to, so a name could carry an advertisement to
- * strangers in Pluto's mail. A name that a mail program might turn into a link is therefore left out as a whole.
+ * A person who signs up chooses both the name and the recipient, so a name could send an advertisement to strangers
+ * in Pluto's mail. A name that a mail program might turn into a link is therefore left out.
  */
 export function greetableName(name: string): string | null {
   const line = singleLine(name);

@@ -36,7 +36,7 @@ export const viewsDirectory = join(packageDirectory, 'views');
 type Engine = typeof Handlebars;
 type Template = HandlebarsTemplateDelegate<unknown>;
 
-// Readers and fonts tell simplified from traditional Chinese by the script.
+// Screen readers and fonts distinguish simplified and traditional Chinese by the script.
 const htmlLanguage: Record<Language, string> = { en: 'en', zh: 'zh-Hans', ja: 'ja' };
 
 const asIs: Escape = (text) => text;
@@ -65,7 +65,7 @@ export class Views {
     for (const name of mailNames) assertTranslated(this.catalogues, subjectKey(name), ['applicationName']);
   }
 
-  /** @returns a whole HTML document; it needs the two style sheets and the icon in `/web/assets`, no more */
+  /** @returns a complete HTML document, which loads only the style sheets and the icon in `/web/assets` */
   renderPage<Name extends PageName>(page: Name, language: Language, context: PageContexts[Name]): string {
     return this.pages[page](context, { data: templateData(language) });
   }
@@ -116,7 +116,7 @@ export class Views {
       new TemplateCheck(this.catalogues, this.partialPaths.map(partialName)).accept(syntaxTree);
       return engine.compile(syntaxTree, { strict: true, noEscape: engine === this.plain });
     } catch (cause) {
-      throw new Error(`views/${path} is unusable`, { cause });
+      throw new Error(`views/${path} is invalid`, { cause });
     }
   }
 }
