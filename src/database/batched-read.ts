@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { PlutoDataSource } from './pluto-data-source.js';
 
-/** More would make the statement longer without making each row cheaper. */
+/** A larger batch would not make a row any cheaper. */
 const KEYS_MAX = 64;
 
 interface BatchedStatement<Key, Row> {
@@ -11,9 +11,9 @@ interface BatchedStatement<Key, Row> {
 }
 
 /**
- * Finds rows by their keys, where every request asks for some: keys that are asked for in one turn of the event loop go
- * into one statement. Under load that halves the time of a request, and on its own a request waits for nothing. Nothing
- * is kept: every statement is sent after all of its keys were asked for.
+ * Finds rows by key for queries of every request: the keys requested in one turn of the event loop share one statement,
+ * so concurrent requests save round trips and a single request does not wait. Nothing is cached: a statement is sent
+ * only after all of its keys were requested.
  */
 export class BatchedRead<Key extends string | number, Row> {
   private readonly loader: DataLoader<Key, Row[]>;
@@ -50,7 +50,7 @@ export class BatchedRead<Key extends string | number, Row> {
     return keys.map((key) => found.get(key) ?? []);
   }
 
-  /** One text for each power of two, so that few statements are prepared. */
+  /** One SQL text per power of two, so that few statements are prepared. */
   private sqlFor(places: number): string {
     const known = this.statements.get(places);
     if (known !== undefined) return known;

@@ -1,13 +1,13 @@
 import { JoinColumn, ManyToOne } from 'typeorm';
 
 interface BelongsToOptions {
-  /** The class name of the entity referred to; a name, so that a module need not import the owner's file. */
+  /** The class name of the referenced entity; a string, so that a module need not import the owner's file. */
   entity: string;
   column: string;
   constraint: string;
 }
 
-/** A foreign key whose rows go when the row that they refer to goes; the same in both dialects. */
+/** A foreign key with ON DELETE CASCADE, the same in both dialects. */
 export function BelongsTo({ entity, column, constraint }: BelongsToOptions) {
   return (target: object, property: string): void => {
     ManyToOne(entity, { onDelete: 'CASCADE', onUpdate: 'NO ACTION', nullable: false })(target, property);
@@ -15,7 +15,7 @@ export function BelongsTo({ entity, column, constraint }: BelongsToOptions) {
   };
 }
 
-/** A foreign key that becomes null when the row that it refers to goes; the same in both dialects. */
+/** A foreign key with ON DELETE SET NULL, the same in both dialects. */
 export function SetNullOnDelete({ entity, column, constraint }: BelongsToOptions) {
   return (target: object, property: string): void => {
     ManyToOne(entity, { onDelete: 'SET NULL', onUpdate: 'NO ACTION', nullable: true })(target, property);

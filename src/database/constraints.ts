@@ -8,7 +8,7 @@ const sqliteUniqueCodes = ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMAR
 const sqliteKeyNames = new WeakMap<object, string>();
 
 /**
- * Did a statement fail because it would have broken a unique key?
+ * Whether a statement failed because it violated a unique key.
  * @param key the name given to the unique index or constraint in its entity; without it, any unique key
  */
 export function isUniqueViolation(error: unknown, key?: string): boolean {
@@ -17,15 +17,15 @@ export function isUniqueViolation(error: unknown, key?: string): boolean {
   return isUnique && (key === undefined || violatedUniqueKey(error) === key);
 }
 
-/** The name of the unique index or constraint that a failed statement would have broken, 'PRIMARY' for the primary key. */
+/** The name of the unique index or constraint that a failed statement violated, 'PRIMARY' for the primary key. */
 export function violatedUniqueKey(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if (!duplicateEntryNumbers.includes(mysqlErrorNumber(error))) return sqliteKeyNames.get(error) ?? null;
-  // Anchored at the end, because the text before it quotes the value, which is somebody's input.
+  // Anchored at the end, because the text before it quotes the value, which is user input.
   return /for key '(?:[^'.]+\.)?([^'.]+)'$/.exec(error.message)?.[1] ?? null;
 }
 
-/** Did a statement fail because a row it refers to is missing, or because the row to be deleted is referred to? */
+/** Whether a statement failed because a referenced row is missing, or the row to delete is still referenced. */
 export function isForeignKeyViolation(error: unknown): boolean {
   if (foreignKeyNumbers.includes(mysqlErrorNumber(error))) return true;
   // ON DELETE RESTRICT fails with SQLITE_CONSTRAINT_TRIGGER and the same message.
@@ -36,7 +36,7 @@ export function isForeignKeyViolation(error: unknown): boolean {
   );
 }
 
-/** SQLite names the columns of a broken key, not the key. Notes its name for `violatedUniqueKey`. */
+/** SQLite names the columns of a violated key, not the key. Records its name for `violatedUniqueKey`. */
 export function nameSqliteKey(error: unknown, entities: readonly EntityMetadata[]): void {
   if (!(error instanceof Error) || !sqliteUniqueCodes.includes(errorCode(error))) return;
   const columns = /UNIQUE constraint failed: (.+)$/.exec(error.message)?.[1];

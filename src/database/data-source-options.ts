@@ -9,9 +9,9 @@ type EntityClass = new (...parameters: never[]) => object;
 type MigrationClass = new () => MigrationInterface;
 
 /**
- * Options for a PlutoDataSource. The schema is only ever changed by `runMigrations`.
- * @param database where the data is; the url is as `DATABASE_URL` takes it
- * @throws UnfitValue on a url that `DATABASE_URL` does not take
+ * Options for a PlutoDataSource. Only `runMigrations` changes the schema.
+ * @param database where the data is; the URL in the form of `DATABASE_URL`
+ * @throws UnfitValue for a URL that `DATABASE_URL` would refuse
  */
 export function dataSourceOptions(
   database: DatabaseSettings,
@@ -21,7 +21,7 @@ export function dataSourceOptions(
   const common = {
     entities: [...entities],
     migrations: [...migrations],
-    // Each alone: MySQL cannot roll back a change of the schema, so one big transaction would only look safe.
+    // One transaction per migration: MySQL cannot roll back schema changes, so one for all would only look safe.
     migrationsTransactionMode: 'each' as const,
     migrationsRun: false,
     synchronize: false,
@@ -43,7 +43,7 @@ function sqliteOptions(path: string) {
       connection.pragma('journal_mode = WAL');
       connection.pragma('synchronous = FULL');
       connection.pragma('foreign_keys = ON');
-      // Short, because this wait stops the event loop; the query runner goes on waiting without stopping it.
+      // Short, because this wait blocks the event loop; the query runner then waits without blocking it.
       connection.pragma('busy_timeout = 50');
     },
   } as const;
@@ -52,7 +52,7 @@ function sqliteOptions(path: string) {
 function mysqlOptions(text: string) {
   const url = parseMysqlUrl(text);
   return {
-    // TypeORM reads MariaDB's schema right only under that name; all else is the same.
+    // TypeORM reads MariaDB's schema correctly only under that name; everything else is the same.
     type: url.dialect,
     driver: mysqlDriver(url),
     host: url.host,
@@ -65,10 +65,10 @@ function mysqlOptions(text: string) {
     poolSize: url.pool,
     connectTimeout: url.connectTimeoutMs,
     supportBigNumbers: true,
-    // Numbers as on SQLite, strings only beyond 2^53.
+    // Numbers as on SQLite; strings only beyond 2^53.
     bigNumberStrings: false,
     extra: { enableKeepAlive: true, keepAliveInitialDelay: 10_000 },
-    // Where each statement was sent from takes 54 µs of a refresh; TypeORM's errors name the statement.
+    // Capturing a stack for each statement is slow; TypeORM's errors name the statement.
     trace: false,
     ...(url.trust !== null && { ssl: tlsOptions(url.trust) }),
   } as const;
@@ -78,7 +78,7 @@ function tlsOptions(trust: string) {
   return {
     ...(trust !== SYSTEM_AUTHORITIES && { ca: trust }),
     rejectUnauthorized: true,
-    // mysql2 takes the certificate of any host otherwise.
+    // Otherwise mysql2 accepts a certificate for any host.
     verifyIdentity: true,
     minVersion: 'TLSv1.2',
   } as const;

@@ -6,7 +6,7 @@ interface DriverError {
   fatal?: unknown;
 }
 
-/** The driver's symbolic code, such as ER_DUP_ENTRY or SQLITE_BUSY; empty if there is none. */
+/** The driver's symbolic code, such as ER_DUP_ENTRY or SQLITE_BUSY; `''` for other errors. */
 export function errorCode(error: unknown): string {
   const { code } = asDriverError(error);
   return typeof code === 'string' ? code : '';
@@ -31,22 +31,22 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
-/** Is the connection gone (or never made), so that it is unknown what became of the statement? */
+/** Whether the connection was lost (or never opened), so that the outcome of the statement is unknown. */
 export function isConnectionLost(error: unknown): boolean {
   return asDriverError(error).fatal === true || lostConnectionCodes.has(errorCode(error));
 }
 
-/** Was there no connection to be had? Then another attempt at once would fare no better. */
+/** Whether no connection was available; an immediate retry would fail as well. */
 export function isOutOfReach(error: unknown): boolean {
   return ['DATABASE_AWAY', 'CONNECTION_FAILED', 'POOL_EXHAUSTED'].includes(errorCode(error));
 }
 
-/** Is the database there, and only too busy to give this process a connection more? */
+/** Whether the database is reachable and only has no connection left for this process. */
 export function isPoolExhausted(error: unknown): boolean {
   return errorCode(error) === 'POOL_EXHAUSTED';
 }
 
-/** Is it the database that cannot do its work now, whatever it was asked? It will again, sooner or later. */
+/** Whether the database is temporarily unable to run any statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   return (
     isConnectionLost(error) ||
@@ -58,14 +58,13 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   );
 }
 
-/** Can SQLite not read or write its file: the disk is full, broken, or not to be written? */
+/** Whether SQLite cannot read or write its file: the disk is full, broken or read-only. */
 function isStorageFailure(error: unknown): boolean {
   return errorCode(error).startsWith('SQLITE_') && storageFault(error) !== null;
 }
 
 /**
- * Did the database refuse the transaction as a whole because of another one, so that it may succeed if it is run again
- * from its start?
+ * Whether the database rolled the transaction back because of a concurrent one, so that a new attempt may succeed.
  */
 export function isTransactionConflict(error: unknown): boolean {
   return conflictNumbers.has(mysqlErrorNumber(error)) || errorCode(error).startsWith('SQLITE_BUSY');

@@ -21,7 +21,7 @@ export class DatabaseModule {
       useFactory: ({ database, databaseMigrate }: Settings) => ({
         ...dataSourceOptions(database, entities, migrations),
         migrationsRun: databaseMigrate,
-        // A database that is not there is told at once; whoever supervises the process tries again.
+        // An unreachable database fails the start immediately; the process supervisor starts Pluto again.
         toRetry: () => false,
       }),
       dataSourceFactory: (options) => connect(options as DataSourceOptions),
@@ -48,7 +48,7 @@ async function connect({ migrationsRun, ...options }: DataSourceOptions): Promis
     if (migrationsRun) await runMigrations(dataSource);
     else if (await pendingMigrations(dataSource)) {
       throw new Error(
-        'the database lacks migrations: run `npm run migration:run`, or set DATABASE_MIGRATE=true',
+        'the database has pending migrations: run `npm run migration:run`, or set DATABASE_MIGRATE=true',
       );
     }
   } catch (error) {

@@ -12,7 +12,7 @@ import { assertOutsideTransaction } from './transaction-context.js';
 
 /**
  * TypeORM's DataSource, made safe for concurrent transactions on SQLite. Where transactions are watched (`watchTransactions`)
- * it refuses on every dialect to open a second connection from inside one. Migrations may take their time.
+ * it refuses, on every dialect, to open a second connection inside one. Migrations have no statement timeout.
  * @see dataSourceOptions for its options
  */
 export class PlutoDataSource extends DataSource {
@@ -26,15 +26,15 @@ export class PlutoDataSource extends DataSource {
     this.reader = new SqliteReader(String(this.driver.options.database));
   }
 
-  /** The connections to MySQL or MariaDB; null on SQLite, and before the first of them. */
+  /** The pool of MySQL or MariaDB; null on SQLite, and before the first connection. */
   get pool(): PoolWithTimeouts | null {
     const { pool } = this.driver as { pool?: unknown };
     return pool instanceof PoolWithTimeouts ? pool : null;
   }
 
   /**
-   * Reads what is committed, by a statement as it is: for the few reads of every request, which TypeORM's runners make
-   * twice as long. Values come as the driver gives them: what is a boolean to an entity is 0 or 1.
+   * Reads committed rows by a plain statement, without TypeORM's overhead: for the few queries of every request. Values
+   * are returned as the driver gives them: a boolean of an entity is 0 or 1.
    * @throws Error inside `Transactions.run`, and while the data source is closed
    */
   async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
@@ -44,7 +44,7 @@ export class PlutoDataSource extends DataSource {
     try {
       if (this.reader) return this.reader.all<Row>(sql, parameters);
     } catch (error) {
-      // Another process has the file for itself for a moment; on the other connection that is waited for.
+      // Another process has locked the file briefly; the main connection waits for that.
       if (!isTransactionConflict(error)) throw error;
     }
     return this.query<Row[]>(sql, parameters);
@@ -62,7 +62,7 @@ export class PlutoDataSource extends DataSource {
     }
   }
 
-  /** Closes after a start that has failed: that is no clean stop, after which the file is to be whole. */
+  /** Closes after a failed start: not a clean stop, so the -wal file is not written back. */
   async abandon(): Promise<void> {
     this.reader?.close();
     await super.destroy();
@@ -75,19 +75,22 @@ export class PlutoDataSource extends DataSource {
   }
 
   /**
-   * Writes what is in SQLite's -wal file into the database file, so that this file alone is a whole copy. libsql does
-   * not do it when it closes. Another process that has the file open does it when it stops.
+   * Writes SQLite's -wal file back into the database file, so that this file alone is a complete copy. libsql does not do
+   * it on close. If another process has the file open, that process does it when it stops.
    */
   private async foldLog(driver: BetterSqlite3Driver): Promise<void> {
-    // A runner that was released gives its turn back a little later.
+    // A released runner ends its turn only a little later.
     await nextTurn();
-    // Not while a transaction is being written: this is not the clean stop that the file is to be whole after.
+    // Not while a transaction is being written: then this is not a clean stop.
     if (sqliteUse(driver)?.inUse !== 0) return;
     try {
       (driver.databaseConnection as SqliteConnection).pragma('wal_checkpoint(TRUNCATE)');
     } catch (error) {
-      // A full disk, say. Nothing is lost: the -wal file goes on to hold it.
-      this.logs.warn({ msg: 'the -wal file could not be written into the database: copy both', err: error });
+      // For example a full disk. Nothing is lost: the data stays in the -wal file.
+      this.logs.warn({
+        msg: 'the -wal file could not be written into the database: back up both files',
+        err: error,
+      });
     }
   }
 
@@ -97,7 +100,7 @@ export class PlutoDataSource extends DataSource {
     if (!this.isInitialized) throw new Error('the data source is closed');
   }
 
-  /** @throws Error inside `Transactions.run`, where only the manager it hands out may be used */
+  /** @throws Error inside `Transactions.run`, where only its manager may be used */
   override createQueryRunner(mode?: ReplicationMode): QueryRunner {
     assertOutsideTransaction(this);
     return super.createQueryRunner(mode);

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-/** A statement that changes rows, where TypeORM's builders take longer than the database does. */
+/** A statement that changes rows, for hot paths where TypeORM's query builders would be too slow. */
 export interface SqlStatement {
   sql: string;
   parameters: unknown[];
@@ -8,11 +8,11 @@ export interface SqlStatement {
 
 /**
  * @param manager of a running transaction
- * @returns how many rows the statement has found to change, changed or not
+ * @returns how many rows the statement matched, changed or not
  */
 export async function execute(manager: EntityManager, { sql, parameters }: SqlStatement): Promise<number> {
   const runner = manager.queryRunner;
-  if (!runner) throw new Error('execute needs the manager of a running transaction');
+  if (!runner) throw new Error('execute requires the manager of a running transaction');
   const { affected = 0 } = await runner.query(sql, parameters, true);
   return affected;
 }

@@ -13,10 +13,10 @@ import { insideTransaction } from './transaction-context.js';
 
 const maxAttempts = 20;
 const maxRetryTimeMs = 15_000;
-/** After it, another attempt on a database that is away could not be refused within three seconds. */
+/** After this time, another attempt on an unreachable database could not fail within three seconds. */
 const maxLostTimeMs = 1000;
 
-/** Thrown by the work of a transaction to have it rolled back and run again from its start. */
+/** Thrown by the work of a transaction to roll it back and run it again from the start. */
 export class RetryTransaction extends Error {
   override name = 'RetryTransaction';
 }
@@ -30,7 +30,7 @@ export class CommitOutcomeUnknown extends Error {
 type AfterCommit = () => void | Promise<void>;
 
 interface RunningTransaction {
-  /** Null outside requests; undefined where nobody has said. */
+  /** Null outside requests; undefined for `run`, which has no context. */
   context: RequestContext | null | undefined;
   afterCommit: AfterCommit[];
 }
@@ -38,30 +38,28 @@ interface RunningTransaction {
 const running = new WeakMap<QueryRunner, RunningTransaction>();
 
 /**
- * Has something done once the transaction of `manager` is committed, and never if it is rolled back. It runs outside
- * the transaction and before `Transactions.run` returns; its errors are logged, since the commit stands.
- * @throws Error if the manager is not one handed out by `Transactions.run`
+ * Registers a callback for after the commit of `manager`'s transaction; it is dropped on rollback. It runs outside the
+ * transaction, before `Transactions.run` returns; its errors are only logged, since the commit stands.
+ * @throws Error if the manager is not from `Transactions.run`
  */
 export function afterCommit(manager: EntityManager, callback: AfterCommit): void {
   const transaction = manager.queryRunner && running.get(manager.queryRunner);
-  if (!transaction) throw new Error('afterCommit needs the manager of a running transaction');
+  if (!transaction) throw new Error('afterCommit requires the manager of a running transaction');
   transaction.afterCommit.push(callback);
 }
 
 /**
- * The request on whose behalf the transaction of `manager` runs; null outside requests.
- * @throws Error if the manager is not one handed out by `Transactions.runFor`: what nobody has said is not to be guessed
+ * The request that the transaction of `manager` runs for; null outside requests.
+ * @throws Error if the manager is not from `Transactions.runFor`: a missing context is not guessed
  */
 export function requestContextOf(manager: EntityManager): RequestContext | null {
   const context = manager.queryRunner && running.get(manager.queryRunner)?.context;
   if (context === undefined)
-    throw new Error(
-      'Nobody has said on whose behalf this runs: begin the transaction with Transactions.runFor()',
-    );
+    throw new Error('No request context: start this transaction with Transactions.runFor()');
   return context;
 }
 
-/** Transactions: one around one use case. */
+/** Runs transactions, one per use case. */
 @Injectable()
 export class Transactions {
   private readonly logger = new Logger(Transactions.name);
@@ -69,21 +67,21 @@ export class Transactions {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Deadlocks, lock timeouts,
-   * conflicts and RetryTransaction make it run again, up to twenty times, and so does a connection lost within the first
-   * second, so apart from what it does through `manager` it must have no effect (see `afterCommit`) and must not wait
-   * for hashes or other servers. A commit whose outcome is unknown is never repeated.
-   * @param work uses the database through its `manager` only; transactions do not nest, hand the manager down
+   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. After a deadlock, lock
+   * timeout, conflict, RetryTransaction or a connection lost within the first second, it runs again, up to twenty times.
+   * So `work` must have no effects except through `manager` (see `afterCommit`) and must not wait for hashes or other
+   * servers. A commit with an unknown outcome is never repeated.
+   * @param work uses the database only through its `manager`; transactions do not nest, pass the manager down
    * @returns what `work` returned, after the commit has succeeded
-   * @throws whatever `work` threw; PlutoError serviceUnavailable when the attempts are used up; CommitOutcomeUnknown
+   * @throws whatever `work` threw; PlutoError serviceUnavailable after the last attempt; CommitOutcomeUnknown
    */
   run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.runUntilDone(undefined, work);
   }
 
   /**
-   * As `run`, for what publishes security events or logs.
-   * @param context the request on whose behalf it is done; null for a command and for what the server does by itself
+   * As `run`, for work that publishes security events or logs.
+   * @param context the request that causes the work; null for commands and background jobs
    */
   runFor<T>(context: RequestContext | null, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.runUntilDone(context, work);
@@ -137,12 +135,12 @@ export class Transactions {
     try {
       await callback();
     } catch (error) {
-      this.logger.error({ msg: 'what was to follow a commit failed', requestId, err: error });
+      this.logger.error({ msg: 'after-commit callback failed', requestId, err: error });
     }
   }
 }
 
-/** May what has failed after `elapsedMs` be tried again from its start? */
+/** Whether a transaction that failed after `elapsedMs` may be run again from the start. */
 export function isRetryable(error: unknown, elapsedMs: number): boolean {
   if (error instanceof CommitOutcomeUnknown || isOutOfReach(error)) return false;
   if (error instanceof RetryTransaction || isTransactionConflict(error)) return true;
@@ -150,8 +148,8 @@ export function isRetryable(error: unknown, elapsedMs: number): boolean {
 }
 
 /**
- * Lets only the end of the transaction pass. A branch of a failed Promise.all goes on after the work has thrown: its
- * next statement would follow the ROLLBACK on the same connection, and stay.
+ * Allows only COMMIT and ROLLBACK from now on. A branch of a failed Promise.all continues after the work has thrown: its
+ * next statement would run after the ROLLBACK on the same connection, and be kept.
  */
 function refuseStragglers(runner: QueryRunner): void {
   const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<unknown>;
@@ -176,7 +174,7 @@ async function rollBack(runner: QueryRunner): Promise<void> {
   try {
     await runner.query('ROLLBACK');
   } catch {
-    // The first error is the one that matters. But a connection must not go back to the pool in a transaction.
+    // The original error is the one to report; but a connection inside a transaction must not return to the pool.
     const connection = (await runner.connect().catch(() => undefined)) as
       { destroy?: () => void } | undefined;
     connection?.destroy?.();

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
 import { requestContextOf } from '../database/transactions.js';
 
-/** What the details of each kind of event say; texts only, and never a secret or what somebody typed. */
+/** The details of each kind of event; only strings, and never a secret or user input. */
 export interface SecurityEventDetails {
   'account.registered': { method: 'mail' | ProviderName };
   'account.deleted': { reason: 'request' | 'abandoned' };
@@ -30,21 +30,21 @@ export type SecurityEventType = keyof SecurityEventDetails;
 type ProviderName = 'google' | 'apple' | 'wechat';
 type LoginMethod = 'password' | ProviderName;
 
-/** Something that matters to the safety of accounts. */
+/** An event relevant to the security of accounts. */
 export type SecurityEvent = {
   [Type in SecurityEventType]: {
     type: Type;
-    /** The application that it happened in; null where there is none or it is not known. */
+    /** The application where it happened; null if there is none or it is unknown. */
     applicationId: number | null;
-    /** The account that it happened to. */
+    /** The affected account. */
     userId: number | null;
     detail: SecurityEventDetails[Type];
   };
 }[SecurityEventType];
 
 /**
- * Acts on an event in its transaction, through its manager only; what it throws undoes the event. What is to be done
- * once the event is committed goes into `afterCommit(manager, …)`.
+ * Handles an event in its transaction, only through the manager; an error rolls the event back. Work for after the commit
+ * goes into `afterCommit(manager, …)`.
  * @param context the request that the event belongs to; null outside requests
  */
 type SecurityListener = (
@@ -53,7 +53,7 @@ type SecurityListener = (
   context: RequestContext | null,
 ) => Promise<void> | void;
 
-/** Reports security events to those who listen: the audit trail and the metrics. */
+/** Publishes security events to the audit trail and the metrics. */
 @Injectable()
 export class SecurityEvents {
   private readonly listeners: SecurityListener[] = [];
@@ -63,8 +63,8 @@ export class SecurityEvents {
   }
 
   /**
-   * Publishes an event in the transaction of what happened, so that neither is kept without the other.
-   * @throws Error if the manager is not one of `Transactions.runFor`
+   * Publishes an event in the transaction of what happened, so that either both are stored or none.
+   * @throws Error if the manager is not from `Transactions.runFor`
    */
   async publish(manager: EntityManager, event: SecurityEvent): Promise<void> {
     const context = requestContextOf(manager);

@@ -6,31 +6,30 @@ import { withoutQueryTimeout } from '../mysql/without-query-timeout.js';
 import { isDatabaseUnavailable, isTransactionConflict } from '../database-error.js';
 
 export interface LeaseTimes {
-  /** How long after its owner's death a lease is free again. */
+  /** How long after the death of its owner a lease is free again. */
   leaseSeconds: number;
-  /** How long to wait for a lease that another holds. */
+  /** How long to wait for a lease of another instance. */
   waitSeconds: number;
 }
 
-/** Another instance has the lease and kept it for as long as we could wait. */
+/** Another instance held the lease for the whole waiting time. */
 export class LeaseUnavailable extends Error {
   override name = 'LeaseUnavailable';
 }
 
-/** The lease ran out while its work was still going on, and another instance may have begun the same work. */
+/** The lease expired during its work, so another instance may have started the same work. */
 export class LeaseLost extends Error {
   override name = 'LeaseLost';
 }
 
 const pollMs = 200;
-/** No lease is taken for longer: one that ends later was taken before the database's clock was set back. */
+/** Maximum length of a lease: one that ends later was acquired before the database's clock was set back. */
 const longestLeaseSeconds = 3600;
 
 /**
- * Does work that only one instance may do at a time, holding a row of the table `leases` (rather than GET_LOCK, which
- * Galera and Vitess refuse). The lease is renewed while the work runs; that of a dead instance expires by itself, by
- * the database's clock.
- * @param work is told by the signal when the lease has been lost and it should stop
+ * Runs work that only one instance may do at a time, under a row of the table `leases` (not GET_LOCK, which Galera and
+ * Vitess refuse). The lease is renewed while the work runs; the lease of a dead instance expires by the database's clock.
+ * @param work its signal is aborted when the lease is lost and the work should stop
  * @returns what `work` returned
  * @throws LeaseUnavailable | LeaseLost | whatever `work` threw
  */
@@ -47,7 +46,7 @@ export async function withLease<T>(
 }
 
 /**
- * As `withLease`, for work that is left to whoever has the lease.
+ * As `withLease`, but skips the work if another instance has the lease.
  * @returns whether the lease was free, and the work was done
  * @throws LeaseLost | whatever `work` threw
  */
@@ -99,7 +98,7 @@ class Lease {
 
   /** Not a migration, since migrations run under a lease. */
   async createTable(): Promise<void> {
-    // Looked for first, because a server may run without the right to make tables.
+    // Checked first, because the server may run without the privilege to create tables.
     if (await this.inRunner((runner) => runner.hasTable('leases'))) return;
     const collation = this.isSqlite ? '' : ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
     await withoutQueryTimeout(this.dataSource, () =>
@@ -119,7 +118,7 @@ class Lease {
     }
   }
 
-  /** Renews the lease from time to time until the returned function is called. */
+  /** Renews the lease periodically until the returned function is called. */
   keepRenewing(): () => Promise<void> {
     let pending = Promise.resolve();
     let isPending = false;
@@ -179,7 +178,7 @@ class Lease {
       );
       if (!isOurs) this.lost.abort(new LeaseLost(`The lease ${this.name} was lost`));
     } catch (error) {
-      // The lease is good for a while yet, and is renewed when the database can.
+      // The lease is still valid for a while and will be renewed when the database is reachable again.
       if (!isDatabaseUnavailable(error)) this.lost.abort(error);
     }
   }

@@ -2,10 +2,10 @@ import { type DataSource } from 'typeorm';
 import { withLease } from './lease.js';
 
 /**
- * Brings the database's schema up to date. Instances that start at the same time do it one after the other, and all
- * but the first find nothing left to do.
+ * Brings the database's schema up to date. Instances that start concurrently do it one after the other; only the first
+ * has anything to do.
  * @returns the names of the migrations that were run
- * @throws Error when the MySQL database has the wrong collation and it cannot be changed here
+ * @throws Error when the MySQL database has the wrong collation and it cannot be changed automatically
  * @throws LeaseUnavailable when another instance is still migrating after ten minutes
  */
 export async function runMigrations(dataSource: DataSource): Promise<string[]> {
@@ -21,7 +21,7 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   );
 }
 
-/** Are there migrations that this database has not seen yet? Changes nothing. */
+/** Whether this database has pending migrations. Changes nothing. */
 export async function pendingMigrations(dataSource: DataSource): Promise<boolean> {
   const runner = dataSource.createQueryRunner();
   try {
@@ -37,8 +37,8 @@ export async function pendingMigrations(dataSource: DataSource): Promise<boolean
 const alterCollation = 'ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * Tables are created with the database's default collation, and MySQL's own defaults take `A` for `a` and `é` for `e`:
- * tokens, codes and keys would match others that only look alike.
+ * Tables get the database's default collation, and MySQL's defaults treat `A` as `a` and `é` as `e`: tokens, codes and
+ * keys would match others that only look alike.
  */
 async function ensureBinaryCollation(dataSource: DataSource): Promise<void> {
   const [database] = await dataSource.query<{ name: string; collation: string }[]>(
@@ -51,8 +51,8 @@ async function ensureBinaryCollation(dataSource: DataSource): Promise<void> {
       "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_collation <> 'utf8mb4_bin'",
   );
   const advice =
-    `The database ${database.name} has the collation ${database.collation}, but Pluto needs utf8mb4_bin. ` +
-    `Give Pluto a database of its own, made by: CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
+    `The database ${database.name} has the collation ${database.collation}, but Pluto requires utf8mb4_bin. ` +
+    `Create a separate database for Pluto: CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
   if (foreignTables.length > 0) {
     throw new Error(`${advice} (it holds other tables: ${foreignTables.map(({ name }) => name).join(', ')})`);
   }

@@ -10,19 +10,19 @@ import {
 } from 'typeorm';
 import { Transactions } from '../transactions.js';
 
-/** How many rows one transaction deletes: few enough that whoever waits for their locks hardly notices. */
+/** How many rows one transaction deletes: few enough that locks are held only briefly. */
 export const PURGE_BATCH = 500;
 const LEAST_PAUSE_MS = 10;
 
 interface Due<Row> {
   where: FindOptionsWhere<Row>;
-  /** The columns of the index that finds them. */
+  /** The columns of the index to search by. */
   order: FindOptionsOrder<Row>;
 }
 
 /**
- * Deletes many rows without standing in anybody's way: they are looked for without locks, and deleted by their
- * primary keys in small transactions with pauses between, so that neither a table nor a gap of an index is locked.
+ * Deletes many rows without blocking requests: it finds them without locks and deletes them by primary key in small
+ * transactions with pauses in between, so that neither a table nor an index gap is locked.
  */
 @Injectable()
 export class Purge {
@@ -32,8 +32,8 @@ export class Purge {
   ) {}
 
   /**
-   * Deletes the rows of one table that are due. What is due must stay so.
-   * @param signal ends it between two batches, by a throw
+   * Deletes the due rows of one table. A due row must stay due.
+   * @param signal stops the purge between two batches; it then throws
    */
   async where<Row extends ObjectLiteral>(
     entity: EntityTarget<Row>,
@@ -54,7 +54,7 @@ export class Purge {
 
   /**
    * Deletes rows by their primary keys until no more are found.
-   * @param find the keys of some that are due, each once: as many as the limit, unless there are fewer
+   * @param find returns the distinct keys of due rows: as many as the limit, unless there are fewer
    */
   async batches<Row extends ObjectLiteral>(
     entity: EntityTarget<Row>,
@@ -69,11 +69,11 @@ export class Purge {
       if (keys.length === 0) return;
       const rows = keys.map((value) => ({ [key]: value }) as FindOptionsWhere<Row>);
       await this.transactions.run(async (manager) => {
-        // Each alone: given a list, MariaDB may read the whole table, and waits for every row that others have locked.
+        // One by one: for a list, MariaDB may scan the whole table and wait for every row that others have locked.
         for (const row of rows) await manager.delete(entity, row);
       });
       if (keys.length < PURGE_BATCH) return;
-      // As long as the batch took: half of the database's time is left to the requests.
+      // As long as the batch took, which leaves half of the database's time to requests.
       await sleep(Math.max(LEAST_PAUSE_MS, performance.now() - began));
     }
   }
@@ -81,12 +81,12 @@ export class Purge {
   private keyOf<Row extends ObjectLiteral>(entity: EntityTarget<Row>): keyof Row & string {
     const [column, ...others] = this.dataSource.getMetadata(entity).primaryColumns;
     if (!column || others.length > 0)
-      throw new Error('Only a table with a primary key of one column is purged');
+      throw new Error('Only tables with a single-column primary key can be purged');
     return column.propertyName;
   }
 }
 
-/** In the same order by every instance, so that two that delete the same rows cannot wait for each other. */
+/** The same order on every instance, so that two instances deleting the same rows cannot deadlock. */
 function compare(a: string | number, b: string | number): number {
   return a < b ? -1 : 1;
 }

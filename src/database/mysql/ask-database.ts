@@ -4,8 +4,8 @@ import { mysql2 } from './mysql2.js';
 import { deadline } from './deadline.js';
 
 /**
- * Asks the database for a sign of life, on a connection made for it.
- * @throws Error when there is none within the time for making a connection
+ * Checks on a new connection whether the database answers.
+ * @throws Error if it does not answer within the connect timeout
  */
 export async function askDatabase({ connectionLimit: _, ...options }: PoolOptions): Promise<void> {
   const connection = mysql2().createConnection(options);

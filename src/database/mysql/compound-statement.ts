@@ -8,9 +8,9 @@ import { CommitOutcomeUnknown, isRetryable } from '../transactions.js';
 const ER_SIGNAL_EXCEPTION = 1644;
 
 /**
- * Makes changes that belong together, with nothing to be decided between them, by one statement that MariaDB runs as a
- * transaction. It replaces five round trips by one, which more than halves what a refresh costs. MySQL allows such
- * statements in stored programs only, and SQLite has none.
+ * Makes changes that belong together, without decisions in between, by one compound statement that MariaDB runs as a
+ * transaction: one round trip instead of five. MySQL allows compound statements only in stored programs, and SQLite has
+ * none.
  * @see https://mariadb.com/kb/en/using-compound-statements-outside-of-stored-programs/
  */
 @Injectable()
@@ -20,11 +20,10 @@ export class CompoundStatement {
   constructor(private readonly dataSource: PlutoDataSource) {}
 
   /**
-   * Makes all the changes if each of them finds exactly one row, and else none.
-   * @returns whether they were made. False as well where the database has no compound statements, when another
-   *   transaction was in the way, and when the connection was lost early: then they may have been made, so look before
-   *   they are made again
-   * @throws CommitOutcomeUnknown when the connection was lost later; whatever a change fails with
+   * Makes all changes if each matches exactly one row, otherwise none.
+   * @returns whether they were made. Also false if the database has no compound statements, after a conflict with another
+   *   transaction, and if the connection was lost early: then the outcome is unknown, so check before making them again
+   * @throws CommitOutcomeUnknown if the connection was lost later; any error of a change
    */
   async apply(changes: readonly SqlStatement[]): Promise<boolean> {
     this.dataSource.assertReady();
@@ -52,7 +51,7 @@ async function send(pool: PoolWithTimeouts, changes: readonly SqlStatement[]): P
     const isUndone = mysqlErrorNumber(error) === ER_SIGNAL_EXCEPTION;
     if (isUndone || isRetryable(error, performance.now() - begun)) return false;
     if (!isConnectionLost(error) || isOutOfReach(error)) throw error;
-    throw new CommitOutcomeUnknown('The connection was lost before the changes were known to be made', {
+    throw new CommitOutcomeUnknown('The connection was lost before the database confirmed the changes', {
       cause: error,
     });
   }

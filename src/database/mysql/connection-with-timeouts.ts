@@ -3,7 +3,7 @@ import type { PoolConnection, QueryError } from 'mysql2';
 import { DatabaseUnavailable, isConnectionLost } from '../database-error.js';
 import { deadline } from './deadline.js';
 
-/** How late an answer may be before it is asked whether the database is there at all. */
+/** How late an answer may be before a check whether the database is reachable at all. */
 export const SUSPICIOUS_MS = 800;
 
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
@@ -15,7 +15,7 @@ interface SentStatement {
 
 interface Guard {
   queryTimeoutMs: number;
-  /** Whether statements may take as long as they like just now. */
+  /** Whether statements currently have no timeout. */
   isPatient: () => boolean;
   suspect: () => void;
   noteAnswer: () => void;
@@ -23,8 +23,8 @@ interface Guard {
 }
 
 /**
- * Lets no statement on a connection of mysql2's pool wait for ever. One that is not answered in time fails, and the
- * connection with it: what it would say next is unknown.
+ * Adds timeouts to a connection of mysql2's pool. A statement without answer in time fails, and the connection is
+ * closed, since the late answer could still arrive on it.
  */
 export class ConnectionWithTimeouts {
   private readonly statements = new Set<SentStatement>();
@@ -39,7 +39,7 @@ export class ConnectionWithTimeouts {
     const destroy = connection.destroy.bind(connection);
     const promised = connection.promise();
     Object.assign(connection, {
-      // TypeORM asks for it at each statement, and mysql2 looks for the file anew: 4 % of the event loop's time of a login.
+      // TypeORM calls it for each statement, and mysql2 would resolve its module each time.
       promise: () => promised,
       query: (...parameters: unknown[]) => {
         const callback = parameters.at(-1);
@@ -54,17 +54,17 @@ export class ConnectionWithTimeouts {
     });
   }
 
-  /** Notes that somebody has the connection until they release or destroy it. */
+  /** Marks the connection as lent until it is released or destroyed. */
   lend(giveBack: () => void): void {
     this.giveBack = giveBack;
   }
 
-  /** Ends the connection at once; what waits on it fails, except where a statement may take long. */
+  /** Closes the connection immediately and fails its statements, unless one of them has no timeout. */
   abandon(error: DatabaseUnavailable): void {
     const statements = [...this.statements];
     if (statements.some((statement) => statement.isPatient)) return;
     this.connection.destroy();
-    // mysql2 only says goodbye, and a server that hangs never answers that.
+    // mysql2 only ends the socket, which a hanging server never answers.
     (this.connection as { stream?: Socket }).stream?.destroy();
     statements.forEach(({ settle }) => settle(error as unknown as QueryError));
   }

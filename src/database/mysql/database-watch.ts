@@ -5,8 +5,8 @@ import { mysqlErrorNumber } from '../database-error.js';
 const RETRY_MS = 500;
 
 /**
- * Knows whether the database is away. On a suspicion it is asked on a connection of its own; if it does not answer, it
- * counts as away until it does.
+ * Knows whether the database is unreachable. After a suspicious event it is checked on a separate connection; if it does
+ * not answer, it counts as unreachable until it does.
  */
 export class DatabaseWatch {
   private readonly logger = new Logger('Database');
@@ -16,8 +16,8 @@ export class DatabaseWatch {
   private answeredAt = -Infinity;
 
   /**
-   * @param ask settles within a short time; it rejects when the database does not answer
-   * @param onAway is called when the database turns out to be away
+   * @param ask settles quickly; rejects when the database does not answer
+   * @param onAway is called when the database becomes unreachable
    */
   constructor(
     private readonly ask: () => Promise<void>,
@@ -47,7 +47,7 @@ export class DatabaseWatch {
     const since = performance.now();
     const reason = await this.findSilence();
     if (reason === null || this.stopped.signal.aborted) return;
-    // One connection that takes long to make says nothing against those that answer.
+    // A slow new connection does not matter while other connections get answers.
     if (this.answeredAt > since) return;
     this.away = true;
     this.logger.error({ msg: 'the database does not answer', err: reason });
@@ -65,13 +65,13 @@ export class DatabaseWatch {
     while (!signal.aborted && (await this.findSilence()) !== null);
   }
 
-  /** @returns why there is no answer; null when there is one */
+  /** @returns the reason of a missing answer; null if the database answers */
   private async findSilence(): Promise<unknown> {
     try {
       await this.ask();
       return null;
     } catch (error) {
-      // A server that refuses, having too many connections say, is there.
+      // A server that refuses, for example because of too many connections, is reachable.
       return mysqlErrorNumber(error) > 0 ? null : error;
     }
   }

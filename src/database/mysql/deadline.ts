@@ -1,7 +1,7 @@
 /**
- * Calls back when the time is over, after whatever has arrived by then was dealt with: when the process itself has
- * paused, timers come before the answers that lie waiting.
- * @returns calls it off
+ * Calls back after a timeout, but only after input that has arrived by then was processed: when the process itself was
+ * paused, timers would run before answers that are already waiting.
+ * @returns cancels the callback
  */
 export function deadline(ms: number, callback: () => void): () => void {
   let isCalledOff = false;

@@ -11,7 +11,7 @@ export interface PoolTimes {
   queryTimeoutMs: number;
 }
 
-/** Statements for each new connection: without the needed ones it does not serve. */
+/** Statements for each new connection; it is not used if a needed one fails. */
 export interface SessionSettings {
   needed: readonly string[];
   tried: readonly string[];
@@ -19,7 +19,7 @@ export interface SessionSettings {
 
 type Callback = (error: Error | null, connection?: PoolConnection) => void;
 
-/** Somebody who waits for a connection. */
+/** A caller that waits for a connection. */
 class Waiter {
   isWaiting = true;
   private readonly callOff: () => void;
@@ -32,7 +32,7 @@ class Waiter {
     this.callOff = deadline(timeoutMs, onTimeout);
   }
 
-  /** @returns whether somebody was still waiting */
+  /** @returns whether the caller was still waiting */
   settle(error: Error | null, connection?: PoolConnection): boolean {
     if (!this.isWaiting) return false;
     this.isWaiting = false;
@@ -43,14 +43,14 @@ class Waiter {
 }
 
 /**
- * mysql2's pool as TypeORM uses it, with an end to every wait: for a connection, for an answer, and for a database
- * that is away, where everything fails at once and nothing is left hanging.
+ * mysql2's pool as TypeORM uses it, with a timeout for every wait: for a connection and for an answer. While the
+ * database is unreachable, everything fails immediately.
  */
 export class PoolWithTimeouts {
   private readonly pool: Pool;
   private readonly watch: DatabaseWatch;
   private readonly connections = new Map<PoolConnection, ConnectionWithTimeouts>();
-  /** In the order in which they came; mysql2's own queue cannot be left. */
+  /** In order of arrival; mysql2's own queue has no way to leave it. */
   private readonly queue = new Set<Waiter>();
   private readonly served = new Set<Waiter>();
   private readonly limit: number;
@@ -72,14 +72,14 @@ export class PoolWithTimeouts {
     this.pool.on('connection', (connection) => this.adopt(connection, sessionSettings));
   }
 
-  /** How long anybody waits for a connection, in milliseconds. */
+  /** How long a caller waits for a connection, in milliseconds. */
   get acquireTimeoutMs(): number {
     return this.times.acquireTimeoutMs;
   }
 
-  /** How its connections are used. */
+  /** Numbers of connections and of waiting callers. */
   get use(): { limit: number; inUse: number; idle: number; waiting: number } {
-    // One that is being made for somebody is theirs already.
+    // A connection that is being opened counts as in use.
     const inUse = this.limit - this.free;
     const idle = Math.max(0, this.connections.size - inUse);
     return { limit: this.limit, inUse, idle, waiting: this.queue.size };
@@ -99,7 +99,7 @@ export class PoolWithTimeouts {
     this.serve();
   }
 
-  /** Sends one statement on a connection of its own. @returns what mysql2 makes of the answer: for a SELECT its rows */
+  /** Sends one statement on a free connection. @returns mysql2's result: for a SELECT its rows */
   async send<Answer>(sql: string, parameters: unknown[]): Promise<Answer> {
     const connection = await new Promise<PoolConnection>((resolve, reject) =>
       this.getConnection((error, lent) => (lent ? resolve(lent) : reject(error ?? away()))),
@@ -115,7 +115,7 @@ export class PoolWithTimeouts {
     }
   }
 
-  /** While the work is done, statements may take as long as they like. */
+  /** Statements have no timeout while the work runs. */
   async withoutQueryTimeout<T>(work: () => Promise<T>): Promise<T> {
     this.slowWorks += 1;
     try {
@@ -125,7 +125,7 @@ export class PoolWithTimeouts {
     }
   }
 
-  /** Closes all connections, gently where they answer. */
+  /** Closes all connections, gracefully if they answer. */
   end(callback: (error?: Error | null) => void): void {
     this.watch.stop();
     let isEnded = false;
@@ -156,12 +156,12 @@ export class PoolWithTimeouts {
         if (!waiter.settle(null, connection)) connection.release();
         return;
       }
-      // One without a guard was given up between its being chosen and its being handed out.
+      // A connection that is not in the map was closed after the pool had chosen it.
       const reason = error?.message ?? 'the connection was closed';
       this.giveBack();
       this.watch.suspect();
       waiter.settle(
-        new DatabaseUnavailable('CONNECTION_FAILED', `the database cannot be reached: ${reason}`, {
+        new DatabaseUnavailable('CONNECTION_FAILED', `the database is unreachable: ${reason}`, {
           cause: error,
         }),
       );
@@ -187,13 +187,13 @@ export class PoolWithTimeouts {
     };
     connection.on('error', noteLoss);
     connection.on('end', noteLoss);
-    // MySQL does not know them.
+    // MySQL does not have these settings.
     for (const setting of tried) connection.query(setting, () => undefined);
     for (const setting of needed) {
-      // A connection without its settings must not serve: whoever has taken it sees it fail.
+      // A connection without its settings must not be used: its statements fail.
       connection.query(setting, (error) => {
         if (!error) return;
-        const message = 'a new connection did not take its settings';
+        const message = 'the session settings of a new connection failed';
         guarded.abandon(new DatabaseUnavailable('CONNECTION_FAILED', message, { cause: error }));
       });
     }
@@ -208,5 +208,5 @@ export class PoolWithTimeouts {
 }
 
 function away(): DatabaseUnavailable {
-  return new DatabaseUnavailable('DATABASE_AWAY', 'the database is away');
+  return new DatabaseUnavailable('DATABASE_AWAY', 'the database is unreachable');
 }

@@ -1,4 +1,4 @@
-/** Each member waits for the turns after its own, a fraction of a millisecond each. */
+/** Bounds the time a member waits, since its commit follows the turns after its own. */
 const TURNS_MAX = 32;
 
 interface Member {
@@ -6,27 +6,27 @@ interface Member {
   reject: (error: unknown) => void;
 }
 
-/** Transactions on SQLite that have done their work, and are committed together with the ones that follow them. */
+/** SQLite transactions whose work is done, to be committed together with the transactions that follow them. */
 export class CommitGroup {
   private readonly members: Member[] = [];
   private turns = 0;
 
-  /** Whether work of others is waiting to be committed. */
+  /** Whether members are waiting for their commit. */
   get isOpen(): boolean {
     return this.members.length > 0;
   }
 
-  /** Whether it is time to commit, however many wait for their turn. */
+  /** Whether to commit now, even if others are waiting for their turn. */
   get isFull(): boolean {
     return this.turns >= TURNS_MAX;
   }
 
-  /** Notes a transaction that the members wait for: one that is undone takes its time, too. */
+  /** Counts a turn that the members wait for, whether or not its transaction succeeds. */
   noteTurn(): void {
     this.turns++;
   }
 
-  /** Resolves once the group is committed; rejects when that fails, and nothing is stored of any member. */
+  /** Resolves once the group is committed; rejects if the commit fails, and then no member is stored. */
   join(): Promise<void> {
     return new Promise((resolve, reject) => this.members.push({ resolve, reject }));
   }

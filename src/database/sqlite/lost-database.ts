@@ -9,20 +9,20 @@ type DatabaseLocation = Pick<Settings, 'database' | 'dataDir'>;
 
 const SECRET_KEY_FILE = 'secret.key';
 const FOLDERS = ['avatars', 'outbox'];
-/** There while a new server is being made: what it has made so far is no sign of a database that is gone. */
+/** Exists during the first start: files created so far are no sign of a lost database. */
 const FIRST_START_MARK = '.first-start';
-/** A database with tables has more than one page, unless all that was written is in the -wal file. */
+/** A database with tables has more than one page, unless everything is still in the -wal file. */
 const PAGE_BYTES = 4096;
 
 /**
- * Refuses to make a new, empty server where there was another one: the database file is missing, or a copy without
- * its tables, next to files that belong to its accounts. To be called before anything is written to DATA_DIR.
+ * Refuses to create a new, empty database in place of a lost one: the database file is missing or has no tables, next
+ * to files that belong to its accounts. Call it before anything is written to DATA_DIR.
  * @throws InvalidSettings
  */
 export function refuseLostDatabase({ database, dataDir }: DatabaseLocation): void {
   if (database.kind !== 'sqlite') return;
-  // In this order: of servers that start together the first one leaves its mark before it makes anything, and takes it
-  // away when there are tables.
+  // In this order: of servers that start concurrently, the first creates the marker before anything else, and removes it
+  // once there are tables.
   const found = remainsIn(dataDir);
   const isFirstStart = existsSync(markIn(dataDir));
   const hasTables = findTables(database.path);
@@ -37,7 +37,7 @@ export function refuseLostDatabase({ database, dataDir }: DatabaseLocation): voi
   ]);
 }
 
-/** From now on a database that is gone is a loss. */
+/** Marks the first start as complete: from now on a missing database is a lost one. */
 export function endFirstStart({ database, dataDir }: DatabaseLocation): void {
   if (database.kind === 'sqlite') rmSync(markIn(dataDir), { force: true });
 }
@@ -54,7 +54,7 @@ function remainsIn(dataDir: string): string[] {
   return existsSync(join(dataDir, SECRET_KEY_FILE)) ? [...folders, SECRET_KEY_FILE] : folders;
 }
 
-/** @returns null while another process has the file for itself, and so is making it */
+/** @returns null while another process has locked the file to create it */
 function findTables(path: string): boolean | null {
   const bytes = statSync(path, { throwIfNoEntry: false })?.size;
   if (bytes === undefined) return false;

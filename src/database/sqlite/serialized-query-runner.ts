@@ -12,12 +12,12 @@ const BUSY_TIMEOUT_MS = 10_000;
 type QueryAnswer = ReturnType<BetterSqlite3QueryRunner['query']>;
 
 /**
- * What a runner has to undo: nothing, a transaction of its own, its part of one that others have left their commits to,
- * or nothing any more since it has left its commit to others.
+ * What a rollback must undo: nothing; a whole transaction; a savepoint inside a group's transaction; or nothing because
+ * the transaction has joined a group and waits for its commit.
  */
 type Work = 'none' | 'own' | 'member' | 'left';
 
-/** TypeORM's runner for SQLite, with a turn of its own on the one connection: see `serializeSqlite`. */
+/** TypeORM's runner for SQLite, which waits for its turn on the only connection: see `serializeSqlite`. */
 export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   private turn: Promise<MutexInterface.Releaser> | undefined;
   private work: Work = 'none';
@@ -52,14 +52,14 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     this.hasForeignKeysOff = false;
   }
 
-  /** Ends the turn. What a transaction left open has done is undone. */
+  /** Ends the turn and rolls back a transaction that is still open. */
   override async release(): Promise<void> {
     if (this.isReleased) return;
     this.isReleased = true;
     await super.release();
     const { turn } = this;
     if (!turn) return;
-    // Not awaited: a runner that gives up while it waits must not wait on, only pass its turn when it comes.
+    // Not awaited: a runner released while waiting must not keep its caller waiting, only pass on its turn.
     void Promise.all([turn, this.inFlight]).then(async ([leave]) => {
       try {
         await this.cleanConnection();
@@ -72,13 +72,13 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   private async queryInTurn(sql: string, parameters: unknown[], useStructuredResult: boolean): QueryAnswer {
     if (sql === 'ROLLBACK' && this.work === 'left') return undefined;
     const connection = this.isReleased ? null : await this.connect();
-    // It may have been released while it waited for its turn.
+    // The runner may have been released while it waited for its turn.
     if (!connection || this.isReleased) throw new QueryRunnerAlreadyReleasedError();
     if (sql === 'BEGIN TRANSACTION') return this.begin(connection);
     if (sql === 'ROLLBACK') return this.undo(connection);
     if (this.transactionDepth > 0) assertInTransaction(connection);
     if (sql === 'COMMIT') return this.commit(connection);
-    // A statement outside any transaction must neither see nor be part of what is not committed.
+    // A statement outside a transaction must neither see nor join uncommitted work.
     if (this.transactionDepth === 0) await this.turns.commitGroup(connection);
     return this.send(connection, sql, parameters, useStructuredResult);
   }
@@ -93,7 +93,7 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   private async commit(connection: SqliteConnection): Promise<void> {
     const leave = await this.turn;
     if (this.work === 'member') this.turns.merge(connection);
-    // From here on what a member has done is part of the group's transaction, and fails with it.
+    // From here on the member's work is part of the group's transaction, and fails with it.
     this.work = 'own';
     await this.turns.commit(connection, () => {
       this.work = 'left';
@@ -122,7 +122,7 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
       } catch (error) {
         const mayWait = isBusy(error) && !isInTransaction(connection) && Date.now() < deadline;
         if (!mayWait) throw this.fault(error, connection);
-        // SQLite's own busy timeout would stop the whole event loop for as long as it waits.
+        // SQLite's own busy timeout would block the event loop while it waits.
         await sleep(5 + Math.random() * 20);
       }
     }
@@ -134,7 +134,7 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     return error;
   }
 
-  /** As TypeORM does it, without its subscribers, which Pluto does not use: with them a statement takes much longer. */
+  /** Like TypeORM's, but without its slow subscriber events, which Pluto does not use. */
   private execute(
     connection: SqliteConnection,
     sql: string,
@@ -168,14 +168,14 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
       this.turns.fail(error);
     }
     await this.turns.settle(connection);
-    // A failed migration leaves them off, which would then hold for every later statement.
+    // A failed migration leaves foreign keys off for all later statements.
     if (this.hasForeignKeysOff && connection.open) connection.pragma('foreign_keys = ON');
   }
 }
 
-/** It may have, as when the disk is full. What follows would no longer be undone by a rollback. */
+/** SQLite rolls back by itself when the disk is full, for example; later statements would then run outside a transaction. */
 function assertInTransaction(connection: SqliteConnection): void {
-  if (!isInTransaction(connection)) throw new Error('SQLite has ended the transaction by itself');
+  if (!isInTransaction(connection)) throw new Error('SQLite has rolled the transaction back by itself');
 }
 
 function isBusy(error: unknown): boolean {

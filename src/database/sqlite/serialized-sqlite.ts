@@ -6,10 +6,10 @@ import { SqliteTurns } from './sqlite-turns.js';
 const turnsOf = new WeakMap<object, SqliteTurns>();
 
 /**
- * Makes TypeORM's SQLite driver safe to use from several requests concurrently. The driver has one connection and hands
- * the same query runner to everybody, so that statements join whatever transaction is open and transactions meet
- * inside each other (typeorm issues 1884, 8668). Here each runner is its own and has the connection to itself from
- * its first statement to its release, like a pool of size one.
+ * Makes TypeORM's SQLite driver safe to use from several requests concurrently. The driver has one connection and
+ * returns the same query runner to every caller, so that statements join whatever transaction is open and transactions
+ * nest by accident (typeorm issues 1884, 8668). Here every caller gets its own runner, which has the connection to itself
+ * from its first statement to its release, like a pool of size one.
  */
 export function serializeSqlite(driver: BetterSqlite3Driver): void {
   const turns = new SqliteTurns();
@@ -17,7 +17,7 @@ export function serializeSqlite(driver: BetterSqlite3Driver): void {
   driver.createQueryRunner = (): QueryRunner => new SerializedQueryRunner(driver, turns);
 }
 
-/** How the one connection is used; null when the driver is not SQLite's. */
+/** Use of the connection, as of a pool; null if the driver is not SQLite's. */
 export function sqliteUse(driver: object): SqliteTurns['use'] | null {
   return turnsOf.get(driver)?.use ?? null;
 }

@@ -4,12 +4,12 @@ import { LRUCache } from 'lru-cache';
 
 const STATEMENTS_MAX = 200;
 
-/** Both kinds of connections are one to libsql, which has asynchronous functions in the one class alone. */
+/** libsql has asynchronous functions only in one of its two connection classes; the native object is the same. */
 const { exec: executeAside } = AsynchronousLibsql.prototype as {
   exec: (this: object, sql: string) => Promise<void>;
 };
 
-/** A prepared statement, as far as it is used here and by TypeORM's better-sqlite3 driver. */
+/** The parts of a prepared statement used here and by TypeORM's better-sqlite3 driver. */
 export interface SqliteStatement {
   readonly reader: boolean;
   all(...parameters: unknown[]): unknown[];
@@ -18,30 +18,30 @@ export interface SqliteStatement {
 }
 
 /**
- * A libsql connection that binds parameters safely. libsql 0.5 takes a lone null or Buffer for a table of named
- * parameters and aborts the process, as it does on booleans; it stores whole numbers as REAL ('5.0' in a text
- * column); and it cuts a text at its first NUL when reading it back.
+ * A libsql connection that binds parameters safely. libsql 0.5 mistakes a single null or Buffer for an
+ * object of named parameters and aborts the process, as it does for booleans; it stores integers as REAL ('5.0' in a text
+ * column); and it truncates a text at its first NUL when reading it.
  */
 export class SqliteConnection extends Libsql {
-  /** By their texts; the one that was not used for longest is dropped first. */
+  /** Prepared statements by SQL text, least recently used first out. */
   private readonly prepared = new LRUCache<string, SqliteStatement>({ max: STATEMENTS_MAX });
 
-  /** Prepares a statement once: each query runner asks for its statements again. */
+  /** Caches prepared statements, since each query runner prepares its statements again. */
   override prepare<Parameters extends NonNullable<unknown> = unknown[]>(sql: string) {
     type Prepared = ReturnType<typeof Libsql.prototype.prepare<Parameters>>;
     const known = this.prepared.get(sql);
     if (known) return known as unknown as Prepared;
     const statement = super.prepare<Parameters>(sql);
     bindSafely(statement);
-    // libsql's own pragma() changes how its statement answers.
+    // libsql's own pragma() changes the result format of the cached statement.
     if (!sql.startsWith('PRAGMA')) this.prepared.set(sql, statement);
     return statement;
   }
 
   /**
-   * Commits in a thread of libsql's: the disk would keep the event loop waiting. Until it is done nothing else may use the
-   * connection.
-   * @throws SqliteError, or TypeError when it is closed
+   * Commits in a thread of libsql, since waiting for the disk would block the event loop. Until then nothing else may use
+   * the connection.
+   * @throws SqliteError, or TypeError when the connection is closed
    */
   commit(): Promise<void> {
     return executeAside.call(this, 'COMMIT');
@@ -63,6 +63,6 @@ function bindable(value: unknown): unknown {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (typeof value !== 'string') throw new TypeError(`SQLite cannot store a value of type ${typeof value}`);
-  if (value.includes('\0')) throw new TypeError('SQLite cannot give back a text with a NUL in it');
+  if (value.includes('\0')) throw new TypeError('libsql cannot read back a text that contains NUL');
   return value;
 }

@@ -1,11 +1,11 @@
 import { SqliteConnection, type SqliteStatement } from './sqlite-connection.js';
 
-/** SQLite's own 2 MB hold too little of a million accounts: a sixth more of their user infos a second. */
+/** SQLite's default of 2 MB is too small for a million accounts. */
 const CACHE_KIB = 8000;
 
 /**
- * Reads on a connection of its own, so that a read neither waits for the transaction which has the other connection
- * nor sees what that has not committed.
+ * Reads on a separate connection, so that a read neither waits for a transaction on the main connection nor sees its
+ * uncommitted changes.
  */
 export class SqliteReader {
   private connection: SqliteConnection | null = null;
@@ -16,7 +16,7 @@ export class SqliteReader {
     return this.prepare(sql).all(...parameters) as Row[];
   }
 
-  /** The first row, in less time than `all` takes. libsql adds a `_metadata` to it. */
+  /** The first row; faster than `all`. libsql adds a `_metadata` property to it. */
   first<Row>(sql: string, parameters: unknown[]): Row | undefined {
     return (this.prepare(sql).get(...parameters) ?? undefined) as Row | undefined;
   }

@@ -3,22 +3,22 @@ import { QueryFailedError } from 'typeorm';
 import { CommitGroup } from './commit-group.js';
 import { type SqliteConnection } from './sqlite-connection.js';
 
-/** Inside a transaction of SQLite: what one of several transactions that share it does. */
+/** The savepoint of one member inside a transaction shared by a group. */
 const MEMBER = 'group_member';
 
 /**
- * Hands on SQLite's one connection in the order in which it is asked for, and the transactions on it.
+ * Grants turns on SQLite's only connection in order of request, and groups the commits of their transactions.
  *
- * A commit is written to disk, which takes as long as all else in a transaction. While others wait for their turn a
- * transaction that is done leaves its commit to them: they go on as savepoints within the same transaction of SQLite.
- * None is reported as committed before it is on disk.
+ * Writing a commit to disk is the slowest part of a transaction. So while others wait for their turn, a finished
+ * transaction leaves its commit to them: they continue as savepoints within the same SQLite transaction. None is reported
+ * as committed before it is on disk.
  */
 export class SqliteTurns {
   private readonly mutex = new Mutex();
   private readonly group = new CommitGroup();
   private waiting = 0;
 
-  /** Waits for one's turn. @returns ends the turn; calling it again does nothing */
+  /** Waits for a turn. @returns ends the turn; calling it again does nothing */
   async acquire(): Promise<MutexInterface.Releaser> {
     this.waiting++;
     try {
@@ -33,11 +33,11 @@ export class SqliteTurns {
     return { limit: 1, inUse, idle: 1 - inUse, waiting: this.waiting };
   }
 
-  /** What begins a transaction, and whether it is a member of a group whose commit is due. */
+  /** The statement that begins a transaction, and whether it is a member of an open group. */
   begin(): { statement: string; isMember: boolean } {
     const isMember = this.group.isOpen;
     if (isMember) this.group.noteTurn();
-    // A transaction that begins as a reader fails, without waiting, if another process wrote before its first write.
+    // A deferred transaction would fail without waiting if another process wrote before its first write.
     return { statement: isMember ? `SAVEPOINT ${MEMBER}` : 'BEGIN IMMEDIATE', isMember };
   }
 
@@ -47,8 +47,8 @@ export class SqliteTurns {
   }
 
   /**
-   * Commits a transaction, with those that have left it their commits.
-   * @param leave ends the turn, where the commit is left to those who wait
+   * Commits a transaction together with its group.
+   * @param leave ends the turn, if the commit is left to a later transaction
    */
   async commit(connection: SqliteConnection, leave: () => void): Promise<void> {
     if (this.waiting === 0 || this.group.isFull) return this.commitAll(connection);
@@ -57,13 +57,13 @@ export class SqliteTurns {
     await committed;
   }
 
-  /** Undoes the work of one transaction; those that have left it their commit stay. */
+  /** Rolls back one transaction; the rest of its group is kept. */
   rollBack(connection: SqliteConnection, isMember: boolean): void {
     if (!isInTransaction(connection)) return;
     connection.exec(isMember && this.group.isOpen ? `ROLLBACK TO ${MEMBER}; RELEASE ${MEMBER}` : 'ROLLBACK');
   }
 
-  /** Commits what others have left to be committed. Its failure is theirs. */
+  /** Commits an open group; a failure rejects only the members of the group. */
   async commitGroup(connection: SqliteConnection): Promise<void> {
     if (!this.group.isOpen) return;
     await this.commitAll(connection).catch(() => {
@@ -71,13 +71,13 @@ export class SqliteTurns {
     });
   }
 
-  /** To be called before a turn ends: nobody may be left waiting for a commit that nobody makes. */
+  /** Call it before a turn ends, so that no member waits for a commit that never comes. */
   async settle(connection: SqliteConnection): Promise<void> {
     if (!connection.open) return this.group.fail(new Error('the database was closed'));
     if (this.waiting === 0 || this.group.isFull) await this.commitGroup(connection);
   }
 
-  /** SQLite has ended the transaction by itself, as it does when the disk is full: of all members nothing is left. */
+  /** SQLite has rolled back by itself, for example because the disk is full: all members have failed. */
   fail(error: unknown): void {
     this.group.fail(error);
   }
@@ -94,7 +94,7 @@ export class SqliteTurns {
   }
 }
 
-/** libsql ends the process when a closed connection is asked. */
+/** libsql crashes the process if a closed connection is asked. */
 export function isInTransaction(connection: SqliteConnection): boolean {
   return connection.open && connection.inTransaction;
 }
