@@ -12,7 +12,7 @@ import {
   type TableDescription,
 } from './columns.js';
 
-/** No foreign keys: the rows outlive what they tell of. */
+/** No foreign keys: the rows outlive the rows they refer to. */
 const tables: TableDescription[] = [
   {
     name: 'audit_events',

@@ -1,14 +1,14 @@
 import { TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { index } from './columns.js';
 
-/** By table; what housekeeping looks for. */
+/** By table, for the queries of housekeeping. */
 const indices = {
   identities: index('ix_identities_pending', 'is_verified', 'created_at'),
   mails: index('ix_mails_given_up', 'state', 'expires_at'),
   refresh_tokens: index('ix_refresh_tokens_newest', 'used_at', 'generation'),
 };
 
-/** Lets housekeeping find what is due without reading whole tables. */
+/** Lets housekeeping find due rows without scanning whole tables. */
 export class CreateUpkeepIndexes1795737600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     for (const [table, description] of Object.entries(indices)) {

@@ -6,7 +6,7 @@ import {
   type TableIndexOptions,
 } from 'typeorm';
 
-/** Words to describe tables with, for both dialects. A change of meaning here would change history: only add. */
+/** Building blocks of tables for both dialects. Only add: a change here would change past migrations. */
 
 export const id: TableColumnOptions = {
   name: 'id',
@@ -53,7 +53,7 @@ export function index(name: string, ...columnNames: string[]): TableIndexOptions
   return { name, columnNames };
 }
 
-/** A foreign key whose rows go with the row referred to. */
+/** A foreign key with ON DELETE CASCADE. */
 export function belongsTo(referencedTableName: string, column: string, name: string): TableForeignKeyOptions {
   return {
     name,
@@ -65,7 +65,7 @@ export function belongsTo(referencedTableName: string, column: string, name: str
   };
 }
 
-/** A foreign key that becomes null when the row referred to goes. */
+/** A foreign key with ON DELETE SET NULL. */
 export function outlives(referencedTableName: string, column: string, name: string): TableForeignKeyOptions {
   return { ...belongsTo(referencedTableName, column, name), onDelete: 'SET NULL' };
 }
@@ -77,7 +77,7 @@ export interface TableDescription {
   foreignKeys?: TableForeignKeyOptions[];
 }
 
-/** Each table whole, or not at all; those that a run cut short has made are left alone when it is run again. */
+/** Creates each table completely or not at all; tables of an interrupted run are kept when it is run again. */
 export async function createTables(runner: QueryRunner, tables: readonly TableDescription[]): Promise<void> {
   for (const table of tables) await runner.createTable(new Table(table), true);
 }

@@ -18,7 +18,7 @@ import { WebModule } from './web/web.module.js';
 
 @Module({})
 export class AppModule {
-  /** @param actorOutsideRequests whom the audit trail names for what no request has caused */
+  /** @param actorOutsideRequests the actor that the audit trail names outside requests */
   static forRoot(settings: Settings, actorOutsideRequests: ActorOutsideRequests = 'system'): DynamicModule {
     return {
       module: AppModule,

@@ -24,7 +24,7 @@ async function withServices(work: (services: INestApplicationContext) => Promise
   }
 }
 
-// As for the server: what is written is for this user only.
+// As for the server: files are readable only by this user.
 process.umask(0o077);
 
 try {

@@ -1,9 +1,9 @@
 import { listenForSignals } from './server/stop-signals.js';
 
-// Whatever Pluto writes is for its own user only, also in a folder that others may enter.
+// Files of Pluto are readable only by its own user, even in a shared folder.
 process.umask(0o077);
 listenForSignals();
 
-// Loaded only now: reading all modules takes a second, in which no signal would be heard.
+// Imported dynamically: signals that arrive while all modules load must be handled.
 const { start } = await import('./server/start.js');
 await start();

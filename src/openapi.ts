@@ -7,7 +7,7 @@ import { Settings } from './config/settings.js';
 import { createApp } from './server/configure-app.js';
 import { buildApiDocument } from './server/openapi-document.js';
 
-/** Makes the document as the server does, on a throw-away database and without the settings of this machine. */
+/** Builds the document as the server does, with a temporary database and default settings. */
 async function makeDocument(): Promise<string> {
   const dataDir = mkdtempSync(join(tmpdir(), 'pluto-openapi-'));
   try {

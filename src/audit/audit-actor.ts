@@ -3,12 +3,12 @@ import type { SecurityEvent } from '../events/security-events.js';
 import type { AuditEvent } from './audit-event.entity.js';
 import { eventTraits } from './event-traits.js';
 
-/** Who acts where there is no request: the operator at the command line, or the server by itself. */
+/** The actor outside requests: the operator at the command line, or the server. */
 export type ActorOutsideRequests = 'cli' | 'system';
 
 type AuditActor = Pick<AuditEvent, 'actorKind' | 'actorId' | 'actorClient'>;
 
-/** Who is to be named for an event: the bearer of the request's token, else whoever the kind of event tells. */
+/** The actor of an event: the bearer of the request's token, else according to the kind of event. */
 export function actorOf(
   event: Pick<SecurityEvent, 'type' | 'userId'>,
   context: Pick<RequestContext, 'actor'> | null,
@@ -17,7 +17,7 @@ export function actorOf(
   if (!context) return { actorKind: outsideRequests, actorId: null, actorClient: null };
   if (context.actor) {
     const { userId, clientKey } = context.actor;
-    // 0: a client that acts for itself.
+    // 0: a client with a token of the client credentials grant.
     const actorId = userId === 0 ? null : userId;
     return { actorKind: clientKey === null ? 'user' : 'client', actorId, actorClient: clientKey };
   }

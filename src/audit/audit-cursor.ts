@@ -1,4 +1,4 @@
-/** Where a page ends: the place of its last event in the order of the trail. */
+/** Where a page ends: the position of its last event. */
 export interface AuditCursor {
   createdAt: number;
   id: number;
@@ -8,7 +8,7 @@ export function encodeCursor({ createdAt, id }: AuditCursor): string {
   return Buffer.from(`${createdAt}.${id}`).toString('base64url');
 }
 
-/** Null for what is no cursor. */
+/** Null for a malformed cursor. */
 export function decodeCursor(text: string): AuditCursor | null {
   const [, createdAt, id] =
     /^(\d{1,10})\.(\d{1,10})$/.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? [];

@@ -13,7 +13,7 @@ const json = {
   from: (text: string) => JSON.parse(text) as AuditDetail,
 };
 
-/** A security event as the audit trail keeps it; without foreign keys, since it outlives what it tells of. */
+/** A security event in the audit trail; without foreign keys, since it outlives the rows it refers to. */
 @Entity('audit_events')
 @Index('ix_audit_events_created', ['createdAt', 'id'])
 @Index('ix_audit_events_type', ['type', 'createdAt', 'id'])
@@ -35,14 +35,14 @@ export class AuditEvent {
   @Column({ name: 'application_id', type: 'integer', nullable: true })
   applicationId: number | null;
 
-  /** The account that it happened to. */
+  /** The affected account. */
   @Column({ name: 'user_id', type: 'integer', nullable: true })
   userId: number | null;
 
   @Column({ name: 'actor_kind', type: 'varchar', length: 16 })
   actorKind: ActorKind;
 
-  /** The account that did it, or that a client did it for. */
+  /** The account that acted, or that a client acted for. */
   @Column({ name: 'actor_id', type: 'integer', nullable: true })
   actorId: number | null;
 

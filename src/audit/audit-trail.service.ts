@@ -10,21 +10,21 @@ import { AuditEvent } from './audit-event.entity.js';
 import { AuditRecorder } from './audit-recorder.service.js';
 
 export interface AuditFilter {
-  /** What is undefined matches everything. */
+  /** An undefined value matches everything. */
   equal: Partial<Record<'type' | 'applicationId' | 'userId' | 'actorId' | 'address' | 'requestId', unknown>>;
-  /** Seconds since the epoch: from this one on. */
+  /** Seconds since the epoch, inclusive. */
   since: number | undefined;
-  /** Seconds since the epoch: before this one. */
+  /** Seconds since the epoch, exclusive. */
   until: number | undefined;
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** Longer than upkeep may be away. */
+/** Longer than any outage of housekeeping. */
 const LATECOMER_SECONDS = 7 * DAY_SECONDS;
-/** Accounts that are looked for at once. */
+/** Accounts per query. */
 const FORGOTTEN_BATCH = 100;
 
-/** Reads the audit trail, and ends what is too old of it. */
+/** Reads the audit trail and deletes old events. */
 @Injectable()
 export class AuditTrailService {
   constructor(
@@ -37,9 +37,9 @@ export class AuditTrailService {
 
   /**
    * A page of the trail, newest first.
-   * @param page.cursor where the page before ended; `''` for the first page
+   * @param page.cursor `nextCursor` of the previous page; `''` for the first page
    * @returns `nextCursor` is `''` on the last page
-   * @throws PlutoError badRequest for a cursor that is none
+   * @throws PlutoError badRequest for a malformed cursor
    */
   async list(
     filter: AuditFilter,
@@ -57,7 +57,7 @@ export class AuditTrailService {
     return { events, nextCursor: last && found.length > limit ? encodeCursor(last) : '' };
   }
 
-  /** Deletes what is older than the settings keep, and completes what deletions of accounts have blanked. */
+  /** Deletes events past their retention, and completes the erasure of deleted accounts. */
   async purgeExpired(signal: AbortSignal): Promise<void> {
     await this.forgetLatecomers(signal);
     const before = nowSeconds() - this.settings.auditRetentionDays * DAY_SECONDS;
@@ -74,7 +74,7 @@ export class AuditTrailService {
     return query;
   }
 
-  /** What a deletion did not get to: more than a batch of events, and those that were written at the same moment. */
+  /** Erases what an account's deletion left: events beyond one batch, and events written concurrently. */
   private async forgetLatecomers(signal: AbortSignal): Promise<void> {
     const deletions = await this.dataSource.manager.find(AuditEvent, {
       select: { id: true, userId: true },
@@ -92,10 +92,10 @@ export class AuditTrailService {
   }
 }
 
-/** The first condition is what the indexes serve; MySQL reads no range from a comparison of pairs. */
+/** The first condition uses the index; MySQL does not use an index range for row comparisons. */
 function startAfter(query: SelectQueryBuilder<AuditEvent>, cursor: string): void {
   const place = decodeCursor(cursor);
-  if (!place) throw badRequest(['cursor takes the next_cursor of the page before']);
+  if (!place) throw badRequest(['cursor must be the next_cursor of the previous page']);
   query.andWhere('event.createdAt <= :at AND (event.createdAt < :at OR event.id < :id)', {
     at: place.createdAt,
     id: place.id,

@@ -19,7 +19,7 @@ export class AuditController {
   @Get()
   @Operation({
     summary: 'List security events',
-    description: 'Get what has happened to accounts and to the administration, newest first (admin only)',
+    description: 'Get security events of accounts and of the administration, newest first (admin only)',
     answer: AuditEventsDto,
     errors: [...ADMIN_ERRORS, 'applicationNotExist'],
   })

@@ -5,7 +5,7 @@ import type { SecurityEventType } from '../events/security-events.js';
 import { actorKinds, type ActorKind, type AuditDetail } from './audit-event.entity.js';
 import { eventTypes } from './event-traits.js';
 
-/** The greatest number of ten digits; in the year 2286. */
+/** The largest number of ten digits, in the year 2286. */
 const LATEST_TIME = 9_999_999_999;
 
 const QueryTime = (description: string) =>
@@ -20,29 +20,29 @@ export class AuditQuery {
   @Field('appName', { description: 'Name of the application', optional: true })
   app_id?: string;
 
-  @QueryAccount('Account that it happened to')
+  @QueryAccount('Affected account')
   user_id?: number;
 
-  @QueryAccount('Account that did it')
+  @QueryAccount('Account that acted')
   actor_id?: number;
 
-  @Field('address', { description: 'IP address that the request came from', optional: true })
+  @Field('address', { description: 'IP address of the request', optional: true })
   address?: string;
 
-  @Field('requestId', { description: 'X-Request-Id of the answer', optional: true })
+  @Field('requestId', { description: 'X-Request-Id of the response', optional: true })
   request_id?: string;
 
-  @QueryTime('Unix seconds: only what happened then or later')
+  @QueryTime('Unix seconds: only events at or after this time')
   since?: number;
 
-  @QueryTime('Unix seconds: only what happened before')
+  @QueryTime('Unix seconds: only events before this time')
   until?: number;
 
   @QueryInteger({ description: 'How many events to return', minimum: 1, maximum: 200, fallback: 50 })
   limit: number = 50;
 
   @Field('cursor', {
-    description: 'next_cursor of the page before; empty for the first page',
+    description: 'next_cursor of the previous page; empty for the first page',
     optional: true,
   })
   cursor?: string;
@@ -51,15 +51,14 @@ export class AuditQuery {
 class AuditActorDto {
   @ApiProperty({
     enum: actorKinds,
-    description:
-      'A user, an OAuth client, somebody who was not signed in, the command line, or the server by itself',
+    description: 'A user, an OAuth client, an unauthenticated caller, the command line, or the server',
     example: 'user',
   })
   kind: ActorKind;
 
   @ApiProperty({
     type: 'integer',
-    description: 'Account that did it, or that the client did it for; 0 for none',
+    description: 'Account that acted, or that the client acted for; 0 for none',
     example: 1,
   })
   user_id: number;
@@ -69,7 +68,7 @@ class AuditActorDto {
 }
 
 class AuditEventDto {
-  @ApiProperty({ type: 'integer', description: 'Number of the event', example: 42 })
+  @ApiProperty({ type: 'integer', description: 'Event ID', example: 42 })
   id: number;
 
   @ApiProperty({ type: 'integer', description: 'Unix seconds', example: 1795651200 })
@@ -80,15 +79,15 @@ class AuditEventDto {
 
   @ApiProperty({
     type: String,
-    description: 'Name of the application that it happened in; empty for none',
+    description: 'Name of the application; empty for none',
     example: 'pluto',
   })
   app_id: string;
 
-  @ApiProperty({ type: 'integer', description: 'Account that it happened to; 0 for none', example: 7 })
+  @ApiProperty({ type: 'integer', description: 'Affected account; 0 for none', example: 7 })
   user_id: number;
 
-  @ApiProperty({ type: AuditActorDto, description: 'Who did it' })
+  @ApiProperty({ type: AuditActorDto, description: 'Who acted' })
   actor: AuditActorDto;
 
   @ApiProperty({
@@ -100,7 +99,7 @@ class AuditEventDto {
 
   @ApiProperty({
     type: String,
-    description: 'X-Request-Id of the answer; empty without a request',
+    description: 'X-Request-Id of the response; empty without a request',
     example: '0b0f2c0e-6f6b-4d6e-9d58-0c5a6f1c3f11',
   })
   request_id: string;
@@ -108,7 +107,7 @@ class AuditEventDto {
   @ApiProperty({
     type: 'object',
     additionalProperties: { type: 'string' },
-    description: 'What else there is to know, by the kind of event',
+    description: 'Details, depending on the kind of event',
     example: { role: 'editor' },
   })
   detail: AuditDetail;
@@ -120,7 +119,7 @@ export class AuditEventsDto {
 
   @ApiProperty({
     type: String,
-    description: 'Asks for the next page; empty on the last one',
+    description: 'Cursor of the next page; empty on the last page',
     example: 'MTc5NTY1MTIwMC40Mg',
   })
   next_cursor: string;

@@ -8,7 +8,7 @@ import { AuditController } from './audit.controller.js';
 
 export type { ActorOutsideRequests } from './audit-actor.js';
 
-/** The audit trail: it listens to security events, and nothing but its upkeep depends on it. */
+/** The audit trail, which subscribes to security events. */
 @Module({})
 export class AuditModule {
   constructor(steps: HousekeepingSteps, trail: AuditTrailService) {

@@ -1,7 +1,7 @@
 import type { AuditEvent } from './audit-event.entity.js';
 import type { AuditEventsDto } from './audit.dto.js';
 
-/** @param nameOf names applications; `''` for one that is no more */
+/** @param nameOf names applications; `''` for a deleted one */
 export function presentEvent(
   event: AuditEvent,
   nameOf: (applicationId: number | null) => string,

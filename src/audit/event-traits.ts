@@ -1,9 +1,9 @@
 import type { SecurityEventType } from '../events/security-events.js';
 
 interface EventTraits {
-  /** Done by the account's owner, who proves it by password, provider or link and bears no token yet. */
+  /** The account's owner acts, authenticated by password, provider or link instead of an access token. */
   isByOwner: boolean;
-  /** Its detail says something of the account's owner, and goes with the account. */
+  /** The detail is personal data, erased with the account. */
   isPersonal: boolean;
 }
 
@@ -11,14 +11,14 @@ const ownersAct: EventTraits = { isByOwner: true, isPersonal: true };
 const personal: EventTraits = { isByOwner: false, isPersonal: true };
 const administrative: EventTraits = { isByOwner: false, isPersonal: false };
 
-/** What the trail has to know of each kind of event. */
+/** Properties of each kind of event. */
 export const eventTraits: Record<SecurityEventType, EventTraits> = {
   'account.registered': ownersAct,
-  // Says only why; and who makes an abandoned account go is somebody else.
+  // The detail is only the reason, and an abandoned account is not deleted by its owner.
   'account.deleted': administrative,
   'login.succeeded': ownersAct,
   'login.failed': personal,
-  // By whoever had the token: the owner, or who took it.
+  // By the owner or by a thief of the token.
   'refresh.reused': personal,
   'password.reset': ownersAct,
   'mail.confirmed': ownersAct,
@@ -38,5 +38,5 @@ export const eventTraits: Record<SecurityEventType, EventTraits> = {
 
 export const eventTypes = Object.keys(eventTraits) as SecurityEventType[];
 
-/** The kinds of events whose details say nothing of anybody; those of any other go with the account. */
+/** The kinds of events without personal details, which are kept when the account is deleted. */
 export const impersonalTypes = eventTypes.filter((type) => !eventTraits[type].isPersonal);

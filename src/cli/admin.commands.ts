@@ -13,20 +13,20 @@ interface CreateOptions {
 
 /** `pluto admin create` and `pluto admin list`. */
 export function addAdminCommands(program: Command, withServices: WithServices): void {
-  const admin = program.command('admin').description('the accounts that administer Pluto');
+  const admin = program.command('admin').description('manage administrator accounts');
   admin
     .command('create')
-    .description('make an administrator; the generated password is printed once')
-    .argument('<mail>', 'mail address', readMail)
-    .requiredOption('--handle <handle>', 'public user id', readHandle)
+    .description('create an administrator; the generated password is printed once')
+    .argument('<mail>', 'email address', readMail)
+    .requiredOption('--handle <handle>', 'public user ID', readHandle)
     .option('--name <name>', 'display name', readName, 'Administrator')
-    .option('--password-stdin', 'read the password from standard input instead of making one', false)
+    .option('--password-stdin', 'read the password from standard input instead of generating one', false)
     .action((mail: string, options: CreateOptions) =>
       withServices((services) => create(services.get(AdministratorAccountsService), mail, options)),
     );
   admin
     .command('list')
-    .description('show the administrators')
+    .description('list the administrators')
     .action(() => withServices((services) => list(services.get(AdministratorAccountsService))));
 }
 
@@ -37,14 +37,14 @@ async function create(
 ): Promise<void> {
   const password = passwordStdin ? readPassword() : administrators.generatePassword();
   const id = await administrators.create({ mail, handle, name: name.trim() }, password, null);
-  print(`administrator ${id} made: ${mail}`);
-  if (!passwordStdin) print(`password (shown this once): ${password}`);
+  print(`administrator ${id} created: ${mail}`);
+  if (!passwordStdin) print(`password (save it; it will not be shown again): ${password}`);
 }
 
 async function list(administrators: AdministratorAccountsService): Promise<void> {
   const accounts = await administrators.list();
   printTable(
-    ['ID', 'MAIL', 'HANDLE', 'NAME', 'MADE'],
+    ['ID', 'MAIL', 'HANDLE', 'NAME', 'CREATED'],
     accounts.map(({ user, mail }) => [
       String(user.id),
       mail,
@@ -52,7 +52,7 @@ async function list(administrators: AdministratorAccountsService): Promise<void>
       user.name,
       formatTime(user.createdAt),
     ]),
-    'There is no administrator yet: start the server once.',
+    'No administrator yet: start the server once.',
   );
 }
 

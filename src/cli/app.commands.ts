@@ -6,34 +6,34 @@ import type { WithServices } from './with-services.js';
 
 /** `pluto app create` and `pluto app list`. */
 export function addAppCommands(program: Command, withServices: WithServices): void {
-  const app = program.command('app').description('the applications whose accounts Pluto keeps');
+  const app = program.command('app').description('manage applications');
   app
     .command('create')
-    .description('make an application')
-    .argument('<name>', 'what its clients send as app_id, such as org.example.app', readName)
+    .description('create an application')
+    .argument('<name>', 'the app_id of its clients, such as org.example.app', readName)
     .action((name: string) =>
       withServices(async (services) => {
         const application = await services.get(ApplicationsService).create(name, null);
-        print(`application ${application.id} made: ${application.name}`);
+        print(`application ${application.id} created: ${application.name}`);
       }),
     );
   app
     .command('list')
-    .description('show the applications')
+    .description('list the applications')
     .action(() => withServices(async (services) => list(services.get(ApplicationsService))));
 }
 
 async function list(applications: ApplicationsService): Promise<void> {
   const rows = await applications.list();
   printTable(
-    ['ID', 'NAME', 'DEFAULT ROLE', 'MADE'],
+    ['ID', 'NAME', 'DEFAULT ROLE', 'CREATED'],
     rows.map(({ id, name, defaultRoleId, createdAt }) => [
       String(id),
       name,
       defaultRoleId === null ? '-' : String(defaultRoleId),
       formatTime(createdAt),
     ]),
-    'There is no application yet: start the server once.',
+    'No application yet: start the server once.',
   );
 }
 

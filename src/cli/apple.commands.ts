@@ -8,15 +8,15 @@ import type { WithServices } from './with-services.js';
 export function addAppleCommands(program: Command, withServices: WithServices): void {
   const apple = program
     .command('apple')
-    .description('consents of people who have left, until Apple has revoked them');
+    .description('manage Apple consents of deleted accounts that are still to be revoked');
   apple
     .command('list')
-    .description('show those that Apple has not acknowledged yet')
+    .description('list the consents that Apple has not confirmed as revoked')
     .action(() => withServices((services) => list(services.get(AppleGrantsService))));
   apple
     .command('drop')
-    .description('give one up, such as one of a client that Apple knows no more')
-    .argument('<id>', 'its number', numberOf('an entry'))
+    .description('drop an entry, for example of a client that no longer exists at Apple')
+    .argument('<id>', 'ID of the entry', numberOf('an entry'))
     .action((id: number) => withServices((services) => drop(services.get(AppleGrantsService), id)));
 }
 
@@ -31,11 +31,11 @@ async function list(grants: AppleGrantsService): Promise<void> {
       formatTime(grant.nextAttemptAt),
       grant.lastError,
     ]),
-    'Apple has acknowledged everything.',
+    'No pending revocations.',
   );
 }
 
 async function drop(grants: AppleGrantsService, id: number): Promise<void> {
-  if (!(await grants.drop(id))) throw new Error(`there is nothing to revoke with the number ${id}`);
-  print(`${id} is given up`);
+  if (!(await grants.drop(id))) throw new Error(`no pending revocation with the ID ${id}`);
+  print(`revocation ${id} dropped`);
 }

@@ -5,15 +5,15 @@ import type { WithServices } from './with-services.js';
 
 /** `pluto keys list` and `pluto keys rotate`. */
 export function addKeysCommands(program: Command, withServices: WithServices): void {
-  const keys = program.command('keys').description('the key pairs that sign access tokens');
+  const keys = program.command('keys').description('manage the key pairs that sign access tokens');
   keys
     .command('list')
-    .description('show the keys and what each is used for')
+    .description('list the keys and their states')
     .action(() => withServices(async (services) => printKeys(await services.get(KeyRotationService).list())));
   keys
     .command('rotate')
     .description(
-      'make the next key: published now, it signs later; the present one verifies until its tokens expire',
+      'create the next key: published now, it signs later; the current one verifies until its tokens expire',
     )
     .option('--lead <seconds>', 'time from publication to first use', readSeconds, PUBLISH_LEAD_SECONDS)
     .action(({ lead }: { lead: number }) =>
@@ -23,7 +23,7 @@ export function addKeysCommands(program: Command, withServices: WithServices): v
 
 function printKeys(keys: KeyListing[]): void {
   printTable(
-    ['KID', 'STATE', 'MADE', 'SIGNS FROM', 'VERIFIES UNTIL'],
+    ['KID', 'STATE', 'CREATED', 'SIGNS FROM', 'VERIFIES UNTIL'],
     keys.map(({ kid, state, createdAt, signsFrom, verifiesUntil }) => [
       kid,
       state,
@@ -31,7 +31,7 @@ function printKeys(keys: KeyListing[]): void {
       formatTime(signsFrom),
       verifiesUntil === null ? '-' : formatTime(verifiesUntil),
     ]),
-    'There is no key yet: start the server once.',
+    'No key yet: start the server once.',
   );
 }
 

@@ -7,18 +7,18 @@ import type { WithServices } from './with-services.js';
 
 /** `pluto mail list` and `pluto mail retry`. */
 export function addMailCommands(program: Command, withServices: WithServices): void {
-  const mail = program.command('mail').description('the mails on their way');
+  const mail = program.command('mail').description('manage queued and failed mails');
   mail
     .command('list')
-    .description('show the mails that are not sent')
-    .option('--failed', 'only those that were given up', false)
+    .description('list the unsent mails')
+    .option('--failed', 'only failed mails', false)
     .action(({ failed }: { failed: boolean }) =>
       withServices(async (services) => printMails(await services.get(OutboxService).list(failed))),
     );
   mail
     .command('retry')
-    .description('queue given-up mails again; a running server sends them')
-    .argument('[id]', 'one mail; without it, all that were given up', numberOf('a mail'))
+    .description('queue failed mails again; a running server sends them')
+    .argument('[id]', 'ID of one mail; default: all failed mails', numberOf('a mail'))
     .action((id: number | undefined) => withServices((services) => retry(services.get(OutboxService), id)));
 }
 
@@ -34,11 +34,11 @@ function printMails(mails: Mail[]): void {
       state === 'queued' ? timeOf(nextAttemptAt) : '-',
       lastError,
     ]),
-    'There is no such mail.',
+    'No such mail.',
   );
 }
 
-/** A mail that was not tried yet is due at once. */
+/** A mail without attempts is due immediately. */
 function timeOf(nextAttemptAt: number): string {
   return nextAttemptAt === 0 ? 'now' : formatTime(nextAttemptAt);
 }
@@ -54,5 +54,5 @@ async function retry(outbox: OutboxService, id: number | undefined): Promise<voi
     );
     if (!isQueued) process.exitCode = 1;
   }
-  if (ids.length === 0) print('No mail was given up.');
+  if (ids.length === 0) print('No failed mails.');
 }

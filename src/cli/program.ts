@@ -11,7 +11,7 @@ import type { WithServices } from './with-services.js';
 /** The command line `pluto`. */
 export function buildProgram(withServices: WithServices): Command {
   const program = new Command('pluto')
-    .description('Runs Pluto from the command line, on the database and data folder of the settings')
+    .description('Administers Pluto on the database and data folder of the settings')
     .version(packageVersion)
     .showHelpAfterError();
   addAdminCommands(program, withServices);

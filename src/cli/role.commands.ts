@@ -10,26 +10,26 @@ import { UserRoleAssignmentService } from '../users/user-role-assignment.service
 import { print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 
-/** `pluto role …` and `pluto scope create`; applications, roles and scopes are named by name. */
+/** `pluto role …` and `pluto scope create`; applications, roles and scopes are given by name. */
 export function addRoleCommands(program: Command, withServices: WithServices): void {
-  const scope = program.command('scope').description('what may be allowed in an application');
+  const scope = program.command('scope').description('manage scopes');
   scope
     .command('create')
-    .description('make a scope')
+    .description('create a scope')
     .argument('<app>')
-    .argument('<scope>', 'name without blanks and commas', readScopeName)
+    .argument('<scope>', 'name without whitespace or commas', readScopeName)
     .action((app: string, name: string) => withServices((services) => createScope(services, app, name)));
 
-  const role = program.command('role').description('the sets of scopes that accounts are given');
+  const role = program.command('role').description('manage roles, which are sets of scopes');
   role
     .command('create')
-    .description('make a role')
+    .description('create a role')
     .argument('<app>')
     .argument('<role>', 'name', readRoleName)
     .action((app: string, name: string) => withServices((services) => createRole(services, app, name)));
   role
     .command('list')
-    .description('show the roles of an application and their scopes; * marks the defaults')
+    .description('list the roles of an application and their scopes; * marks the defaults')
     .argument('<app>')
     .action((app: string) => withServices((services) => listRoles(services, app)));
   role
@@ -37,23 +37,23 @@ export function addRoleCommands(program: Command, withServices: WithServices): v
     .description('replace the scopes of a role')
     .argument('<app>')
     .argument('<role>')
-    .argument('[scopes...]', 'names; none takes all away')
-    .option('--default <scope>', 'the one granted when nothing is asked for')
+    .argument('[scopes...]', 'names; without any, all scopes are removed')
+    .option('--default <scope>', 'the scope granted when a request names none')
     .action((app: string, name: string, scopes: string[], options: { default?: string }) =>
       withServices((services) => setScopes(services, app, name, scopes, options.default)),
     );
   role
     .command('default')
-    .description('set the role of accounts that were given none')
+    .description('set the role of accounts without an assigned role')
     .argument('<app>')
     .argument('<role>')
     .action((app: string, name: string) => withServices((services) => setDefaultRole(services, app, name)));
   role
     .command('assign')
-    .description('give an account a role')
+    .description('assign a role to an account')
     .argument('<app>')
     .argument('<role>')
-    .argument('<account>', 'mail address or handle')
+    .argument('<account>', 'email address or handle')
     .action((app: string, name: string, account: string) =>
       withServices((services) => assign(services, app, name, account)),
     );
@@ -62,13 +62,13 @@ export function addRoleCommands(program: Command, withServices: WithServices): v
 async function createScope(services: INestApplicationContext, app: string, name: string): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
   const scope = await services.get(ScopesService).create(id, name, null);
-  print(`scope ${scope.id} made: ${scope.name}`);
+  print(`scope ${scope.id} created: ${scope.name}`);
 }
 
 async function createRole(services: INestApplicationContext, app: string, name: string): Promise<void> {
   const { id } = await services.get(ApplicationsService).getByName(app);
   const role = await services.get(RolesService).create(id, name, null);
-  print(`role ${role.id} made: ${role.name}`);
+  print(`role ${role.id} created: ${role.name}`);
 }
 
 async function listRoles(services: INestApplicationContext, app: string): Promise<void> {
@@ -81,7 +81,7 @@ async function listRoles(services: INestApplicationContext, app: string): Promis
       role.name + (role.id === application.defaultRoleId ? ' *' : ''),
       scopes.map((scope) => scope.name + (scope.id === role.defaultScopeId ? ' *' : '')).join(', '),
     ]),
-    'The application has no role.',
+    'The application has no roles.',
   );
 }
 
@@ -98,7 +98,7 @@ async function setScopes(
   const scopeIds = await scopes.idsByName(id, scopeNames);
   const [defaultId] = defaultScope === undefined ? [] : await scopes.idsByName(id, [defaultScope]);
   if (defaultId !== undefined && !scopeIds.includes(defaultId))
-    throw new Error(`${defaultScope} is to be the default, but is not among the scopes`);
+    throw new Error(`${defaultScope} cannot be the default: it is not among the scopes`);
   await roles.replaceScopes(role.id, { scopeIds, defaultScopeId: defaultId }, null);
   await listRoles(services, app);
 }
@@ -121,7 +121,7 @@ async function assign(
   const found = await services.get(AccountsService).findUser(id, account);
   if (!found) throw new Error(`${app} has no account ${account}`);
   await services.get(UserRoleAssignmentService).assign(found.id, id, role.id, null);
-  print(`${account} has the role ${role.name} now`);
+  print(`${account} now has the role ${role.name}`);
 }
 
 function readRoleName(text: string): string {

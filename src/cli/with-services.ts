@@ -1,4 +1,4 @@
 import type { INestApplicationContext } from '@nestjs/common';
 
-/** Opens the application's services for the time of some work. */
+/** Opens the application's services while the work runs. */
 export type WithServices = (work: (services: INestApplicationContext) => Promise<void>) => Promise<void>;

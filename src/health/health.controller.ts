@@ -29,12 +29,12 @@ export class HealthController {
     return { version: packageVersion, database: 'up' };
   }
 
-  /** Whether the process runs: what a supervisor restarts it by. */
+  /** Liveness: whether the process runs, for supervisors. */
   @Get('health/live')
   @ApiExcludeEndpoint()
   live(): void {}
 
-  /** Whether requests can be served: what a load balancer goes by. */
+  /** Readiness: whether requests can be served, for load balancers. */
   @Get('health/ready')
   @ApiExcludeEndpoint()
   async ready(): Promise<void> {

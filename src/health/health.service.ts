@@ -5,7 +5,7 @@ import { PlutoError } from '../common/errors.js';
 
 const PATIENCE_MS = 2000;
 
-/** Says whether Pluto can do its work. */
+/** Checks whether Pluto can do its work. */
 @Injectable()
 export class HealthService {
   constructor(private readonly dataSource: DataSource) {}

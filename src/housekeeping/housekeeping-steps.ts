@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
 
-/** One kind of thing to remove when it has expired. */
+/** One cleanup of expired rows or files. */
 export interface HousekeepingStep {
-  /** What the log calls it. */
+  /** The name in the log. */
   name: string;
-  /** Throws, when the signal is aborted, between two batches of what it deletes. */
+  /** Deletes in batches; throws between two of them once the signal is aborted. */
   run: (signal: AbortSignal) => Promise<unknown>;
 }
 
-/** What housekeeping does, as the modules that own it have registered it. */
+/** The steps of housekeeping, registered by the modules that own the data. */
 @Injectable()
 export class HousekeepingSteps {
-  /** Of the database: by one instance at a time. */
+  /** Steps on the database, run by one instance at a time. */
   readonly shared: HousekeepingStep[] = [];
-  /** Of the folders, which each machine may have its own of: by every instance. */
+  /** Steps on local files, run by every instance. */
   readonly local: HousekeepingStep[] = [];
 
   register(...steps: HousekeepingStep[]): void {

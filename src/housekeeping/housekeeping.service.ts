@@ -6,10 +6,10 @@ import { HousekeepingSteps, type HousekeepingStep } from './housekeeping-steps.j
 
 const LEASE = 'housekeeping';
 const LEASE_SECONDS = 60;
-/** The first round follows the start by this at most. */
+/** Maximum delay between the start and the first round. */
 const FIRST_ROUND_MS = 30_000;
 
-/** Removes what has expired, now and then. A round may be cut short: the next one goes on. */
+/** Periodically removes expired data. A round may be interrupted; the next one continues. */
 @Injectable()
 export class Housekeeping {
   private readonly logger = new Logger('Housekeeping');
@@ -27,14 +27,14 @@ export class Housekeeping {
     this.schedule(Math.min(FIRST_ROUND_MS, this.intervalMs) * Math.random());
   }
 
-  /** Returns when the batch under way is done. */
+  /** Resolves when the current batch is done. */
   async stop(): Promise<void> {
     this.stopping.abort();
     clearTimeout(this.timer);
     await this.round;
   }
 
-  /** @returns whether no other instance was at it */
+  /** @returns false if another instance holds the lease */
   async run(): Promise<boolean> {
     const stopping = this.stopping.signal;
     await this.take(this.steps.local, stopping);
@@ -53,7 +53,7 @@ export class Housekeeping {
         await run(signal);
       } catch (error) {
         if (!signal.aborted)
-          this.logger.error({ msg: 'upkeep failed, will be tried again', step, err: error });
+          this.logger.error({ msg: 'cleanup step failed, will be retried', step, err: error });
       }
     }
   }
@@ -69,10 +69,10 @@ export class Housekeeping {
     try {
       await this.run();
     } catch (error) {
-      if (error instanceof LeaseLost) this.logger.warn({ msg: 'upkeep was left to another instance' });
+      if (error instanceof LeaseLost) this.logger.warn({ msg: 'cleanup was taken over by another instance' });
       else this.logger.error(error);
     }
-    // Not all instances at the same moment.
+    // Random, so that instances do not run at the same moment.
     this.schedule(this.intervalMs * (0.9 + 0.2 * Math.random()));
   }
 

@@ -7,7 +7,7 @@ import { networkOf } from './network.js';
 
 const LIMIT_METADATA = 'pluto:address-limit';
 
-/** Bounds how often a route is called from one address. */
+/** Limits how often a route may be called from one address. */
 export const LimitedByAddress = (name: LimitName) => SetMetadata(LIMIT_METADATA, name);
 
 @Injectable()

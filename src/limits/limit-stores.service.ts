@@ -9,42 +9,42 @@ import { Settings } from '../config/settings.js';
 const PATIENCE_MS = 500;
 const START_PATIENCE_MS = 1000;
 const RECONNECT_MS = 1000;
-/** Not with every request. */
-const TELL_AGAIN_MS = 60_000;
+/** Minimum time between two warnings while Redis is reachable but does not count. */
+const WARN_INTERVAL_MS = 60_000;
 
-/** Counts tries by key; `consume` rejects with the refusal when there are no more. */
+/** Counts tries per key; `consume` rejects with the refusal when none is left. */
 export interface Counter {
   consume(key: string): Promise<RateLimiterRes>;
   reward(key: string): Promise<RateLimiterRes>;
   get(key: string): Promise<RateLimiterRes | null>;
 }
 
-/** Where tries are counted: in Redis where one is set, and in the process without it or while it is away. */
+/** Counts tries in Redis if it is set; without it, or while it is unreachable, in the process. */
 @Injectable()
 export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Limits');
   private redis: Redis | null = null;
-  private isAway = false;
-  private toldAt = -Infinity;
+  private isUnreachable = false;
+  private warnedAt = -Infinity;
 
   constructor(private readonly settings: Settings) {}
 
-  /** A Redis that is not there does not keep Pluto from starting. */
+  /** An unreachable Redis does not prevent the start. */
   async onModuleInit(): Promise<void> {
     const { redisUrl, rateLimit } = this.settings;
     if (redisUrl === undefined || !rateLimit) return;
     this.redis = await connect(redisUrl);
-    this.redis.on('ready', () => this.tellBack());
-    this.redis.on('error', (error: Error) => this.tellAway(error));
+    this.redis.on('ready', () => this.logReachable());
+    this.redis.on('error', (error: Error) => this.warnUnreachable(error));
     const signal = AbortSignal.timeout(START_PATIENCE_MS);
-    await once(this.redis, 'ready', { signal }).catch((error: Error) => this.tellAway(error));
+    await once(this.redis, 'ready', { signal }).catch((error: Error) => this.warnUnreachable(error));
   }
 
   onApplicationShutdown(): void {
     this.redis?.disconnect();
   }
 
-  /** A counter of its own; each key has so many tries from its first one on. */
+  /** Opens a separate counter, where each key has a number of tries within a time from its first one. */
   open(name: string, { tries, seconds }: RequestLimit): Counter {
     const options = { keyPrefix: `pluto:limit:${name}`, points: tries, duration: seconds };
     const own = new RateLimiterMemory(options);
@@ -61,13 +61,13 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
     };
   }
 
-  /** Counts in the process what Redis does not count, for whatever reason: away, read-only, full. */
+  /** Counts in the process if Redis fails for any reason: unreachable, read-only, full. */
   private async insured<T>(counted: Promise<T>, inProcess: () => Promise<T>): Promise<T> {
     try {
       return await counted;
     } catch (error) {
       if (error instanceof RateLimiterRes) throw error;
-      this.tellAway(error as Error);
+      this.warnUnreachable(error as Error);
       return inProcess();
     }
   }
@@ -76,20 +76,20 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
     return this.redis?.status === 'ready';
   }
 
-  private tellAway(error: Error): void {
-    if (this.isAway) return;
+  private warnUnreachable(error: Error): void {
+    if (this.isUnreachable) return;
     const now = performance.now();
-    // One that is there and does not count gives no sign when it does again: it is told now and then.
+    // A reachable Redis that fails to count gives no sign of recovery, so the warning is repeated at intervals.
     const isGone = !this.isReady();
-    if (!isGone && now < this.toldAt + TELL_AGAIN_MS) return;
-    this.toldAt = now;
-    this.isAway = isGone;
-    this.logger.warn({ msg: 'Redis is away: limits are counted in each process by itself', err: error });
+    if (!isGone && now < this.warnedAt + WARN_INTERVAL_MS) return;
+    this.warnedAt = now;
+    this.isUnreachable = isGone;
+    this.logger.warn({ msg: 'Redis is unreachable: each process counts limits alone', err: error });
   }
 
-  private tellBack(): void {
-    if (this.isAway) this.logger.log('Redis is back: limits are shared again');
-    this.isAway = false;
+  private logReachable(): void {
+    if (this.isUnreachable) this.logger.log('Redis is reachable again: limits are shared');
+    this.isUnreachable = false;
   }
 }
 
@@ -97,12 +97,12 @@ async function connect(url: string): Promise<Redis> {
   const { Redis } = await import('ioredis');
   return new Redis(url, {
     connectionName: 'pluto',
-    // A request is counted in the process rather than kept waiting.
+    // Count in the process instead of making the request wait.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: START_PATIENCE_MS,
     commandTimeout: PATIENCE_MS,
-    // A Redis that answers nothing is disconnected, so that only the first requests wait for it.
+    // Disconnects a Redis that does not answer, so that only the first requests wait for it.
     socketTimeout: PATIENCE_MS,
     retryStrategy: () => RECONNECT_MS,
   });

@@ -7,11 +7,11 @@ import { SecretKey } from '../config/secret-key.js';
 import { Settings } from '../config/settings.js';
 import { LimitStores, type Counter } from './limit-stores.service.js';
 
-/** Bounds how often something may be tried. */
+/** Limits how often something may be tried. */
 @Injectable()
 export class Limits {
   private readonly counters = new Map<LimitName, Counter>();
-  /** Addresses and mails are counted by their hashes: Redis need not know whose they are. */
+  /** Keys are hashed, so that Redis does not store addresses and mails. */
   private readonly hashKey: Buffer;
 
   constructor(
@@ -24,7 +24,7 @@ export class Limits {
 
   /**
    * Counts one try.
-   * @throws PlutoError tooManyRequests, with the seconds until there is another try
+   * @throws PlutoError tooManyRequests, with the seconds until the next try
    */
   async count(name: LimitName, key: string): Promise<void> {
     if (!this.settings.rateLimit) return;
@@ -32,14 +32,15 @@ export class Limits {
       await this.counterOf(name).consume(this.hash(key));
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      // A try that was refused is none: once others are forgiven, there are tries again.
+      // A refused try is not counted, so refunds free the limit.
       await this.refund(name, key);
       throw tooMany(refusal);
     }
   }
 
   /**
-   * Does work that counts as a try if it succeeds; it is counted before, so that works at once count each.
+   * Runs work that counts as a try if it succeeds. It is counted before and refunded on failure, so that concurrent
+   * tries all count.
    * @throws PlutoError tooManyRequests | whatever the work throws
    */
   async whileLeft<T>(name: LimitName, key: string, work: () => Promise<T>): Promise<T> {
@@ -52,7 +53,7 @@ export class Limits {
     }
   }
 
-  /** As `count`, for where a refusal is not to be told. @returns whether the try is within the limit */
+  /** As `count`, but without an error. @returns whether the try is within the limit */
   async allows(name: LimitName, key: string): Promise<boolean> {
     try {
       await this.count(name, key);
@@ -63,13 +64,13 @@ export class Limits {
     }
   }
 
-  /** Takes a try back that has turned out to be harmless. */
+  /** Gives back a try that turned out to be harmless. */
   async refund(name: LimitName, key: string): Promise<void> {
     if (this.settings.rateLimit) await this.counterOf(name).reward(this.hash(key));
   }
 
   /**
-   * Counts nothing, for what is only counted afterwards, by `count`, when it has failed.
+   * Checks the limit without counting, for tries that are counted afterwards only if they fail.
    * @throws PlutoError tooManyRequests when no try is left
    */
   async assertLeft(name: LimitName, key: string): Promise<void> {

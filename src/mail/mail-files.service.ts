@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 
-/** `<mail's number>-<account's id>.eml`, or what a crash left of one. */
+/** `<mail id>-<account id>.eml`, or a partial file left by a crash. */
 const MAIL_FILE = /^\d+-(\d+)\.eml(?:\.part)?$/;
 
-/** The mails in `DATA_DIR/outbox`, where a server without SMTP puts them. They go with their account. */
+/** The mails in `DATA_DIR/outbox`, written by a server without SMTP and deleted with their account. */
 @Injectable()
 export class MailFilesService {
   private readonly folder: string;
@@ -15,7 +15,7 @@ export class MailFilesService {
     this.folder = join(dataDir, 'outbox');
   }
 
-  /** Writes a mail durably, readable by this user only. @returns its path */
+  /** Writes a mail durably, readable only by this user. @returns its path */
   async keep({ id, userId }: { id: number; userId: number }, message: Buffer): Promise<string> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const path = join(this.folder, `${String(id).padStart(8, '0')}-${userId}.eml`);
@@ -24,14 +24,14 @@ export class MailFilesService {
       await writeFile(temporary, message, { mode: 0o600, flush: true });
       await rename(temporary, path);
     } catch (error) {
-      // It would take what room is left on a full disk.
+      // A partial file would use up a disk that is almost full.
       await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
     return path;
   }
 
-  /** The accounts that have mails here. */
+  /** The accounts with mails in the folder. */
   async userIds(): Promise<number[]> {
     return [...new Set((await this.list()).map(({ userId }) => userId))];
   }

@@ -10,11 +10,11 @@ export interface Delivery extends RenderedMail {
   id: number;
   userId: number;
   recipient: string;
-  /** The link in the mail, told in the log where there is no mail server. */
+  /** The link in the mail, logged if there is no mail server. */
   link: string;
 }
 
-/** A mail server's answer as far as sending is concerned. */
+/** Why a delivery failed, and whether to retry it. */
 export interface DeliveryFault {
   isPermanent: boolean;
   reason: string;
@@ -23,7 +23,7 @@ export interface DeliveryFault {
 const REASON_MAX = 255;
 const SMTP_TIMEOUTS_MS = { connectionTimeout: 15_000, greetingTimeout: 15_000, socketTimeout: 30_000 };
 
-/** Hands mails to the SMTP server, or writes them to `DATA_DIR/outbox` where none is configured. */
+/** Hands mails to the SMTP server, or writes them to `DATA_DIR/outbox` if none is configured. */
 @Injectable()
 export class MailTransport {
   private readonly logger = new Logger('Mail');
@@ -46,13 +46,13 @@ export class MailTransport {
       subject: mail.subject,
       html: mail.html,
       text: mail.text,
-      // Marks it as no person's mail, so that no vacation responder answers (RFC 3834 section 5).
+      // Marks the mail as automatic, so that no vacation responder answers (RFC 3834 section 5).
       headers: { 'Auto-Submitted': 'auto-generated' },
     });
     if (this.settings.smtpUrl === undefined) await this.keepAsFile(mail, messageOf(sent));
   }
 
-  /** With the first mail, since its modules take a tenth of a second at start and some megabytes. */
+  /** Loaded with the first mail, since its modules would slow down the start. */
   private async loadMailer(): Promise<MailerService> {
     const { MailerModule, MailerService } = await import('./mailer.js');
     const loaded = await this.modules.load(() => MailerModule.forRoot(mailerOptions(this.settings)), {
@@ -64,14 +64,14 @@ export class MailTransport {
   private async keepAsFile(mail: Delivery, message: Buffer): Promise<void> {
     const path = await this.files.keep(mail, message);
     this.logger.log(
-      `no SMTP_URL is set: the mail to ${mail.recipient} is in ${path}, its link is ${mail.link}`,
+      `SMTP_URL is not set: the mail to ${mail.recipient} is in ${path}, its link is ${mail.link}`,
     );
   }
 }
 
 function mailerOptions({ smtpUrl, mailFrom }: Settings): MailerOptions {
   return {
-    // Without a server the message is only composed; the transport keeps it as a file.
+    // Without a server the message is only rendered, and then written to a file.
     transport:
       smtpUrl === undefined
         ? { streamTransport: true, buffer: true }
@@ -80,10 +80,10 @@ function mailerOptions({ smtpUrl, mailFrom }: Settings): MailerOptions {
   } as MailerOptions;
 }
 
-/** Failures of the connection and not of the mail, whatever the server answered: sign-in, STARTTLS, EHLO. */
+/** Errors of the connection, not of the mail: authentication, STARTTLS, EHLO. */
 const CONNECTION_FAULTS: unknown[] = ['EAUTH', 'ETLS', 'ECONNECTION'];
 
-/** Reads what a failed delivery threw: 5xx answers are final (RFC 5321 section 4.2.1) where they are about the mail. */
+/** Classifies a delivery error: 5xx replies about the mail are permanent (RFC 5321 section 4.2.1). */
 export function deliveryFault(thrown: unknown): DeliveryFault {
   if (!isNativeError(thrown)) return { isPermanent: false, reason: 'unknown' };
   const { code, responseCode, response } = thrown as {
@@ -96,7 +96,7 @@ export function deliveryFault(thrown: unknown): DeliveryFault {
     typeof responseCode === 'number' &&
     responseCode >= 500 &&
     responseCode < 600;
-  // What a server answers to STARTTLS alone does not say that TLS was the matter.
+  // The reply to STARTTLS alone does not say that TLS failed.
   const isAnswer = typeof response === 'string' && code !== 'ETLS';
   const reason = [code, isAnswer ? response : thrown.message]
     .filter((part) => typeof part === 'string')

@@ -6,7 +6,7 @@ import type { MailName } from '../common/views/views.js';
 
 export type MailState = 'queued' | 'failed';
 
-/** A mail on its way. A sent one is deleted; one that was given up stays, to be seen and sent again. */
+/** A mail to be sent. It is deleted once sent; a failed mail stays, to be listed and retried. */
 @Entity('mails')
 @Index('ix_mails_due', ['state', 'nextAttemptAt'])
 @Index('ix_mails_given_up', ['state', 'expiresAt'])
@@ -18,7 +18,7 @@ export class Mail {
   @BelongsTo({ entity: 'User', column: 'user_id', constraint: 'fk_mails_user' })
   user?: object;
 
-  /** The account that the mail is about: a mail goes when its account goes. */
+  /** The account that the mail is about; deleting the account deletes the mail. */
   @Column({ name: 'user_id', type: 'integer' })
   userId: number;
 
@@ -31,7 +31,7 @@ export class Mail {
   @Column({ name: 'recipient', type: 'varchar', length: 254 })
   recipient: string;
 
-  /** What the template is filled with, as JSON, encrypted under `SECRET_KEY`: it holds the link. */
+  /** The context of the template as JSON, encrypted under `SECRET_KEY` because it contains the link. */
   @Column({ name: 'sealed_context', type: 'text' })
   sealedContext: string;
 
@@ -44,14 +44,14 @@ export class Mail {
   @Column({ ...unixTime, name: 'next_attempt_at' })
   nextAttemptAt: number;
 
-  /** A worker's mark while it sends; whoever holds it may report the outcome. */
+  /** The token of the worker that is sending the mail; only that worker may record the outcome. */
   @Column({ name: 'claim', type: 'varchar', length: 43, nullable: true })
   claim: string | null;
 
   @Column({ ...nullableUnixTime, name: 'claimed_until' })
   claimedUntil: number | null;
 
-  /** When the link in it expires; after that it is not worth sending. */
+  /** When the link expires; afterwards the mail is not sent any more. */
   @Column({ ...unixTime, name: 'expires_at' })
   expiresAt: number;
 

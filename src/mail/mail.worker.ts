@@ -7,17 +7,17 @@ import { Views } from '../common/views/views.js';
 import { deliveryFault, MailTransport } from './mail-transport.js';
 import { CLAIM_SECONDS, LONGEST_PAUSE_SECONDS, OutboxService, type ClaimedMail } from './outbox.service.js';
 
-/** Pauses between attempts, in seconds; after the last one a mail is given up. */
+/** Pauses between attempts, in seconds; after the last attempt the mail has failed. */
 const PAUSES_SECONDS = [10, 30, 120, 600, 1800, 3600, 10_800, LONGEST_PAUSE_SECONDS];
-/** How often a worker looks for mails that other instances queued, or that are due again. */
+/** How often a worker polls for mails queued by other instances or due for a retry. */
 const POLL_MS = 2000;
 const MARK_PAUSE_MS = 1000;
 const PARALLEL_DELIVERIES = 3;
 const PROLONG_MS = 60_000;
-/** How long the end of the server waits for deliveries; another sends the mail once this one's claim has run out. */
+/** How long shutdown waits for deliveries; another worker sends the mail after the claim has expired. */
 const STOP_TIMEOUT_MS = 7000;
 
-/** Sends queued mails until it is stopped. Started by the server only, not by commands. */
+/** Sends queued mails until it is stopped. Only the server starts it, not the commands. */
 @Injectable()
 export class MailWorker {
   private readonly logger = new Logger('Mail');
@@ -38,7 +38,7 @@ export class MailWorker {
     this.poller.start();
   }
 
-  /** Returns when the mails being sent are settled, or left to another because their server does not answer. */
+  /** Resolves when current deliveries are done, or after a timeout; another worker then sends their mails. */
   async stop(): Promise<void> {
     await pTimeout(this.poller.stop(), { milliseconds: STOP_TIMEOUT_MS, fallback: () => undefined });
   }
@@ -53,7 +53,7 @@ export class MailWorker {
     const about = { mailId: mail.id, template: mail.template, userId: mail.userId, attempt: mail.attempts };
     if (mail.expiresAt <= nowSeconds()) {
       await this.outbox.fail(mail, 'its link expired before it could be sent');
-      this.logger.warn({ msg: 'mail given up: its link has expired', ...about });
+      this.logger.warn({ msg: 'mail failed permanently: its link has expired', ...about });
       return;
     }
     const prolonging = setInterval(() => void this.prolong(mail), PROLONG_MS);
@@ -76,7 +76,7 @@ export class MailWorker {
     this.logger.log({ msg: 'mail sent', ...about });
   }
 
-  /** As long as the claim lasts: a mail that is not known to be sent is sent again. */
+  /** Retries until the claim expires, since a mail that is not marked as sent would be sent again. */
   private async markSent(mail: ClaimedMail): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -101,10 +101,10 @@ export class MailWorker {
     const pauseSeconds = PAUSES_SECONDS[mail.attempts - 1];
     if (isPermanent || pauseSeconds === undefined) {
       await this.outbox.fail(mail, reason);
-      this.logger.error({ msg: 'mail given up', ...about });
+      this.logger.error({ msg: 'mail failed permanently', ...about });
     } else {
       await this.outbox.postpone(mail, pauseSeconds, reason);
-      this.logger.warn({ msg: 'mail not sent, will be tried again', pauseSeconds, ...about });
+      this.logger.warn({ msg: 'mail not sent, will be retried', pauseSeconds, ...about });
     }
   }
 }

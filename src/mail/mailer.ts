@@ -1,2 +1,2 @@
-// Imported by `import()` as a module of its own: the bundler finds the names of a CommonJS package only in static imports.
+// A separate module for `import()`: the bundler finds the names of a CommonJS package only in static imports.
 export { MailerModule, MailerService } from '@nestjs-modules/mailer';

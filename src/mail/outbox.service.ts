@@ -21,7 +21,7 @@ export interface NewMail<Name extends MailName = MailName> {
   expiresAt: number;
 }
 
-/** A mail that this worker holds, opened. */
+/** A mail claimed by this worker, with its context decrypted. */
 export interface ClaimedMail {
   id: number;
   claim: string;
@@ -34,7 +34,7 @@ export interface ClaimedMail {
   expiresAt: number;
 }
 
-/** How many mails are on their way. */
+/** Numbers of mails by state. */
 export interface OutboxDepth {
   queued: number;
   failed: number;
@@ -42,18 +42,18 @@ export interface OutboxDepth {
   oldestQueuedAt: number | null;
 }
 
-/** How long after its worker's death another takes a mail; a worker that lives prolongs its claim meanwhile. */
+/** How long a claim lasts: a live worker prolongs it, and after a worker's death another claims the mail. */
 export const CLAIM_SECONDS = 180;
-/** From one attempt to the next. A later one was set before the clock was set back, and is due. */
+/** Maximum pause between attempts. A later time was set before the clock was set back, so the mail is due. */
 export const LONGEST_PAUSE_SECONDS = 21_600;
-/** Of a mail that is due at once, whatever becomes of the clock. */
-const AT_ONCE = 0;
-/** How long a mail that was given up stays visible after its link has expired. */
+/** Due immediately, whatever the clock says. */
+const IMMEDIATELY = 0;
+/** How long a failed mail is kept after its link has expired. */
 const GIVEN_UP_RETENTION_SECONDS = 30 * 24 * 60 * 60;
 
 /**
- * The mails on their way. A mail is written in the transaction of what caused it, so that neither is there without
- * the other, and sent by whichever instance claims it.
+ * The queue of mails. A mail is written in the transaction that causes it, so that either both are stored or none, and
+ * sent by the instance that claims it.
  */
 @Injectable()
 export class OutboxService {
@@ -69,7 +69,7 @@ export class OutboxService {
     this.sealingKey = secretKey.derive('mail-outbox');
   }
 
-  /** Queues a mail; workers of this process are told after the commit, others find it when they next look. */
+  /** Queues a mail; workers of this process are woken after the commit, others find it at their next poll. */
   async enqueue<Name extends MailName>(manager: EntityManager, mail: NewMail<Name>): Promise<void> {
     const now = nowSeconds();
     const { context, ...columns } = mail;
@@ -78,7 +78,7 @@ export class OutboxService {
       sealedContext: seal(this.sealingKey, sealContext(mail), JSON.stringify(context)),
       state: 'queued',
       attempts: 0,
-      nextAttemptAt: AT_ONCE,
+      nextAttemptAt: IMMEDIATELY,
       claim: null,
       claimedUntil: null,
       lastError: '',
@@ -87,17 +87,17 @@ export class OutboxService {
     afterCommit(manager, () => this.listeners.forEach((listener) => listener()));
   }
 
-  /** Calls back whenever this process has queued a mail. */
+  /** Registers a callback for mails queued by this process. */
   onQueued(listener: () => void): void {
     this.listeners.add(listener);
   }
 
-  /** Withdraws the mails of that kind to the account that are not sent yet: their links are dead. */
+  /** Deletes unsent mails of one template to an account, whose links are no longer valid. */
   async withdraw(manager: EntityManager, userId: number, templates: MailName[]): Promise<void> {
     await manager.delete(Mail, { userId, template: In(templates) });
   }
 
-  /** Takes the mail that is due longest; no other worker gets it while the claim lasts. */
+  /** Claims the mail that has been due longest; no other worker gets it while the claim lasts. */
   async claimNext(): Promise<ClaimedMail | null> {
     const now = nowSeconds();
     const due = await this.dataSource.manager.find(Mail, {
@@ -116,7 +116,7 @@ export class OutboxService {
     return null;
   }
 
-  /** Keeps the claim while the mail is being sent. */
+  /** Prolongs the claim while the mail is being sent. */
   async prolong({ id, claim }: Pick<ClaimedMail, 'id' | 'claim'>): Promise<void> {
     await this.dataSource.manager.update(Mail, { id, claim }, { claimedUntil: nowSeconds() + CLAIM_SECONDS });
   }
@@ -125,12 +125,12 @@ export class OutboxService {
     await this.transactions.run((manager) => manager.delete(Mail, { id, claim }));
   }
 
-  /** Puts the mail back to be tried again. */
+  /** Queues the mail for another attempt. */
   async postpone({ id, claim }: ClaimedMail, pauseSeconds: number, reason: string): Promise<void> {
     await this.settle(id, claim, { nextAttemptAt: nowSeconds() + pauseSeconds, lastError: reason });
   }
 
-  /** Gives the mail up; it stays in the table for an operator to see. */
+  /** Marks the mail as failed; it stays in the table for the operator. */
   async fail({ id, claim }: Pick<ClaimedMail, 'id' | 'claim'>, reason: string): Promise<void> {
     await this.settle(id, claim, { state: 'failed', lastError: reason });
   }
@@ -153,8 +153,8 @@ export class OutboxService {
   }
 
   /**
-   * Queues a given-up mail anew.
-   * @returns whether there was such a mail whose link is still good
+   * Queues a failed mail again.
+   * @returns whether there was such a mail with a valid link
    */
   async retry(id: number): Promise<boolean> {
     const now = nowSeconds();
@@ -164,7 +164,7 @@ export class OutboxService {
       .set({
         state: 'queued',
         attempts: 0,
-        nextAttemptAt: AT_ONCE,
+        nextAttemptAt: IMMEDIATELY,
         claim: null,
         claimedUntil: null,
         lastError: '',
@@ -174,7 +174,7 @@ export class OutboxService {
     return affected === 1;
   }
 
-  /** Deletes given-up mails whose links expired a month ago. */
+  /** Deletes failed mails whose links expired a month ago. */
   async purgeGivenUp(signal: AbortSignal): Promise<void> {
     const expiresAt = LessThanOrEqual(nowSeconds() - GIVEN_UP_RETENTION_SECONDS);
     const due = { where: { state: 'failed' as const, expiresAt }, order: { expiresAt: 'ASC' as const } };
@@ -190,7 +190,7 @@ export class OutboxService {
       attempts: mail.attempts,
     } as const;
     const change = { claim, claimedUntil: now + CLAIM_SECONDS, attempts: mail.attempts + 1 };
-    // In a transaction for its retries: one statement alone can meet a deadlock with other workers, too.
+    // In a transaction because of its retries: even a single statement can deadlock with other workers.
     const { affected } = await this.transactions.run((manager) => manager.update(Mail, unclaimed, change));
     if (affected !== 1) return null;
     return { ...mail, claim, context: await this.open(mail, claim), attempts: mail.attempts + 1 };
@@ -201,7 +201,7 @@ export class OutboxService {
       const context = unseal(this.sealingKey, sealContext(mail), mail.sealedContext);
       return JSON.parse(context) as ClaimedMail['context'];
     } catch (error) {
-      // Damaged, or sealed under another SECRET_KEY: no later attempt would do better.
+      // Damaged, or sealed under another SECRET_KEY: no later attempt can succeed.
       await this.fail({ id: mail.id, claim }, 'its content cannot be decrypted');
       throw error;
     }

@@ -2,15 +2,15 @@ import { LRUCache } from 'lru-cache';
 import pTimeout from 'p-timeout';
 
 interface Times {
-  /** How old a reading may be. */
+  /** Maximum age of a cached reading. */
   maxAgeMs: number;
-  /** How long to wait for a new one. */
+  /** Maximum wait for a new reading. */
   timeoutMs: number;
 }
 
 /**
- * Reads what may fail or hang, such as a database, for callers that must get an answer: rarely, one reading at a time
- * (so that a hanging one is not joined by more), and with null in the place of what could not be read in time.
+ * Caches a reading that may fail or hang, such as of a database, for callers that need a result in time. Only one reading
+ * runs at a time, so that hanging ones do not pile up. The result is null if the reading fails or times out.
  */
 export class CachedReading<T> {
   private readonly readings: LRUCache<'last', { value: T | null }>;

@@ -16,7 +16,7 @@ interface Waiting {
 const TIMES = { maxAgeMs: 5000, timeoutMs: 2000 };
 const keyStates = ['next', 'signing', 'verifying', 'retired'] as const;
 
-/** Tells what waits in the database. When it is away, that is told, and nothing that it would know. */
+/** Gauges of queued work. If the database is unreachable, only `pluto_database_up 0` is exported. */
 @Injectable()
 export class DatabaseMetrics {
   private readonly waiting = new CachedReading(() => this.read(), TIMES);
@@ -36,17 +36,17 @@ export class DatabaseMetrics {
     const gauge = (name: string, help: string, labelNames: string[] = []) =>
       new Gauge({ name, help, labelNames, registers: [metrics.registry] });
     this.up = gauge('pluto_database_up', 'Whether the database answers within two seconds.');
-    this.mails = gauge('pluto_outbox_mails', 'Mails to be sent, or given up.', ['state']);
+    this.mails = gauge('pluto_outbox_mails', 'Mails by state: queued, or failed permanently.', ['state']);
     this.oldestMail = gauge(
       'pluto_outbox_oldest_queued_seconds',
-      'Age of the oldest mail that is still to be sent; 0 without one.',
+      'Age of the oldest queued mail; 0 without one.',
     );
-    this.revocations = gauge(
-      'pluto_apple_revocations_waiting',
-      'Consents that are still to be revoked at Apple.',
-    );
+    this.revocations = gauge('pluto_apple_revocations_waiting', 'Apple consents still to be revoked.');
     this.keys = gauge('pluto_signing_keys', 'Signing keys by state.', ['state']);
-    this.keyAge = gauge('pluto_signing_key_age_seconds', 'For how long the present key has been signing.');
+    this.keyAge = gauge(
+      'pluto_signing_key_age_seconds',
+      'Age of the current signing key since its first use.',
+    );
     metrics.onScrape(async () => this.tell(await this.waiting.get()));
   }
 
@@ -60,7 +60,7 @@ export class DatabaseMetrics {
 
   private tell(waiting: Waiting | null): void {
     this.up.set(waiting ? 1 : 0);
-    // Zeros would say that all is well.
+    // Zeros would look as if all were well.
     for (const gauge of [this.mails, this.keys]) gauge.reset();
     for (const gauge of [this.oldestMail, this.revocations, this.keyAge]) gauge.remove();
     if (!waiting) return;

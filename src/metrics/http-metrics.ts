@@ -7,10 +7,10 @@ import { MetricsRegistry } from './metrics.registry.js';
 
 const labelNames = ['method', 'route', 'status'] as const;
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
-/** Of requests whose caller was gone before the answer was. */
+/** Status of requests whose client disconnected before the response was sent. */
 const ABORTED = 'aborted';
 
-/** Counts and times requests, by the route's pattern: an address could be anything, and hold a token. */
+/** Counts and times requests by route pattern: URLs are unbounded and may contain tokens. */
 @Injectable()
 export class HttpMetrics {
   private readonly total: Counter<(typeof labelNames)[number]>;
@@ -21,26 +21,26 @@ export class HttpMetrics {
     const registers = [registry];
     this.total = new Counter({
       name: 'pluto_http_requests_total',
-      help: 'Requests answered, or given up by their caller (status "aborted").',
+      help: 'Requests answered, or aborted by the client (status "aborted").',
       labelNames,
       registers,
     });
     this.duration = new Histogram({
       name: 'pluto_http_request_duration_seconds',
-      help: 'From the head of a request to the end of its answer.',
+      help: 'Time from the request headers to the end of the response.',
       labelNames,
       registers,
     });
     this.inFlight = new Gauge({
       name: 'pluto_http_requests_in_flight',
-      help: 'Requests being answered.',
+      help: 'Requests in progress.',
       registers,
     });
     // Commands open the application without a server.
     if (httpAdapter) this.watch(httpAdapter.getInstance<FastifyInstance>());
   }
 
-  /** Fastify copies its hooks to a route's scope when that is made: this has to be there before the routes are. */
+  /** Fastify copies hooks when a route is registered, so this must run before the routes are. */
   private watch(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (request, reply, done) => {
       this.follow(request, reply.raw);
@@ -51,7 +51,7 @@ export class HttpMetrics {
   private follow(request: FastifyRequest, response: ServerResponse): void {
     const began = performance.now();
     this.inFlight.inc();
-    // Comes once, whether the answer ends or the connection does.
+    // Emitted once, whether the response or the connection ends.
     response.once('close', () => {
       this.inFlight.dec();
       const labels = {

@@ -8,7 +8,7 @@ import { Settings } from '../config/settings.js';
 import { MetricsRegistry } from './metrics.registry.js';
 import { bearsToken } from './scrape-token.js';
 
-/** The metrics on the port of the API, for who bears METRICS_TOKEN. */
+/** The metrics on the port of the API, for requests with METRICS_TOKEN. */
 @ApiExcludeController()
 @Public()
 @Controller('metrics')

@@ -13,8 +13,8 @@ import { PoolMetrics } from './pool-metrics.js';
 import { SecurityMetrics } from './security-metrics.js';
 
 /**
- * Counts what happens, for Prometheus: METRICS_PORT has `/metrics` to itself, and without one it is beside the API.
- * The token is asked for wherever it is set.
+ * Metrics for Prometheus: `/metrics` is on METRICS_PORT, or on the port of the API if that is unset. The token, if set, is
+ * required on both.
  */
 @Module({})
 export class MetricsModule {

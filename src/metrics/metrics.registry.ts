@@ -4,7 +4,7 @@ import { packageVersion } from '../common/package-version.js';
 import { Settings } from '../config/settings.js';
 import { processMetrics } from './process-metrics.js';
 
-/** The metrics of one application, which are not those of another in the same process. */
+/** The metrics of one application, separate from others in the same process. */
 @Injectable()
 export class MetricsRegistry {
   readonly registry = new Registry();
@@ -13,13 +13,13 @@ export class MetricsRegistry {
   constructor({ database }: Settings) {
     new Gauge({
       name: 'pluto_build_info',
-      help: 'Always 1; the labels say what runs.',
+      help: 'Always 1; the labels name version and database.',
       labelNames: ['version', 'database'],
       registers: [this.registry],
     }).set({ version: packageVersion, database: database.kind }, 1);
   }
 
-  /** Has something done before the values are read; it must not throw, nor take long. */
+  /** Registers work to do before the values are read; it must be fast and must not throw. */
   onScrape(refresh: () => void | Promise<void>): void {
     this.refreshers.push(refresh);
   }

@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import { MetricsRegistry } from './metrics.registry.js';
 import { listenForScrapes } from './scrape-server.js';
 
-/** The port of its own for metrics, where one is set. It is open as long as requests are being answered. */
+/** The separate port for metrics, open as long as the server handles requests. */
 @Injectable()
 export class MetricsServer implements OnApplicationShutdown {
   private server: Server | null = null;

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { MetricsRegistry } from './metrics.registry.js';
 import { poolUseOf, type PoolUse } from './pool-use.js';
 
-/** Tells how this process uses its connections to the database; with the embedded one there is one. */
+/** Use of the database connections of this process; the embedded database has one. */
 @Injectable()
 export class PoolMetrics {
   constructor(
@@ -13,17 +13,17 @@ export class PoolMetrics {
   ) {
     this.addGauge(
       'pluto_database_pool_limit',
-      'How many connections to the database this process may have.',
+      'Maximum database connections of this process.',
       (gauge, { limit }) => gauge.set(limit),
     );
     this.addGauge(
       'pluto_database_pool_waiting',
-      'Pieces of work that wait for a connection to the database.',
+      'Callers waiting for a database connection.',
       (gauge, { waiting }) => gauge.set(waiting),
     );
     this.addGauge(
       'pluto_database_pool_connections',
-      'Connections to the database by state.',
+      'Database connections by state.',
       (gauge, { inUse, idle }) => {
         gauge.set({ state: 'in_use' }, inUse);
         gauge.set({ state: 'idle' }, idle);
@@ -32,7 +32,7 @@ export class PoolMetrics {
     );
   }
 
-  /** Its value is read last, so that what the scrape itself asks the database is not counted. */
+  /** Read last, so that the queries of the scrape itself are not counted. */
   private addGauge(
     name: string,
     help: string,

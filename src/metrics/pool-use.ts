@@ -3,7 +3,7 @@ import { PoolWithTimeouts } from '../database/mysql/pool-with-timeouts.js';
 import { sqliteUse } from '../database/sqlite/serialized-sqlite.js';
 
 export interface PoolUse {
-  /** How many connections there may be. */
+  /** Maximum number of connections. */
   limit: number;
   inUse: number;
   idle: number;
@@ -11,7 +11,7 @@ export interface PoolUse {
   waiting: number;
 }
 
-/** How the database's connections are used in this process; null when the driver does not tell. */
+/** Use of the database connections in this process; null if the driver does not report it. */
 export function poolUseOf({ driver }: DataSource): PoolUse | null {
   const { pool } = driver as { pool?: unknown };
   return pool instanceof PoolWithTimeouts ? pool.use : sqliteUse(driver);

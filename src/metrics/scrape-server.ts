@@ -6,12 +6,12 @@ import { bearsToken } from './scrape-token.js';
 interface ScrapeOptions {
   port: number;
   host: string;
-  /** What a scrape must bear; undefined: nothing. */
+  /** The bearer token required of a scrape; undefined for none. */
   token: string | undefined;
   text: () => Promise<string>;
 }
 
-/** Serves `GET /metrics` and nothing else, on a port that users do not reach. @throws Error if it cannot listen */
+/** Serves `GET /metrics` and nothing else, on a port that is not public. @throws Error if it cannot listen */
 export async function listenForScrapes({ port, host, token, text }: ScrapeOptions): Promise<Server> {
   const server = createServer((request, response) => {
     const refusal = refusalOf(request, token);

@@ -4,7 +4,7 @@ import { type SecurityEvent, SecurityEvents, type SecurityEventType } from '../e
 import { afterCommit } from '../database/transactions.js';
 import { MetricsRegistry } from './metrics.registry.js';
 
-/** There from the start with 0, because an alert does not see a series that begins with 1 rise. */
+/** Initialised to 0, because `increase()` misses the first event of a series that starts at 1. */
 const seriesFromStart: SecurityEventType[] = [
   'account.registered',
   'account.deleted',
@@ -17,7 +17,7 @@ const seriesFromStart: SecurityEventType[] = [
   'key.rotated',
 ];
 
-/** Counts logins and what else matters to the safety of accounts, once it is committed. */
+/** Counts logins and other security events after their commit. */
 @Injectable()
 export class SecurityMetrics {
   private readonly events: Counter<'type'>;
@@ -27,13 +27,13 @@ export class SecurityMetrics {
     const registers = [registry];
     this.events = new Counter({
       name: 'pluto_security_events_total',
-      help: 'Security events by type; each is in the audit trail.',
+      help: 'Security events by type, as in the audit trail.',
       labelNames: ['type'],
       registers,
     });
     this.logins = new Counter({
       name: 'pluto_logins_total',
-      help: 'Logins by method, and as result "succeeded" or the reason of the refusal.',
+      help: 'Logins by method and result: "succeeded" or the reason of the refusal.',
       labelNames: ['method', 'result'],
       registers,
     });

@@ -4,13 +4,13 @@ import { isDatabaseUnavailable } from '../database/database-error.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** As `toPlutoError`; an unreachable database is a 503, since it is none of the client's doing and will come back. */
+/** As `toPlutoError`; an unreachable database is a temporary 503, not an error of the client. */
 export function classifyError(thrown: unknown): PlutoError {
   if (isBrokenOff(thrown) || !isDatabaseUnavailable(thrown)) return toPlutoError(thrown);
   return new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown });
 }
 
-/** Has the client gone before its body was read? It is ECONNRESET as with the database's, but Fastify gives it a status. */
+/** Whether the client disconnected before its body was read: also ECONNRESET, but with a status set by Fastify. */
 function isBrokenOff(thrown: unknown): boolean {
   return (thrown as { statusCode?: unknown } | undefined)?.statusCode === 400;
 }

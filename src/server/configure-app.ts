@@ -23,10 +23,10 @@ import { serveApiDocument } from './openapi-document.js';
 import { avatarsFolder, isAvatarFile } from '../users/avatars.service.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
-/** For a request to arrive whole; without it a client may take for ever to send one. */
+/** Timeout for a complete request; without it a slow client could hold a connection forever. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const TIMEOUT_CHECK_MS = 1000;
-/** Longer than proxies keep a connection (60 s mostly): who may send the next request is the one to close it. */
+/** Longer than the keep-alive of proxies (mostly 60 s), so that the proxy closes idle connections, not the server. */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_PARAM_LENGTH = 128;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
@@ -40,7 +40,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // All are answered until the last connection is closed, and in the envelope.
+    // Requests are answered, in the envelope, until the last connection is closed.
     return503OnClosing: false,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     genReqId: requestId,
@@ -52,7 +52,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     clientErrorHandler: handleClientError,
   });
   const fastify = adapter.getInstance<FastifyInstance>();
-  // Fastify reads it unasked.
+  // Fastify reads plain text by default.
   fastify.removeContentTypeParser('text/plain');
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings), adapter, {
     logger: new NestLog(log),
@@ -71,12 +71,12 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   return app;
 }
 
-/** Notes every route, and sets its own body limit where it has one. */
+/** Records every route and applies its own body limit, if it has one. */
 function watchRoutes(fastify: FastifyInstance, routes: RouteIndex): void {
   fastify.addHook('onRoute', (route) => {
     const limit = route.config?.bodyLimitBytes;
     if (limit !== undefined) route.bodyLimit = limit;
-    // The CORS plugin's route for preflight requests: it is no path of the server's.
+    // The CORS plugin's route for preflight requests is not a path of the API.
     if (route.url === '*') return;
     routes.add([route.method].flat(), route.url);
   });
@@ -90,7 +90,7 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
     maxAge: HOUR_MS,
   });
   await app.register(async (scope: FastifyInstance) => {
-    // Not the plugin's `allowedPath`, which reads the whole folder at every request.
+    // Not by the plugin's `allowedPath`, which reads the whole folder for every request.
     scope.addHook('onRequest', (request, _reply, done) => {
       const { '*': file } = request.params as { '*': string };
       done(isAvatarFile(file) ? undefined : new PlutoError('pathNotFound'));
@@ -100,7 +100,7 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
       prefix: '/avatars/',
       index: false,
       decorateReply: false,
-      // A changed picture has a new name.
+      // A changed avatar gets a new file name.
       maxAge: YEAR_MS,
       immutable: true,
     });
@@ -108,8 +108,8 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
 }
 
 /**
- * Browsers of those origins may call the API. It takes no cookie, so nobody is told to send one. OPTIONS that is no
- * preflight request is answered as any other method. What is public is open to all origins: see `public-documents.ts`.
+ * Allows the API to the given origins; `public-documents.ts` opens public documents to all. The API uses no cookies, so
+ * credentials are not allowed. An OPTIONS request that is not a preflight is handled like any other method.
  */
 function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
   if (origins.length === 0) return;

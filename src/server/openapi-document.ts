@@ -36,7 +36,7 @@ const TAGS = {
   'Token Management': 'JWT token operations',
   OAuth: 'OAuth 2.0 operations',
   'Web Interface': 'Web-based UI endpoints',
-  Audit: 'What has happened to accounts and to the administration',
+  Audit: 'Security events of accounts and of the administration',
 };
 
 const BEARER = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } as const;
@@ -59,7 +59,7 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
   const { openapi, info, tags, paths, ...rest } = SwaggerModule.createDocument(app, builder.build(), {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
-  // The builder makes an empty one.
+  // The builder adds an empty contact.
   delete info.contact;
   for (const [path, item] of Object.entries(paths)) describeFailuresOfKind(path, item);
   return { openapi, info, tags, ...rest, paths: inOrderOfTags(paths) };
@@ -68,7 +68,7 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
 type PathItem = OpenAPIObject['paths'][string];
 type ApiOperation = NonNullable<PathItem['get']>;
 
-/** Adds what follows from the method and the path alone: whether there is a body to refuse, and a part of a path. */
+/** Adds the failures that follow from method and path alone: of a request body and of a path parameter. */
 function describeFailuresOfKind(path: string, { get, post, put }: PathItem): void {
   const ofPath: ErrorKey[] = path.includes('{') ? ['pathNotFound'] : [];
   const ofBody: ErrorKey[] = ['bodyTooLarge', 'unsupportedContentType'];
@@ -88,7 +88,7 @@ function addFailure({ responses }: ApiOperation, { status, description, content 
   };
 }
 
-/** Sorts the paths as the tags are, whatever the order of the modules; within a tag they stay as they are. */
+/** Sorts the paths by the order of the tags, independent of the order of the modules; stable within a tag. */
 function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
   const place = Object.keys(TAGS);
   const rank = (item: PathItem) => place.indexOf((item.get ?? item.post ?? item.put)?.tags?.[0] ?? '');

@@ -13,13 +13,13 @@ import { stopServing } from './stop-serving.js';
 import { startMetricsIfSet } from '../metrics/metrics-if-set.js';
 import { SigningKeysService } from '../token/signing-keys.service.js';
 
-/** Serves in this process until a signal comes. */
+/** Runs the server in this process until a signal arrives. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
   prepareDataDirectory(settings.dataDir);
   refuseLostDatabase(settings);
   const app = await createApp(settings, log);
   const administrator = await app.get(FirstStartService).prepare();
-  // At once: whatever fails from here on, the password is not made again.
+  // Immediately: if a later step fails, the password is not generated again.
   if (administrator) process.stdout.write(administratorNotice(administrator));
   endFirstStart(settings);
   await app.get(SigningKeysService).assertReadable();

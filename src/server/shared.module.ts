@@ -7,7 +7,7 @@ import { RouteIndex } from '../common/http/route-index.js';
 import { DtoValidationPipe } from '../common/validation.pipe.js';
 import { Views } from '../common/views/views.js';
 
-/** What every route goes through, and what all modules share. */
+/** Global guards, pipes and filters, and the services shared by all modules. */
 @Global()
 @Module({
   providers: [

@@ -5,7 +5,7 @@ import { loadSettings, removedSettings } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { serve } from './serve.js';
 
-/** Reads the settings and serves; ends the process when that cannot be. */
+/** Loads the settings and runs the server; exits the process on failure. */
 export async function start(): Promise<void> {
   try {
     for (const line of removedSettings()) process.stderr.write(`${line}\n`);

@@ -2,22 +2,22 @@ import { constants } from 'node:os';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** Ctrl-C comes twice to what `npm start` runs: from the terminal, and handed on by npm. */
+/** `npm start` delivers Ctrl-C twice: from the terminal, and forwarded by npm. */
 const SAME_SIGNAL_MS = 500;
 
-/** Until there is something to finish. */
+/** Default until `whenToldToStop` is called: there is nothing to finish yet. */
 let stop: (signal: StopSignal) => void = () => process.exit(0);
 let stoppingSince: number | null = null;
 
 /**
- * From now on the first signal stops, and the next one ends the process. To be called first: a container's process
- * number 1 does not hear a signal that it has no handler for.
+ * From now on the first signal stops the server, and the second one exits immediately. Call it first: process 1 of a
+ * container ignores signals without a handler.
  */
 export function listenForSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => hear(signal));
 }
 
-/** From now on the first signal does that. */
+/** Sets what the first signal does. */
 export function whenToldToStop(work: (signal: StopSignal) => void): void {
   stop = work;
 }
@@ -28,7 +28,7 @@ function hear(signal: StopSignal): void {
     stoppingSince = now;
     stop(signal);
   } else if (now - stoppingSince > SAME_SIGNAL_MS) {
-    // The exit code that shells give to a process killed by the signal.
+    // The exit code that shells report for a process killed by the signal.
     process.exit(128 + constants.signals[signal]);
   }
 }

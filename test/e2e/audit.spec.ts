@@ -342,7 +342,7 @@ describe('an event', () => {
       const detail = { scope: 'orphan' };
       await events.publish(manager, { type: 'scope.created', applicationId: desk.id, userId: null, detail });
     });
-    await expect(work).rejects.toThrow('Nobody has said on whose behalf');
+    await expect(work).rejects.toThrow('No request context');
     expect(await count()).toBe(before);
     expect(await app.dataSource.manager.existsBy(Scope, { name: 'orphan' })).toBe(false);
   });

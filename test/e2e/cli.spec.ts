@@ -60,9 +60,9 @@ describe('pluto beside a running server', () => {
     );
     expectDone(
       generated!,
-      expect.stringMatching(/^administrator \d+ made: ann@example\.com\npassword .*: \S{20}\n$/),
+      expect.stringMatching(/^administrator \d+ created: ann@example\.com\npassword .*: \S{20}\n$/),
     );
-    expectDone(chosen!, expect.stringMatching(/^administrator \d+ made: bob@example\.com\n$/));
+    expectDone(chosen!, expect.stringMatching(/^administrator \d+ created: bob@example\.com\n$/));
     const given = /: (\S{20})\n$/.exec(generated!.stdout)![1]!;
     for (const account of [
       { mail: 'ann@example.com', password: given },
@@ -94,13 +94,13 @@ describe('pluto beside a running server', () => {
     expectDone(admins!, expect.any(String));
     expect(rowsOf(admins!)).toEqual(
       expect.arrayContaining([
-        ['ID', 'MAIL', 'HANDLE', 'NAME', 'MADE'],
+        ['ID', 'MAIL', 'HANDLE', 'NAME', 'CREATED'],
         ['1', ADMIN.mail, 'admin', 'Administrator', TIME],
       ]),
     );
     expectDone(apps!, expect.any(String));
     expect(rowsOf(apps!)).toEqual([
-      ['ID', 'NAME', 'DEFAULT ROLE', 'MADE'],
+      ['ID', 'NAME', 'DEFAULT ROLE', 'CREATED'],
       [expect.any(String), 'pluto', expect.stringMatching(/^\d+$/), TIME],
       [String(desk.id), desk.name, String(desk.roles.guest), TIME],
     ]);
@@ -122,11 +122,11 @@ describe('pluto beside a running server', () => {
       pluto(['role', 'assign', desk.name, 'AGENT', handle]),
       pluto(['role', 'scopes', desk.name, 'guest', 'write', '--default', 'look']),
     );
-    expectDone(assigned!, `${handle} has the role agent now\n`);
+    expectDone(assigned!, `${handle} now has the role agent\n`);
     const { accessToken } = await openSession(app, userId, desk.name);
     expect(decodeToken(accessToken).claims.scopes).toEqual(['write']);
 
-    expectRefused(refused!, 'look is to be the default, but is not among the scopes');
+    expectRefused(refused!, 'look cannot be the default: it is not among the scopes');
     const { body } = await app.client.get(`/v1/rbac/role/list?app_id=${desk.id}`);
     expect(body.roles[0]).toMatchObject({ name: 'guest', scopes: [{ name: 'look' }] });
   });
@@ -151,7 +151,7 @@ describe('pluto beside a running server', () => {
     const rotated = await pluto(['keys', 'rotate', '--lead', '60']);
     expectDone(rotated, expect.any(String));
     expect(rowsOf(rotated)).toEqual([
-      ['KID', 'STATE', 'MADE', 'SIGNS FROM', 'VERIFIES UNTIL'],
+      ['KID', 'STATE', 'CREATED', 'SIGNS FROM', 'VERIFIES UNTIL'],
       [expect.any(String), 'next', TIME, TIME, '-'],
       [expect.any(String), 'signing', TIME, TIME, TIME],
     ]);
@@ -211,9 +211,9 @@ describe('pluto beside a running server', () => {
         'Apple: it refuses our client: invalid_client',
       ],
     ]);
-    expectRefused(unknown!, expect.stringContaining(`there is nothing to revoke with the number ${id + 1}`));
-    expectDone(await pluto(['apple', 'drop', String(id)]), `${id} is given up\n`);
-    expectDone(await pluto(['apple', 'list']), 'Apple has acknowledged everything.\n');
+    expectRefused(unknown!, expect.stringContaining(`no pending revocation with the ID ${id + 1}`));
+    expectDone(await pluto(['apple', 'drop', String(id)]), `revocation ${id} dropped\n`);
+    expectDone(await pluto(['apple', 'list']), 'No pending revocations.\n');
   });
 });
 
@@ -234,13 +234,13 @@ describe('pluto before the server was ever started', () => {
     const env = environmentOf({ dataDir, settings });
     const pluto = (...args: string[]) => runPluto(args, { env, cwd: dataDir });
     const name = 'org.example.first';
-    expectDone(await pluto('app', 'create', ` ${name} `), `application 1 made: ${name}\n`);
+    expectDone(await pluto('app', 'create', ` ${name} `), `application 1 created: ${name}\n`);
     const [scope, role] = await together(
       pluto('scope', 'create', name, 'write'),
       pluto('role', 'create', name.toUpperCase(), 'editor'),
     );
-    expectDone(scope!, 'scope 1 made: write\n');
-    expectDone(role!, 'role 1 made: editor\n');
+    expectDone(scope!, 'scope 1 created: write\n');
+    expectDone(role!, 'role 1 created: editor\n');
     expectDone(
       await pluto('role', 'scopes', name, 'editor', 'write', '--default', 'write'),
       expect.any(String),

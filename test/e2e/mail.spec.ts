@@ -236,7 +236,7 @@ describe('a mail server that does not take a mail', () => {
       return mails.length > 0 && mails;
     }, 'the mail to be given up');
     expect(mail).toMatchObject({ attempts: 9, lastError: expect.stringContaining('452') });
-    expect(app.log()).toContain('mail given up');
+    expect(app.log()).toContain('mail failed permanently');
   });
 });
 

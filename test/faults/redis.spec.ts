@@ -64,15 +64,15 @@ describe('limits with Redis', () => {
     for (const ttl of ttls) expect(ttl).toBeGreaterThan(0);
   });
 
-  it('count each by itself while Redis is gone, with one warning, and together again when it is back', async () => {
+  it('count alone while Redis is unreachable, with one warning, and together again afterwards', async () => {
     await redis.kill();
-    await eachTold('Redis is away', 1);
+    await eachTold('Redis is unreachable', 1);
     // Each instance by itself: twice as many in all, and not one request that failed for it.
     expect(await askInTurn(2 * TRIES + 2)).toEqual([...allowed(2 * TRIES), 1006, 1006]);
-    for (const server of servers) expect(countOf(server, 'Redis is away')).toBe(1);
+    for (const server of servers) expect(countOf(server, 'Redis is unreachable')).toBe(1);
 
     await redis.start();
-    await eachTold('Redis is back', 1);
+    await eachTold('Redis is reachable again', 1);
     expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
   });
 
@@ -80,19 +80,19 @@ describe('limits with Redis', () => {
     redis.freeze();
     const slowest = await slowestOf(() => askInTurn(4));
     expect(slowest).toBeLessThan(3000);
-    await eachTold('Redis is away', 2);
+    await eachTold('Redis is unreachable', 2);
     // It is known now: nobody waits any more.
     expect(await slowestOf(() => askInTurn(2))).toBeLessThan(500);
     redis.thaw();
-    await eachTold('Redis is back', 2);
+    await eachTold('Redis is reachable again', 2);
     expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
   });
 
-  it('do not keep a server from starting while Redis is away', async () => {
+  it('do not keep a server from starting while Redis is unreachable', async () => {
     await redis.kill();
     const server = await start();
     const client = await server.ready();
-    expect(server.output).toContain('Redis is away');
+    expect(server.output).toContain('Redis is unreachable');
     const mail = 'late@example.com';
     for (let done = 0; done < TRIES; done++) expect(await ask(client, mail)).toBe(0);
     expectFailure(await client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' }), 429, 1006);
@@ -107,7 +107,7 @@ describe('limits with Redis', () => {
       REDIS_URL: redis.url.replace('//', '//someone:hunter2-redis@'),
     });
     await server.ready();
-    await eventually(() => server.output.includes('Redis is away'), 'the refusal');
+    await eventually(() => server.output.includes('Redis is unreachable'), 'the refusal');
     expect(server.output).not.toContain('hunter2');
     await server.kill('SIGTERM');
   });

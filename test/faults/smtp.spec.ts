@@ -142,7 +142,7 @@ describe('A mail server', () => {
     await eventually(() => notSent(server) === 1, 'the failure');
     smtp.refusals.push({ code: 550, at: 'recipient' });
     const never = await register(client);
-    await eventually(() => server.stdout.includes('mail given up'), 'the end of the other');
+    await eventually(() => server.stdout.includes('mail failed permanently'), 'the end of the other');
     await clock.set(15);
     await expectOneEach(smtp, [later]);
     expect(smtp.to(never.mail)).toHaveLength(0);

@@ -60,7 +60,7 @@ function isRefused({ url }: Client): Promise<boolean> {
 }
 
 describe('what is still under way after ten seconds', () => {
-  it('is cut off and named in the log, and the process has ended with 0', async () => {
+  it('is aborted and named in the log, and the process exits with 0', async () => {
     const smtp = await SmtpServer.start({ delayMs: 30_000 });
     try {
       const { server, client } = await start({ SMTP_URL: smtp.url });
@@ -74,7 +74,7 @@ describe('what is still under way after ten seconds', () => {
       expect((await hanging.ended).answer).toBe('');
       expect(logLine(server, 'shutdown timed out, aborting')).toMatchObject({
         requests: ['POST /v1/user/register'],
-        // A delivery that hangs is given up earlier.
+        // A hanging delivery has its own, shorter timeout.
         work: [],
       });
     } finally {
@@ -97,7 +97,7 @@ describe('a second signal', () => {
     await sleep(50);
     process.kill(server.pid, first);
     await sleep(1000);
-    expect(logLine(server, `${first}: finishing what is under way`)).toBeDefined();
+    expect(logLine(server, `${first}: finishing work in progress`)).toBeDefined();
     process.kill(server.pid, second);
     // What was under way would have been waited for, and the exit code have been 0.
     expect(await exited).toEqual({ code, signal: null });
@@ -176,7 +176,7 @@ describe('a connection that is kept for further requests', () => {
     const hanging = hangingRequest(client);
     await sleep(200);
     const exited = server.kill('SIGTERM');
-    await eventually(() => server.stdout.includes('finishing what is under way'));
+    await eventually(() => server.stdout.includes('finishing work in progress'));
     expect(await ask('/v1/healthcheck')).toEqual({ status: 200, connection: 'close' });
     await eventually(() => isRefused(client), 'the end of listening');
 

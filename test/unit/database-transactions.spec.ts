@@ -259,7 +259,7 @@ describe('afterCommit', () => {
 });
 
 describe('the request context of a transaction', () => {
-  const UNSAID = 'Nobody has said on whose behalf';
+  const NO_CONTEXT = 'No request context';
 
   it.each([
     ['a request', NOBODYS_REQUEST],
@@ -288,10 +288,10 @@ describe('the request context of a transaction', () => {
 
   it('is not guessed where nobody has said it, nor outside and after a transaction', async () => {
     const withoutContext = transactions.run((manager) => Promise.resolve(requestContextOf(manager)));
-    await expect(withoutContext).rejects.toThrow(UNSAID);
-    expect(() => requestContextOf(dataSource.manager)).toThrow(UNSAID);
+    await expect(withoutContext).rejects.toThrow(NO_CONTEXT);
+    expect(() => requestContextOf(dataSource.manager)).toThrow(NO_CONTEXT);
     const over = await transactions.runFor(null, (manager) => Promise.resolve(manager));
-    expect(() => requestContextOf(over)).toThrow(UNSAID);
+    expect(() => requestContextOf(over)).toThrow(NO_CONTEXT);
   });
 
   it('is told to who listens to security events, which are refused without', async () => {
@@ -304,8 +304,8 @@ describe('the request context of a transaction', () => {
     const events = new SecurityEvents();
     const listener = jest.fn();
     events.subscribe(listener);
-    await expect(transactions.run((manager) => events.publish(manager, event))).rejects.toThrow(UNSAID);
-    await expect(events.publish(dataSource.manager, event)).rejects.toThrow(UNSAID);
+    await expect(transactions.run((manager) => events.publish(manager, event))).rejects.toThrow(NO_CONTEXT);
+    await expect(events.publish(dataSource.manager, event)).rejects.toThrow(NO_CONTEXT);
     expect(listener).not.toHaveBeenCalled();
     await transactions.runFor(NOBODYS_REQUEST, (manager) => events.publish(manager, event));
     expect(listener.mock.calls).toEqual([[expect.anything(), event, NOBODYS_REQUEST]]);
