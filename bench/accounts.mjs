@@ -1,14 +1,14 @@
-// Accounts by the thousand, written past the server: copies of the first administrator's row with other names.
+// Thousands of accounts, inserted directly: copies of the first administrator's row with other names.
 import { connect } from './database.mjs';
 
 /** The password of the administrator and of every copy. */
 export const PASSWORD = 'bench password';
 
 const ROWS_PER_STATEMENT = 200;
-/** Keys begin in many ways, so a transaction touches most pages of an index: few large ones write far less. */
+/** Keys are spread over the index, so that every transaction touches most pages: few large ones write far less. */
 const ROWS_PER_TRANSACTION = 20_000;
 
-/** The account of a number: names, handles and mails begin in many different ways. */
+/** The account with a number; names, handles and mails have many different beginnings. */
 export function accountOf(number) {
   const word = wordOf(number);
   return {
@@ -25,7 +25,7 @@ function wordOf(number) {
 }
 
 /**
- * Adds accounts whose mails are verified; they have the numbers of their ids.
+ * Adds accounts with verified mails, numbered by their ids.
  * @returns the first number
  */
 export async function addAccounts(databaseUrl, count, onProgress = () => undefined) {
@@ -69,7 +69,7 @@ function userOf(user, id) {
 function identityOf(identity, userId) {
   const { mail } = accountOf(userId);
   const own = { user_id: userId, subject_key: mail, mail, mail_key: mail, is_verified: 1 };
-  // The database gives the id.
+  // The database assigns the id.
   return Object.fromEntries(Object.entries({ ...identity, ...own }).filter(([column]) => column !== 'id'));
 }
 

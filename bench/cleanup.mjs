@@ -1,6 +1,6 @@
 const undoings = [];
 
-/** Has something undone when the benchmark ends, however it ends; what was begun last is undone first. */
+/** Registers a cleanup for the end of the benchmark, also after an error; they run in reverse order. */
 export function undoAtEnd(undo) {
   undoings.push(undo);
 }
@@ -9,7 +9,7 @@ export async function undoAll() {
   for (let undo = undoings.pop(); undo; undo = undoings.pop()) await undo();
 }
 
-/** Neither Ctrl-C nor an error leaves servers or files behind. */
+/** Leaves no servers or files behind after Ctrl-C or an error. */
 export function undoOnSignals() {
   for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
     process.once(signal, () => void undoAll().finally(() => process.exit(code)));

@@ -1,4 +1,4 @@
-// An empty database for each server that is measured: a file of SQLite, or one on a throw-away MariaDB.
+// An empty database for each measured server: an SQLite file, or one on a temporary MariaDB.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ const script = join(import.meta.dirname, '../test/support/mariadb.sh');
 const MARIADB_ARGUMENTS =
   '--innodb-flush-log-at-trx-commit=1 --innodb-buffer-pool-size=512M --innodb-log-file-size=256M';
 
-/** A folder that is deleted at the end. */
+/** A folder that is deleted at the end of the run. */
 export function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'pluto-bench-'));
   undoAtEnd(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,11 +33,11 @@ export async function emptyDatabase(kind, folder) {
   return url.href;
 }
 
-/** @returns statements on the database of a URL, whichever it is: `all` for rows, `run` for none */
+/** @returns functions for statements on either database: `all` returns rows, `run` none */
 export async function connect(databaseUrl) {
   if (databaseUrl.startsWith('sqlite:')) {
     const database = new Libsql(databaseUrl.slice('sqlite:'.length));
-    // The disk is waited for at checkpoints only: a crash may lose rows, which does not matter here.
+    // Syncs only at checkpoints: rows lost in a crash do not matter here.
     database.exec('PRAGMA synchronous = NORMAL; PRAGMA cache_size = -400000; PRAGMA busy_timeout = 10000');
     return {
       all: async (sql) => database.prepare(sql).all(),
@@ -66,7 +66,7 @@ async function startMariadb() {
   return runScript('start', folder);
 }
 
-/** In a session of its own: Ctrl-C must not end it halfway, with a server that nobody knows of. */
+/** In a separate process group: Ctrl-C must not interrupt it and leave an unknown server behind. */
 async function runScript(command, folder) {
   const env = { ...process.env, MARIADB_ARGUMENTS };
   const { stdout } = await promisify(execFile)('setsid', ['--wait', 'sh', script, command, folder], { env });

@@ -1,4 +1,4 @@
-// What this machine does at best, in a process of its own that does nothing else: hashes, signatures, bare Fastify.
+// The best this machine can do, in a separate process: hashes, signatures, bare Fastify.
 import { fork } from 'node:child_process';
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,15 +12,15 @@ import { runLoad } from './load.mjs';
 const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const HASHES_AT_ONCE = 4;
 const SIGNATURES_AT_ONCE = 16;
-/** About what the header and the claims of an access token take. */
+/** About the size of an access token's header and claims. */
 const SIGNED_BYTES = 320;
 
-/** @param work 'hash' or 'sign' @returns how many a second */
+/** @param work 'hash' or 'sign' @returns operations per second */
 export function measureWork(work, seconds) {
   return ask({ work, seconds });
 }
 
-/** The same load on a bare Fastify route that answers as Pluto did. @returns how many a second */
+/** The same load on a bare Fastify route that answers as Pluto did. @returns operations per second */
 export async function measureRoute(pluto, next, load) {
   const { path, headers } = next();
   const answer = await (await fetch(pluto + path, { headers })).text();
@@ -65,7 +65,7 @@ async function rate(work, seconds) {
 
 const routes = new Map();
 
-/** One server a path, started once. */
+/** One server per path, started once. */
 async function serve(path, answer) {
   if (!routes.has(path)) {
     const server = fastify();

@@ -3,8 +3,8 @@ import autocannon from 'autocannon';
 const TIMEOUT_SECONDS = 30;
 
 /**
- * As many requests as the connections take, each the next one's when its answer is there.
- * @param next makes a request: method, path, headers, body and, for what follows from it, `onAnswer`
+ * Sends requests on all connections, each the next one as soon as it has a response.
+ * @param next builds a request: method, path, headers, body and optionally `onAnswer`
  * @throws Error when a request is refused or fails
  */
 export async function runLoad(url, next, { connections, seconds }) {
@@ -24,7 +24,7 @@ export async function runLoad(url, next, { connections, seconds }) {
   return { requests, perSecond: requests / duration, p50Ms: latency.p50, p99Ms: latency.p99 };
 }
 
-/** Made when it is sent, from what was answered before. */
+/** Built when it is sent, since it may depend on earlier responses. */
 function madeRequest(next) {
   let made;
   return {

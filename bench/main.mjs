@@ -1,4 +1,4 @@
-// Measures the built server against what this machine can do at best, and against another build or more accounts.
+// Compares the built server with the best this machine can do, and with another build or more accounts.
 //   npm run bench                        this build
 //   npm run bench -- --against DIR       this build and the one in DIR, in turns
 //   npm run bench -- --growth            this build with 1,000 accounts and with 1,000,000, in turns
@@ -28,7 +28,7 @@ const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 const names = options.only.split(',').filter((name) => {
   if (name in scenarios) return true;
-  throw new Error(`--only must be of ${Object.keys(scenarios).join(', ')}, not ${name}`);
+  throw new Error(`--only must be one of ${Object.keys(scenarios).join(', ')}, not ${name}`);
 });
 const FEW_ACCOUNTS = 1000;
 const MANY_ACCOUNTS = 1_000_000;
@@ -59,7 +59,7 @@ async function measureDatabase(kind) {
   return result;
 }
 
-/** What is compared: what is in question first. */
+/** The sides of the comparison; the one under test first. */
 function sidesOf() {
   const accounts = Number(options.accounts ?? (options.growth ? MANY_ACCOUNTS : FEW_ACCOUNTS));
   const own = { label: 'this build', build, accounts };
@@ -72,7 +72,7 @@ function sidesOf() {
   return [own];
 }
 
-/** Rounds of the sides and the limit in turns, after one that warms them up. */
+/** Runs the sides and the limit alternately, after a warm-up round. */
 async function measureScenario(kind, name, sides) {
   const { limit, connections, requestsOf } = scenarios[name];
   const load = { connections, seconds };
@@ -80,7 +80,7 @@ async function measureScenario(kind, name, sides) {
   for (let round = 0; round <= rounds; round++) {
     tell(`${kind}: ${name}, round ${round} of ${rounds}`);
     const one = { sides: [] };
-    // Whoever is first in one round is last in the next.
+    // The order alternates between rounds.
     const order = round % 2 === 0 ? sides : [...sides].reverse();
     for (const side of order) one.sides[sides.indexOf(side)] = await measure(side, requestsOf(side), load);
     one.limit =

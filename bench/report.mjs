@@ -3,7 +3,7 @@ export function printResults({ kind, sides, scenarios, searches = {} }) {
   console.log(`\n${kind}`);
   for (const { label, start } of sides)
     console.log(
-      `  ${label}: ${start.cpuMs} ms of processor time to the first answer, ${start.restMb.toFixed(0)} MB at rest`,
+      `  ${label}: ${start.cpuMs} ms of CPU time to the first response, ${start.restMb.toFixed(0)} MB at rest`,
     );
   const rows = [headings];
   for (const [name, { limit, rounds }] of Object.entries(scenarios))
@@ -34,7 +34,7 @@ function rowOf(name, label, limit, rounds, side) {
   const share = median(rounds.map((round) => round.sides[side].perSecond / round.limit));
   const row = [name, label, ...figuresOf(own), `${share.toFixed(2)} ${limit}`];
   if (side > 0 || rounds[0].sides.length === 1) return [...row, '', '', ''];
-  // Of the first server by the other's, in the same round.
+  // Ratio of the first server to the other, in the same round.
   const rates = rounds.map(({ sides: [one, other] }) => one.perSecond / other.perSecond);
   const cpus = rounds.map(({ sides: [one, other] }) => one.cpuMicros / other.cpuMicros);
   return [

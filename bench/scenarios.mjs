@@ -1,10 +1,10 @@
-// What is sent, and what it is held against: a limit that is measured in the same run.
+// The requests, and the limit to compare each with, measured in the same run.
 import { accountOf, PASSWORD } from './accounts.mjs';
 
 const CONNECTIONS = 50;
-/** As many as can wait for a hash without the others getting late. */
+/** Fewer than the queue of the password hasher accepts. */
 const HASHING_CONNECTIONS = 16;
-/** More than there are connections: a session is refreshed by one request at a time. */
+/** More than there are connections, since a session is refreshed by one request at a time. */
 export const SESSIONS = 200;
 
 export const scenarios = {
@@ -47,7 +47,7 @@ export function searchesOf(side, name) {
 export async function signIn(url, account) {
   const { path, ...request } = login(account);
   const response = await fetch(url + path, request);
-  if (!response.ok) throw new Error(`a login was answered with ${response.status}`);
+  if (!response.ok) throw new Error(`login failed with ${response.status}`);
   return tokensOf(await response.text());
 }
 
@@ -55,7 +55,7 @@ function logins({ firstNumber, accounts }) {
   return () => login(accountOf(firstNumber + Math.floor(Math.random() * accounts)).mail);
 }
 
-/** Sessions that are refreshed again and again, each by one request at a time. */
+/** Sessions that are refreshed repeatedly, each by one request at a time. */
 function refreshes({ sessions }) {
   const free = [...sessions];
   return () => {

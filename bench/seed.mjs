@@ -1,5 +1,5 @@
 // Adds accounts to the database of the settings: npm run bench:seed -- --accounts 1000000
-// The server must have been started on it once. Each has the password of the first account, the administrator's.
+// Start the server on it once before. All accounts have the password of the first account, the administrator's.
 import { parseArgs } from 'node:util';
 import { loadSettings } from '../dist/src/config/load-settings.js';
 import { accountOf, addAccounts } from './accounts.mjs';

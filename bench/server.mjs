@@ -1,4 +1,4 @@
-// A built Pluto as a process of its own, with the flags of its `npm start`.
+// A built Pluto in a separate process, with the flags of its `npm start`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { undoAtEnd } from './cleanup.mjs';
 
 const START_MS = 60_000;
-/** Of Linux, for every machine that Node runs on. */
+/** On Linux, for every architecture that Node supports. */
 const TICKS_PER_SECOND = 100;
 
-/** Starts the build in that folder and waits for its first answer. */
+/** Starts the build in a folder and waits for its first response. */
 export async function startServer(build, folder, env) {
   const { scripts } = JSON.parse(readFileSync(join(build, 'package.json'), 'utf8'));
   const flags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
@@ -33,7 +33,7 @@ async function listeningAt(child) {
   let output = '';
   let isReady = false;
   const keep = (text) => {
-    // What it logs of requests later is not wanted.
+    // Later log lines are dropped.
     if (!isReady) output += text;
   };
   child.stdout.on('data', keep);
@@ -47,7 +47,7 @@ async function listeningAt(child) {
   throw new Error(`the server did not start:\n${output}`);
 }
 
-/** Of all its threads, from its start. */
+/** CPU time of all threads since the start. */
 function cpuSeconds(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const [user, system] = stat

@@ -1,4 +1,4 @@
-// One server under measurement: a build, its database with accounts, and sessions of some of them.
+// One measured server: a build, its database with accounts, and some sessions.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { startServer } from './server.mjs';
 
 const ADMIN = 'admin@example.com';
 const LOGINS_AT_ONCE = 8;
-/** For what a start leaves behind to be collected. */
+/** Lets the garbage of the start be collected. */
 const REST_MS = 2000;
 
 export async function openSide({ label, build, kind, accounts }) {
@@ -24,7 +24,7 @@ export async function openSide({ label, build, kind, accounts }) {
     ADMIN_PASSWORD: PASSWORD,
     RATE_LIMIT: 'false',
     LOG_LEVEL: 'error',
-    // No token expires in a run, however long it is.
+    // No token may expire during a run.
     ACCESS_TOKEN_TTL: '604800',
   };
   // The first start prepares the database.
@@ -38,7 +38,7 @@ export async function openSide({ label, build, kind, accounts }) {
   return { ...side, sessions: await openSessions(side) };
 }
 
-/** Measures a load, and what it takes of the server. */
+/** Measures a load and the CPU time and memory of the server. */
 export async function measure({ server }, next, load) {
   const before = server.cpuSeconds();
   const result = await runLoad(server.url, next, load);

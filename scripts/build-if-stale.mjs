@@ -1,4 +1,4 @@
-// Builds when a source is newer than what was built; an image without sources has nothing to build.
+// Builds if a source is newer than the build; an image has no sources and needs no build.
 import { execSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ const compiler = ['tsconfig.json', 'tsconfig.build.json'];
 const sources = ['src', 'migrations', 'scripts/bundle.mjs', ...settings, ...compiler].filter(existsSync);
 const product = 'dist/pluto.js';
 
-/** Of a folder its own time, too: it changes when a file in it is deleted or renamed. */
+/** Includes the time of folders, which changes when a file is deleted or renamed. */
 function newest(path) {
   const own = statSync(path);
   const entries = own.isDirectory() ? readdirSync(path) : [];
@@ -18,5 +18,5 @@ function newest(path) {
 const isStale = () =>
   !existsSync(product) || sources.some((path) => newest(path) > statSync(product).mtimeMs);
 
-// Standard output belongs to whatever runs next.
+// Standard output is left to the command that follows.
 if (existsSync('src') && isStale()) execSync('npm run build', { stdio: ['ignore', 2, 2] });

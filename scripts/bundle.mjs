@@ -1,10 +1,10 @@
-// After the compiler: puts the server and the packages that it reads at start into dist/pluto.js and its chunks, since
-// reading two thousand files takes longer than everything else that a start does.
+// Runs after the compiler: bundles the server and its packages into dist/pluto.js and chunks, since loading two thousand
+// files would be the slowest part of a start.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
-/** What is native, finds its own files by its location, is read only when it is needed, or is optional and not installed. */
+/** Packages that are native, find their files by location, are loaded only if needed, or are optional and not installed. */
 const external = [
   ...['libsql', '@node-rs/argon2', 'sharp'],
   ...['pino', 'swagger-ui-dist'],
@@ -14,10 +14,10 @@ const external = [
 ];
 
 /**
- * Two things in Nest's sources. Its packages create a `require` of their own, by which they would load a second TypeORM,
- * class-validator and class-transformer from node_modules, whose registries of entities and decorators are empty; without
- * it they use the bundle's, which esbuild resolves. And its loggers, which Pluto replaces, create a format for dates when
- * they are imported, for which Node loads its locales: 8 MB that a server at rest would keep.
+ * Two patches of Nest's sources. Its packages create their own `require`, which would load a second TypeORM,
+ * class-validator and class-transformer from node_modules, with empty registries of entities and decorators; without it
+ * they use the bundled ones. And its loggers, which Pluto replaces, create a date format when imported, for which Node
+ * would load its locales into memory.
  */
 const nestSources = {
   name: 'nest-sources',
@@ -40,7 +40,7 @@ const { outputFiles } = await build({
   target: 'node20',
   format: 'esm',
   bundle: true,
-  // What src/main.ts and others import by `import()` is read then.
+  // Modules imported by `import()` are loaded only then.
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
   mainFields: ['module', 'main'],
@@ -48,7 +48,7 @@ const { outputFiles } = await build({
   keepNames: true,
   external,
   plugins: [nestSources],
-  // For CommonJS packages, which `require` Node's own modules.
+  // For CommonJS packages, which `require` built-in modules.
   banner: {
     js: `import { createRequire as requireFrom } from 'node:module';
 const require = requireFrom(import.meta.url);`,
@@ -60,26 +60,26 @@ const require = requireFrom(import.meta.url);`,
   write: false,
 });
 
-// Of a CommonJS package that is imported by `import()` a bundle has the default export alone, unlike Node. Fastify's two
-// plugins are used by it; others must be external, or imported by a module of ours (src/mail/mailer.ts).
+// Unlike Node, a bundle has only the default export of a CommonJS package imported by `import()`. That is enough for
+// Fastify's two plugins; others must be external, or imported statically by our own module (src/mail/mailer.ts).
 const known = /\/(cors|static)-\w+\.js$/;
 for (const { path, text } of outputFiles)
   if (/^export default require_\w+\(\);$/m.test(text) && !known.test(path))
     throw new Error(`${path} has no named exports: see scripts/bundle.mjs`);
 
-// `keepNames` names each function whenever one is created, which makes a small request dearer by half. Only classes need
-// their names: those that begin with a capital letter.
+// `keepNames` would name every function each time it is created, which is slow. Only classes need their names; they begin
+// with a capital letter.
 const nameAll = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });';
 const nameClasses =
   'var __name = (target, value) => value < "_" ? __defProp(target, "name", { value, configurable: true }) : target;';
 if (!outputFiles.some(({ text }) => text.includes(nameAll)))
-  throw new Error('esbuild names functions in another way');
+  throw new Error('esbuild has changed the way it names functions');
 
-// One character beyond Latin-1 doubles the memory that V8 keeps a source in. esbuild escapes those in strings; the others
-// are in comments and regular expressions.
+// A single character beyond Latin-1 doubles the memory of a source in V8. esbuild escapes those in strings; this escapes
+// those in comments and regular expressions.
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-// The entry last: by its time the next start knows whether a source has changed since.
+// The entry last: build-if-stale.mjs compares its time with those of the sources.
 for (const { path, text } of outputFiles.reverse()) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text.replace(nameAll, nameClasses).replace(/[\u0080-\uffff]/g, escaped));

@@ -1,5 +1,5 @@
-// Puts a steady mixed load on the built server for a while, with lifetimes so short that everything expires meanwhile,
-// and fails on failed requests, on memory that keeps growing, and on tables that do.
+// Puts a steady mixed load on the built server, with lifetimes so short that everything expires during the run, and fails
+// on failed requests and on memory or tables that keep growing.
 //   npm run soak -- --minutes 20        on SQLite, or on the empty database of DATABASE_URL
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -17,9 +17,9 @@ const { values } = parseArgs({
 const durationMs = Number(values.minutes) * 60_000;
 const lanes = Number(values.users);
 const REPORT_MS = Math.min(60_000, durationMs / 4);
-/** How often each of those who use it does something. */
+/** Average pause between the actions of a user. */
 const THINK_MS = 150;
-/** Above it a table that has no reason to grow has grown. */
+/** A table that grows by more than this has a leak. */
 const GROWTH_FACTOR = 1.5;
 const GROWTH_SLACK_ROWS = 200;
 const GROWTH_SLACK_MB = 40;
@@ -41,7 +41,7 @@ const TABLES = [
   'signing_keys',
   'leases',
 ];
-/** Bounded by AUDIT_RETENTION_DAYS, a day at least: it is told, and grows for as long as a soak takes. */
+/** Kept for AUDIT_RETENTION_DAYS, at least a day: reported, but expected to grow during a soak. */
 const KEPT_FOR_DAYS = ['audit_events'];
 
 const ADMIN = { mail: 'admin@example.com', password: 'password of the administrator' };
@@ -73,7 +73,7 @@ let requests = 0;
 const failures = [];
 let isOver = false;
 
-/** Those of `npm start`. */
+/** The flags of `npm start`. */
 const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
 const flags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
 const server = spawn(process.execPath, [...flags, join(import.meta.dirname, '../dist/pluto.js')], {
@@ -112,7 +112,7 @@ async function call(method, path, { body, token, form, cookie, accept = [200] } 
   }
 }
 
-/** The link in the newest mail of that kind to the address, from the files that a server without SMTP writes. */
+/** The link in the newest mail of a kind to the address, from the outbox files. */
 async function linkTo(mail, kind) {
   const deadline = Date.now() + 20_000;
   while (Date.now() < deadline) {
@@ -177,7 +177,7 @@ async function live(number) {
     body: { account: mail, password: 'wrong password', app_id: 'pluto' },
     accept: [403],
   });
-  // Sessions and links that nobody comes back for: upkeep is to remove them.
+  // Abandoned sessions and links, which housekeeping must remove.
   const stays = { account: ADMIN.mail, password: ADMIN.password, app_id: 'pluto' };
   await call('POST', '/v1/user/login/account', { body: stays });
   await call('POST', '/v1/user/password/reset/mail', { body: { mail: ADMIN.mail, app_id: 'pluto' } });

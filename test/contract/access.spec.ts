@@ -285,13 +285,13 @@ describe('the routes of the server', () => {
 });
 
 describe.each(Object.entries(accessTable).filter(([, access]) => access === 'public'))('%s', (route) => {
-  it('asks for no token', async () => {
+  it('requires no token', async () => {
     const answer = await call(route, null);
     expect(GUARD_CODES).not.toContain(answer.code);
     expect(answer.status).toBeLessThan(500);
   });
 
-  it('does not mind a token that is none', async () => {
+  it('ignores an invalid token', async () => {
     expect(GUARD_CODES).not.toContain((await call(route, 'Bearer junk')).code);
   });
 });
@@ -308,7 +308,7 @@ for (const [route, access] of Object.entries(accessTable)) {
       },
     );
 
-    it('lets through who may', async () => {
+    it('admits authorised callers', async () => {
       const answer = await call(route, `Bearer ${await tokenFor(access)}`);
       expect(GUARD_CODES).not.toContain(answer.code);
       expect(answer.status).toBeLessThan(500);

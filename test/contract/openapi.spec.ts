@@ -96,7 +96,7 @@ describe('GET /openapi.json', () => {
     expect([...published().keys()].sort()).toEqual(documented.toSorted());
   });
 
-  it('leaves out the aliases of existing clients', () => {
+  it('omits the aliases of existing clients', () => {
     const routes = published();
     expect(unpublishedAliases.filter((route) => routes.has(route))).toEqual([]);
   });
@@ -277,7 +277,7 @@ describe.each(documented)('%s', (route) => {
   }
 });
 
-/** Pages go by cookies. */
+/** Pages use cookies. */
 function isJsonRoute(route: string): boolean {
   return route.includes(' /v1/');
 }

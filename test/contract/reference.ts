@@ -579,7 +579,7 @@ export const tagsBeyondReference = {
   Audit: 'What has happened to accounts and to the administration',
 };
 
-/** What the document has beside the reference, and why. */
+/** What the document has in addition to the reference, and why. */
 export const operationsBeyondReference = [
   // A GET never uses a link up, since mail scanners follow links: the page's button posts.
   'POST /web/mail/verify/{token}',

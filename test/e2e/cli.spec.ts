@@ -15,14 +15,14 @@ import { expectOk } from '../support/expectations.js';
 import { decodeToken } from '../support/tokens.js';
 import { addUser } from '../support/users.js';
 
-/** Commands that do not need each other run at once: each takes two seconds to load its modules. */
+/** Independent commands run concurrently, since each has to load all modules. */
 const together = (...outcomes: Promise<Outcome>[]) => Promise.all(outcomes);
 
 function expectDone({ code, stdout, stderr }: Outcome, text: unknown): void {
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: text, stderr: '' });
 }
 
-/** Asserts a failure told in one readable line, without a stack and with nothing done before it. */
+/** Asserts a failure reported in one readable line, without a stack or other output. */
 function expectRefused({ code, stdout, stderr }: Outcome, line: unknown): void {
   expect({ code, stdout, lines: stderr.split('\n') }).toEqual({ code: 1, stdout: '', lines: [line, ''] });
 }
@@ -269,14 +269,14 @@ describe('pluto as a program', () => {
 
   const pluto = (args: string[], env: Record<string, string> = {}) => runPluto(args, { env, cwd });
 
-  it('explains itself, refuses what it does not know, and tells every setting at fault', async () => {
+  it('shows help, refuses unknown commands, and reports every invalid setting', async () => {
     const [help, unknown, wrong, settings] = await together(
       pluto(['role', '--help']),
       pluto(['rolle', 'list']),
       pluto(['admin', 'create', 'no mail', '--handle', 'ann']),
       pluto(['app', 'list'], { PORT: 'abc', DATABASE_URL: 'postgres://me:pass-word@host/db' }),
     );
-    expectDone(help!, expect.stringMatching(/^Usage: pluto role .*assign .* give an account a role\n/s));
+    expectDone(help!, expect.stringMatching(/^Usage: pluto role .*assign .* assign a role to an account\n/s));
 
     expect([unknown!.code, unknown!.stdout]).toEqual([1, '']);
     expect(unknown!.stderr).toMatch(/^error: unknown command 'rolle'$/m);

@@ -133,7 +133,7 @@ describe('A clock that jumps', () => {
     };
     for (const seconds of [DAY, MONTH, MONTH - HOUR, -MONTH, 0]) {
       await clock.set(seconds);
-      // A loop without its rests would take all of it.
+      // A loop without pauses would use all of it.
       expect(await cpuOf(3000)).toBeLessThan(1);
     }
     await expectCleanEnd(server);
@@ -141,7 +141,7 @@ describe('A clock that jumps', () => {
 });
 
 describe('A start with a clock that was set back since the last', () => {
-  it('goes on with the key, the sessions and the upkeep there are', async () => {
+  it('keeps using its key and sessions, and cleans up', async () => {
     await clock.set(DAY);
     const first = await start({});
     const tokens = await login(await first.ready());
@@ -157,7 +157,7 @@ describe('A start with a clock that was set back since the last', () => {
   });
 });
 
-/** How long the process has kept processors busy. */
+/** CPU time of the process. */
 function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);

@@ -80,7 +80,7 @@ afterEach(() => mariadb.remove());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('a connection by TLS', () => {
-  it('is made to a server whose certificate comes from the authority that is named', async () => {
+  it('is opened to a server with a certificate from the given authority', async () => {
     mariadb = await serverWith('good');
     expect(await connect(`?tls_ca=${file('authority.pem')}`)).toMatch(/^(TLS_|ECDHE)/);
     // The server wants it, and another authority, or none but the system's, did not sign this certificate.
@@ -91,12 +91,12 @@ describe('a connection by TLS', () => {
     expect(await connect('?tls=true')).toMatch(/cannot be reached.*certificate/);
   });
 
-  it('is not made to a server with the certificate of another host', async () => {
+  it('is refused to a server with the certificate of another host', async () => {
     mariadb = await serverWith('misnamed');
     expect(await connect(`?tls_ca=${file('authority.pem')}`)).toMatch(/altnames|does not match/);
   });
 
-  it('is not done without where the server has none', async () => {
+  it('does not fall back to clear text if the server has no TLS', async () => {
     mariadb = await Mariadb.start('--skip-ssl');
     expect(await connect(`?tls_ca=${file('authority.pem')}`)).toMatch(/does not support secure/);
     expect(await connect('')).toBe('');

@@ -11,7 +11,7 @@ import { SteadyLoad, type Sample } from './support/steady-load.js';
 
 const ADMIN = { account: 'admin@pluto.test', password: 'admin password' };
 const POOL = 8;
-/** How long anybody may wait for an answer while the database is away. */
+/** Maximum time of a response while the database is unreachable. */
 const PATIENCE_MS = 3000;
 const RETURN_MS = 5000;
 const OUTLIVE_IT = ['verifyGet', 'verifyPost', 'publicKey', 'keySet', 'live'];
@@ -56,7 +56,7 @@ const isRefusal = ({ status }: Sample) => status === 503;
 
 interface Outage {
   name: string;
-  /** @returns when the database is back, by performance.now() */
+  /** @returns when the database is reachable again, by performance.now() */
   happen: () => Promise<number>;
 }
 
@@ -115,14 +115,14 @@ async function expectCleanPool(): Promise<void> {
     return isClean && rows.length <= POOL ? rows : null;
   }, 'a pool without hanging connections');
   expect(idle.length).toBeLessThanOrEqual(POOL);
-  // All of them are to be had, and none beyond them is made.
+  // All connections are available, and no further ones are opened.
   const answers = await Promise.all(Array.from({ length: 4 * POOL }, () => client.get('/v1/healthcheck')));
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   expect((await connections()).length).toBeLessThanOrEqual(POOL);
 }
 
-describe('with the database away for longer than its keys are held to be fresh', () => {
-  it("says of tokens what it knows, lets nobody in, and ends nobody's session", async () => {
+describe('with the database unreachable for longer than keys are cached', () => {
+  it('verifies tokens with known keys, refuses logins, and ends no session', async () => {
     const logIn = () => client.post('/v1/user/login/account', { ...ADMIN, app_id: 'pluto' });
     const verify = (token: string) => client.post('/v1/token/access/verify', { token });
     const [kept, ended] = [(await logIn()).body, (await logIn()).body];
@@ -156,7 +156,7 @@ describe('with the database away for longer than its keys are held to be fresh',
     expect((await verify(ended.access_token as string)).code).toBe(3009);
   });
 
-  it('ends at once when it is told to, though the database hangs', async () => {
+  it('stops immediately at SIGTERM although the database hangs', async () => {
     mariadb.freeze();
     await sleep(100);
     void client.get('/v1/healthcheck').catch(() => undefined);
@@ -166,8 +166,8 @@ describe('with the database away for longer than its keys are held to be fresh',
   });
 });
 
-describe('with the database away', () => {
-  it('outlives one that is stopped and started again', () =>
+describe('with the database unreachable', () => {
+  it('survives one that is stopped and started again', () =>
     expectToOutlive({
       name: 'stopped',
       happen: async () => {
@@ -178,7 +178,7 @@ describe('with the database away', () => {
       },
     }));
 
-  it('outlives one that is killed and started again', () =>
+  it('survives one that is killed and started again', () =>
     expectToOutlive({
       name: 'killed',
       happen: async () => {
@@ -188,7 +188,7 @@ describe('with the database away', () => {
       },
     }));
 
-  it('outlives one that hangs for twenty seconds', () =>
+  it('survives one that hangs for twenty seconds', () =>
     expectToOutlive({
       name: 'frozen',
       happen: async () => {

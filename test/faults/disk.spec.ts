@@ -36,7 +36,7 @@ afterEach(async () => {
 const start = (env: Record<string, string> = {}) =>
   ServerProcess.start(folder, { ...SERVER_ENV, DATA_DIR: dataDir, ...env });
 
-/** Gives DATA_DIR a disk of its own; needs root, as CI has it. */
+/** Mounts a separate disk for DATA_DIR; requires root, as on CI. */
 function mountDisk(size: string): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', dataDir]);
   mounted.push(dataDir);
@@ -96,7 +96,7 @@ describe('A start is refused in one line that names DATA_DIR', () => {
     await expectRefusal(/the disk is full/);
   });
 
-  it('when its disk becomes full while the database is made', async () => {
+  it('when its disk becomes full while the database is created', async () => {
     mountDisk('128k');
     await expectRefusal(/full/);
   });
@@ -114,7 +114,7 @@ describe('A start is refused in one line that names DATA_DIR', () => {
 });
 
 describe('A disk that becomes full while the server runs', () => {
-  it('stops the writing, not the reading, and costs nothing that was acknowledged', async () => {
+  it('stops writes, not reads, and loses nothing acknowledged', async () => {
     mountDisk('8m');
     const server = await start({ SKIP_REGISTER_VERIFY_MAIL: 'true' });
     const client = await server.ready();
@@ -158,7 +158,7 @@ describe('A disk that becomes full while the server runs', () => {
     expect((await refresh(await again.ready(), tokens)).status).toBe(200);
   });
 
-  it('leaves no half of a picture or a mail, and the mail comes when there is room again', async () => {
+  it('leaves no partial picture or mail, and sends the mail once there is space again', async () => {
     const path = join(folder, 'database', 'pluto.db');
     mkdirSync(join(folder, 'database'));
     mountDisk('2m');

@@ -19,7 +19,7 @@ const RENEW_EVERY = 500;
 const LOOK_AROUND_EVERY = 50;
 const SHOWN_FAULTS = 40;
 
-/** What hashes a password takes the time of many others. */
+/** Operations that hash a password are as slow as many others. */
 const COSTLY = [
   'POST /v1/user/register',
   'POST /v1/user/login/account',
@@ -90,7 +90,7 @@ function note({ route }: PublishedOperation, fault: string, request: FuzzRequest
   else faults.set(key, { count: 1, example: replayable(request, answer) });
 }
 
-/** The request with everything that it takes to send it again, and what came back. */
+/** Everything needed to repeat the request, and its response. */
 function replayable({ method, path, headers, body }: FuzzRequest, answer: FuzzAnswer): string {
   return JSON.stringify(
     { request: { method, path, headers, body: body?.toString('latin1') ?? null }, answer },
@@ -103,7 +103,7 @@ it(`sends ${REQUESTS} requests`, () => {
   expect(tally.total).toBe(REQUESTS);
 });
 
-it('gets no 5xx, and no answer but those of the document', () => {
+it('gets no 5xx, and only documented responses', () => {
   const shown = [...faults]
     .slice(0, SHOWN_FAULTS)
     .map(([fault, { count, example }]) => `${fault} (${count} times)\n    ${example}`);
@@ -117,7 +117,7 @@ it('calls every operation, and every one succeeds sometimes', () => {
   expect(failing).toEqual([]);
 });
 
-it('has the server log no error', () => {
+it('makes the server log no error', () => {
   const errors = world.app
     .log()
     .split('\n')

@@ -80,7 +80,7 @@ describe.each([
       }
 
       await inDatabase(database.database, async (dataSource) => {
-        // What was about to be sent is tried again when its claim has run out: let that be now.
+        // An interrupted delivery is retried after its claim has expired: make that now.
         await dataSource.query('UPDATE mails SET claimed_until = 1 WHERE claimed_until IS NOT NULL');
         // Several, since each mail waits a tenth of a second for the greeting of the tests' mail server.
         const instances = await Promise.all([start(), start(), start(), start()]);
@@ -100,7 +100,7 @@ describe.each([
     LIMIT_MS,
   );
 
-  /** Asserts that no account lacks a part, and none that was acknowledged is missing. */
+  /** Asserts that every account is complete, and no acknowledged one is missing. */
   async function expectWhole(
     dataSource: PlutoDataSource,
     acknowledged: TestAccount[],
@@ -134,7 +134,7 @@ describe.each([
   }
 });
 
-/** People who register at once, until all have or the server is gone. */
+/** Registers people concurrently, until all are registered or the server is dead. */
 class Burst {
   attempts = 0;
   readonly acknowledged: TestAccount[] = [];

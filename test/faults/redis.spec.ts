@@ -54,7 +54,7 @@ const eachTold = (text: string, times: number) =>
   eventually(() => servers.every((server) => countOf(server, text) >= times), `"${text}"`);
 
 describe('limits with Redis', () => {
-  it('are shared by the instances, under names that tell nothing', async () => {
+  it('are shared by the instances, under hashed keys', async () => {
     expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
     const keys = await redis.ask((connection) => connection.keys('*'));
     expect(keys.length).toBeGreaterThan(0);
@@ -67,7 +67,7 @@ describe('limits with Redis', () => {
   it('count alone while Redis is unreachable, with one warning, and together again afterwards', async () => {
     await redis.kill();
     await eachTold('Redis is unreachable', 1);
-    // Each instance by itself: twice as many in all, and not one request that failed for it.
+    // Each instance counts alone: twice as many in total, and no request fails.
     expect(await askInTurn(2 * TRIES + 2)).toEqual([...allowed(2 * TRIES), 1006, 1006]);
     for (const server of servers) expect(countOf(server, 'Redis is unreachable')).toBe(1);
 
@@ -76,12 +76,12 @@ describe('limits with Redis', () => {
     expect(await askInTurn(TRIES + 2)).toEqual([...allowed(TRIES), 1006, 1006]);
   });
 
-  it('make nobody wait for a Redis that is frozen', async () => {
+  it('do not delay requests while Redis is frozen', async () => {
     redis.freeze();
     const slowest = await slowestOf(() => askInTurn(4));
     expect(slowest).toBeLessThan(3000);
     await eachTold('Redis is unreachable', 2);
-    // It is known now: nobody waits any more.
+    // Known to be unreachable now: requests do not wait any more.
     expect(await slowestOf(() => askInTurn(2))).toBeLessThan(500);
     redis.thaw();
     await eachTold('Redis is reachable again', 2);
@@ -100,7 +100,7 @@ describe('limits with Redis', () => {
     await redis.start();
   });
 
-  it('tell no password of Redis', async () => {
+  it('log no password of Redis', async () => {
     const server = await ServerProcess.start(folder, {
       PORT: await freePort(),
       DATA_DIR: join(folder, 'data'),

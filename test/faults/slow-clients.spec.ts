@@ -14,8 +14,8 @@ function bodyOf({ answer }: Conversation): unknown {
   return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
 }
 
-describe('a client that takes its time to ask', () => {
-  it('is cut after 30 s with 408 in the envelope, and keeps nobody else waiting', async () => {
+describe('a slow client', () => {
+  it('gets 408 in the envelope after 30 s, and delays no other client', async () => {
     const head = 'POST /v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
     const silent = new RawSocket(app.url);
     const slowHead = new RawSocket(app.url);
@@ -51,7 +51,7 @@ describe('a client that takes its time to ask', () => {
   });
 });
 
-describe('a body in chunks, whose length is not told beforehand', () => {
+describe('a chunked body without Content-Length', () => {
   /** Sends a JSON body of so many bytes in chunks of 16 KiB. */
   async function sendChunks(start: string, size: number, token = ''): Promise<Conversation> {
     const body = `{"filler":"${'x'.repeat(size - 13)}"}`;
@@ -68,7 +68,7 @@ describe('a body in chunks, whose length is not told beforehand', () => {
     return socket.ended;
   }
 
-  it('may have 64 KiB and not a byte more', async () => {
+  it('may have at most 64 KiB', async () => {
     const fitting = await sendChunks('POST /v1/user/register', 64 * KIB);
     expect(fitting.answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(bodyOf(fitting)).toMatchObject({ error: { code: 1001 } });
@@ -77,7 +77,7 @@ describe('a body in chunks, whose length is not told beforehand', () => {
     expect(bodyOf(larger)).toMatchObject({ status: 'error', error: { code: 1007 } });
   });
 
-  it('may have 3 MiB where a picture may come, and not a byte more', async () => {
+  it('may have at most 3 MiB where a picture is allowed', async () => {
     const { token } = await signedIn(app);
     const fitting = await sendChunks('PUT /v1/user/info', 3 * KIB * KIB, token);
     expect(fitting.answer).toMatch(/^HTTP\/1\.1 400 /);
@@ -87,7 +87,7 @@ describe('a body in chunks, whose length is not told beforehand', () => {
     expect(bodyOf(larger)).toMatchObject({ status: 'error', error: { code: 1007 } });
   });
 
-  it('is counted without being kept: a client that never ends is stopped at the limit', async () => {
+  it('is counted without buffering: an endless body is stopped at the limit', async () => {
     const socket = new RawSocket(app.url);
     socket.write(
       'POST /v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' +

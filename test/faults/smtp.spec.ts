@@ -29,7 +29,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Speaks just as much SMTP as it takes to break off at a chosen point. */
+/** Speaks just enough SMTP to break off at a chosen point. */
 class RudeServer {
   connections = 0;
   private readonly sockets = new Set<Socket>();
@@ -120,7 +120,7 @@ describe('A mail server', () => {
     expect(await second.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  it('that takes a mail and hangs up gets it again, and the others once', async () => {
+  it('that accepts a mail and hangs up gets it again, and the others once', async () => {
     smtp = await SmtpServer.start();
     smtp.refusals.push('drop');
     const server = await start(smtp.port);
@@ -133,7 +133,7 @@ describe('A mail server', () => {
     expect(smtp.attempts).toBe(3);
   });
 
-  it('that says "not now" and "never" gets the one again and the other not', async () => {
+  it('that refuses one mail temporarily and one permanently gets only the first again', async () => {
     smtp = await SmtpServer.start();
     smtp.refusals.push({ code: 451, at: 'recipient' });
     const server = await start(smtp.port);
@@ -157,7 +157,7 @@ describe('A mail server', () => {
       const client = await first.ready();
       const accounts = [await register(client), await register(client)];
       await eventually(() => rude!.connections >= 2, 'the deliveries that hang');
-      // No request has waited until a delivery was given up.
+      // No request waited for the timeout of a delivery.
       expect(notSent(first)).toBe(0);
       expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
 
@@ -172,7 +172,7 @@ describe('A mail server', () => {
     },
   );
 
-  it('that is silent for longer than the timeouts is given up, and asked again', async () => {
+  it('that is silent for longer than the timeouts gets the mail again later', async () => {
     rude = await RudeServer.start('', 'is silent');
     const { port } = rude;
     const server = await start(port);

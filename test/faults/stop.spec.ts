@@ -59,7 +59,7 @@ function isRefused({ url }: Client): Promise<boolean> {
   );
 }
 
-describe('what is still under way after ten seconds', () => {
+describe('work still in progress after ten seconds', () => {
   it('is aborted and named in the log, and the process exits with 0', async () => {
     const smtp = await SmtpServer.start({ delayMs: 30_000 });
     try {
@@ -124,7 +124,7 @@ describe('a signal while the server starts', () => {
 });
 
 describe('STOP_DELAY', () => {
-  it('has the server go on while the probe says no, and each response end its connection', async () => {
+  it('keeps serving while readiness fails, and closes each connection with its response', async () => {
     const { server, client } = await start({ STOP_DELAY: '3' });
     const before = await client.get('/health/ready');
     expect([before.status, before.headers.get('connection')]).toEqual([200, 'keep-alive']);
@@ -150,14 +150,14 @@ describe('STOP_DELAY', () => {
     expect(ms).toBeGreaterThan(3000);
   });
 
-  it('does not keep waiting whoever presses Ctrl-C', async () => {
+  it('does not delay Ctrl-C', async () => {
     const { server } = await start({ STOP_DELAY: '300' });
     expect(await server.kill('SIGINT')).toEqual(STOPPED);
   });
 });
 
 describe('a connection that is kept for further requests', () => {
-  it('has those answered that arrive while the server closes, in the envelope', async () => {
+  it('gets responses, in the envelope, while the server closes', async () => {
     const { server, client } = await start();
     const { hostname, port } = new URL(client.url);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });

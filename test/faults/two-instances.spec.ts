@@ -249,7 +249,7 @@ describe.each([
       };
     }
 
-    it('is the one who stays when two demote each other at once', async () => {
+    it('is the one who stays when two demote each other concurrently', async () => {
       const { appId, first, second, adminRole, userRole } = await twoAdministrators();
       const setRole = (client: Client, by: Caller, user_id: number, role_id: number) =>
         as(by.token).post(client, '/v1/rbac/user/application/role', { user_id, app_id: appId, role_id });
@@ -273,7 +273,7 @@ describe.each([
       expectOk(await setRole(app.client, first, second.id, userRole));
     });
 
-    it('is the one who stays when two delete themselves at once', async () => {
+    it('is the one who stays when two delete themselves concurrently', async () => {
       let last: Caller = await firstAdministrator(app);
       for (let round = 0; round < ROUNDS; round++) {
         const both = [last, await addAdministrator(app)];
@@ -363,7 +363,7 @@ describe.each([
     });
   });
 
-  it('rotate to one key for two commands at once, and both publish it', async () => {
+  it('rotate to one key for two concurrent commands, and both publish it', async () => {
     const { manager } = app.dataSource;
     const before = await manager.count(SigningKey);
     const place = { env: environmentOf(app), cwd: app.dataDir };

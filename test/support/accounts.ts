@@ -28,7 +28,7 @@ export function registration(change: Partial<TestAccount> = {}): TestAccount {
   };
 }
 
-/** Puts an account with a confirmed mail straight into the database. @returns it with its id */
+/** Inserts an account with a confirmed mail into the database. @returns it with its id */
 export async function addAccount(
   { app }: TestApp,
   change: Partial<TestAccount> = {},
@@ -76,7 +76,7 @@ export async function login(
   return answer.body as Tokens;
 }
 
-/** An account that is signed in, made and signed in without a request. */
+/** A signed-in account, created without a request. */
 export async function signedIn(
   app: TestApp,
   change: Partial<TestAccount> = {},

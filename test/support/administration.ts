@@ -11,7 +11,7 @@ import { openSession } from './sessions.js';
 import { decodeToken } from './tokens.js';
 import { addUser } from './users.js';
 
-/** A login finds it wrong, as any other; the requests of the fuzzer come to that. */
+/** Not a valid hash; a login with it is refused like any wrong password. */
 const HASH_OF_UNKNOWN_PASSWORD =
   '$argon2id$v=19$m=19456,t=2,p=1$QhYc2k435aI0qHelzx/ZrA$W7qoxLQlpCNG0pC8Jh7lHipqiyLCvyFweB5j+gQl6uI';
 
@@ -51,7 +51,7 @@ export interface Administrator extends Caller {
   id: number;
 }
 
-/** One more administrator, signed in; made without hashing, so that tests may make many. */
+/** Another administrator, signed in; created without hashing, so that tests can create many. */
 export async function addAdministrator(app: TestApp): Promise<Administrator> {
   const number = nextNumber();
   const id = await app.app.get(Transactions).runFor(null, (manager) =>
@@ -95,7 +95,7 @@ export async function strangersTokens(
   };
 }
 
-/** The same token, as it would be had it expired a second ago. */
+/** The same token, expired a second ago. */
 async function expiredToken(app: TestApp, token: string): Promise<string> {
   const { header, claims } = decodeToken(token);
   const { privateKey } = await app.app.get(SigningKeysService).signingKey();

@@ -30,13 +30,13 @@ export interface TestApp {
   log: () => string;
   /** Stops the server and leaves its database, to start another on it. */
   stop: () => Promise<void>;
-  /** Stops the server and removes what it made. */
+  /** Stops the server and deletes its data. */
   close: () => Promise<void>;
 }
 
 export interface TestAppOptions {
   env?: Record<string, string>;
-  /** The place of an earlier server, to go on where it stopped. */
+  /** The data of an earlier server, to continue with. */
   on?: Pick<TestApp, 'dataDir' | 'settings'> & { close: () => Promise<void> };
   /** Whether queued mails are sent; true. */
   sendMails?: boolean;
@@ -45,8 +45,8 @@ export interface TestAppOptions {
 }
 
 /**
- * Starts the real application on a real database of its own (SQLite, or MariaDB where TEST_DATABASE_URL is set) and a
- * free port. Mails go to files that `mailbox` reads, unless `env` names an SMTP_URL.
+ * Starts the real application on its own real database (SQLite, or MariaDB if TEST_DATABASE_URL is set) and a free
+ * port. Mails go to files that `mailbox` reads, unless `env` names an SMTP_URL.
  */
 export async function startTestApp({
   env = {},

@@ -21,7 +21,7 @@ interface NewApplication {
   roles?: Record<string, string[]>;
 }
 
-/** Puts an application straight into the database. */
+/** Inserts an application into the database. */
 export async function addApplication(
   { dataSource }: TestApp,
   { name, roles = {} }: NewApplication,

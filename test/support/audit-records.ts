@@ -17,7 +17,7 @@ export let app: TestApp;
 export let admin: Caller;
 export let adminId: number;
 export let desk: TestApplication;
-/** What people typed and the trail must not hold. */
+/** User input that the trail must not contain. */
 export const typed: string[] = [ADMIN.mail, ADMIN.password];
 
 export const list = (query: Record<string, string | number> = {}) => readAudit(admin, query);
@@ -53,13 +53,13 @@ export async function newPerson(applicationId?: number, app_id = 'pluto'): Promi
   return { id, account, caller, actor: { kind: 'user', user_id: id, client: '' } };
 }
 
-/** What all events have said so far. */
+/** The details of all events so far. */
 export async function recordedDetails(): Promise<string> {
   const rows = await app.dataSource.query<{ detail: string }[]>('SELECT detail FROM audit_events');
   return rows.map(({ detail }) => detail).join('\n');
 }
 
-/** Starts a server, and sees to it at the end that no event holds what people typed of themselves. */
+/** Starts a server, and asserts at the end that no event contains user input. */
 export function useAuditRecords(): void {
   beforeAll(async () => {
     google = await FakeGoogle.start();

@@ -4,7 +4,7 @@ import type { Caller } from './administration.js';
 import type { TestApp } from './app.js';
 import { expectOk } from './expectations.js';
 
-/** An event as `GET /v1/audit` tells it. */
+/** An event as returned by `GET /v1/audit`. */
 export interface Recorded {
   id: number;
   at: number;
@@ -30,7 +30,7 @@ export async function readAudit(admin: Caller, query: Record<string, string | nu
   return answer.body as Page;
 }
 
-/** Puts events straight into the trail, oldest first. @returns their ids */
+/** Inserts events into the trail, oldest first. @returns their ids */
 export async function addEvents(
   { dataSource }: TestApp,
   count: number,

@@ -1,4 +1,4 @@
-/** The processor time of this process, the server within it included, that some work takes; other load does not count. */
+/** CPU time of this process, including the server in it, for some work; other load on the machine does not count. */
 export async function cpuMsOf(work: () => Promise<unknown>): Promise<number> {
   const begun = process.cpuUsage();
   await work();

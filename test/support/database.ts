@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { type DatabaseSettings } from '../../src/database/data-source-options.js';
 
-/** A machine on which all tests run at once may be slow; outages are what test/faults is about. */
+/** A machine that runs all tests concurrently may be slow; outages are tested in test/faults. */
 const PATIENT = '?query_timeout=20000&acquire_timeout=20000';
 
 export interface TestDatabase {
@@ -39,7 +39,7 @@ async function createSqliteDatabase(folder: string): Promise<TestDatabase> {
 
 async function createMysqlDatabase(server: string, query: string): Promise<TestDatabase> {
   const name = `pluto_test_${randomBytes(6).toString('hex')}`;
-  // The usual default of servers, which Pluto has to notice and to change.
+  // The usual default of servers, which Pluto must detect and change.
   await execute(server, `CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`);
   return {
     database: { kind: 'mysql', url: `${new URL(name, server).href}${query}` },

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Ends what will never come; a machine that runs everything concurrently may be slow. */
+/** Timeout; generous, since a machine that runs everything concurrently may be slow. */
 const PATIENCE_MS = 30_000;
 
-/** Waits, by a clock that `freezeClock` does not stop, until there is something. */
+/** Waits, by a clock that `freezeClock` does not stop, until the condition holds. */
 export async function eventually<T>(
   look: () => T | Promise<T>,
   what = 'what was waited for',

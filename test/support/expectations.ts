@@ -1,6 +1,6 @@
 import type { Answer } from './client.js';
 
-/** Asserts a success and the whole of what it says. */
+/** Asserts a success and its complete body. */
 export function expectOk(answer: Answer, body: unknown = expect.anything()): void {
   expect({ status: answer.status, json: answer.json }).toEqual({ status: 200, json: { status: 'ok', body } });
 }
@@ -24,7 +24,7 @@ export function expectPage(answer: Answer, status: number, text: string): void {
   expect(answer.text).toContain(text);
 }
 
-/** Counts how many answers had which code; 0 is success. */
+/** Counts responses by code; 0 is success. */
 export function countByCode(answers: Answer[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { code } of answers) counts[code] = (counts[code] ?? 0) + 1;

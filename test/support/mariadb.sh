@@ -1,6 +1,6 @@
 #!/bin/sh
-# A throw-away MariaDB for tests, reachable from this machine only.
-#   mariadb.sh start DIR   makes DIR if need be, starts a server on a free port and prints the value for TEST_DATABASE_URL
+# A temporary MariaDB for tests, reachable only from this machine.
+#   mariadb.sh start DIR   creates DIR if necessary, starts a server on a free port and prints the value for TEST_DATABASE_URL
 #   mariadb.sh stop DIR    stops it; DIR may then be deleted
 #   mariadb.sh restart DIR starts one that was stopped or killed at the address that it had
 # MARIADB_ARGUMENTS may hold further arguments of the server.

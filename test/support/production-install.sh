@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what production needs in a folder of its own, as the image does, measures it, and has the built server answer from there.
+# Installs the production dependencies in a separate folder, as the image does, measures them, and smoke-tests the server.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 limit_mb=150

@@ -53,7 +53,7 @@ export interface Call {
 const HUGE_CHUNK = 'a'.repeat(64 * 1024);
 const HUGE_CHUNKS = 1024;
 
-/** Somebody else's sign-in server on this machine, which answers what the real one answers and notes all else. */
+/** A fake of a provider's server, which answers as the real one does and records unexpected calls. */
 export abstract class ProviderServer {
   readonly calls: Call[] = [];
   /** What the real server would not have been asked, a line each. */
@@ -93,7 +93,7 @@ export abstract class ProviderServer {
     this.mayClientBeInvalid = true;
   }
 
-  /** Takes back everything that a test has arranged to go wrong. */
+  /** Resets all faults that a test has set up. */
   recover(): void {
     this.faults = [];
     this.changes.clear();

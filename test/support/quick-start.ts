@@ -7,7 +7,7 @@ import { KeyRotationService, type KeyDraft } from '../../src/token/key-rotation.
 import { SIGNING_KEYS_PURPOSE } from '../../src/token/signing-keys.service.js';
 import { rsaKeys } from './rsa-keys.js';
 
-/** Hashes for a hundredth of the cost, for tests that are not about hashing. */
+/** Cheap hashes, for tests that are not about hashing. */
 export const LIGHT_HASHES = { memoryCost: 256, timeCost: 1, parallelism: 1 };
 
 /** Has the first start of an application take a signing key that is there already. */

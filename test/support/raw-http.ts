@@ -3,7 +3,7 @@ import { startTestApp, type TestApp } from './app.js';
 import type { Answer } from './client.js';
 import { eventually } from './eventually.js';
 
-/** Words of frameworks, databases and stack traces, which are nobody's business. */
+/** Words of frameworks, databases and stack traces, which no response may contain. */
 export const LIBRARY_TEXT =
   /\bat .+\.(?:js|ts)|node_modules|fastify|FST_|nest|typeorm|sqlite|mysql|maria|SELECT|INSERT|QueryFailed|Cannot (?:GET|POST)|Error:/i;
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageDirectory } from '../../src/common/package-directory.js';
 
-/** Key pairs of 2048 bits, made once: making one takes as long as a hundred requests. Nothing but tests knows them. */
+/** Pre-generated key pairs of 2048 bits, since generating them is slow. Only tests use them. */
 export const rsaKeys: KeyObject[] = readFileSync(join(packageDirectory, 'test/support/rsa-keys.pem'), 'utf8')
   .split(/(?<=-----END PRIVATE KEY-----\n)/)
   .map((pem) => createPrivateKey(pem));

@@ -13,7 +13,7 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** The built server as a process of its own, as an operator runs it. */
+/** The built server in a separate process, as an operator runs it. */
 export class ServerProcess {
   private static readonly all = new Set<ServerProcess>();
   stdout = '';
@@ -66,7 +66,7 @@ export class ServerProcess {
     return new Client(this.told('Listening'));
   }
 
-  /** What the table that is printed at start says. */
+  /** A value of the table printed at start. */
   told(label: string): string {
     const value = this.findTold(label);
     if (value === null) throw new Error(`the server did not tell ${label}: ${this.output}`);

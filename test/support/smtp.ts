@@ -21,7 +21,7 @@ export type Refusal =
   /** Takes the message and hangs up without an answer. */
   | 'drop';
 
-/** A mail that is tried again comes after a pause. */
+/** A retried mail arrives only after a pause. */
 const PATIENCE_MS = 30_000;
 
 interface SmtpServerOptions {
@@ -30,11 +30,11 @@ interface SmtpServerOptions {
   login?: { user: string; password: string };
   /** Offers STARTTLS with a certificate that nobody has vouched for. */
   offersTls?: boolean;
-  /** How long it thinks before it takes a message. */
+  /** Delay before it accepts a message. */
   delayMs?: number;
 }
 
-/** A mail server on this machine that does as it is told. */
+/** A local mail server with scripted behaviour. */
 export class SmtpServer {
   readonly mails: ReceivedMail[] = [];
   /** How many mails were offered, taken or not. */
@@ -90,7 +90,7 @@ export class SmtpServer {
     return this.options.login ? `${this.strictUrl}?tls=optional` : this.strictUrl;
   }
 
-  /** The same without leave to go on in clear. */
+  /** The same without permission for clear text. */
   get strictUrl(): string {
     const { login } = this.options;
     const credentials = login ? `${login.user}:${encodeURIComponent(login.password)}@` : '';

@@ -16,7 +16,7 @@ interface NewUser {
   createdAt?: number;
 }
 
-/** Puts an account straight into the database; it has no password. @returns its id */
+/** Inserts an account without password into the database. @returns its id */
 export async function addUser({ app, dataSource }: TestApp, change: NewUser): Promise<number> {
   const number = nextNumber();
   const {
@@ -58,7 +58,7 @@ export async function addUser({ app, dataSource }: TestApp, change: NewUser): Pr
 /** In one transaction, and by few statements. */
 const ROWS_PER_STATEMENT = 500;
 
-/** Puts many accounts with confirmed mails straight into the database. */
+/** Inserts many accounts with confirmed mails into the database. */
 export async function addUsers(
   { app, dataSource }: TestApp,
   count: number,

@@ -1,4 +1,4 @@
 import { watchTransactions } from '../../src/database/transaction-context.js';
 
-// Before each test file: whoever uses the database past a running transaction is told so.
+// Before each test file: using the database outside a running transaction throws.
 watchTransactions();

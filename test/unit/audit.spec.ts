@@ -4,7 +4,7 @@ import type { Actor } from '../../src/common/request-context.js';
 import type { SecurityEventType } from '../../src/events/security-events.js';
 
 describe('actorOf', () => {
-  /** Whom a request names for an event that happens to account 7. */
+  /** The actor named for an event of account 7. */
   function named(
     type: SecurityEventType,
     { bearer = null, userId = 7 }: { bearer?: Actor | null; userId?: number | null },
@@ -28,7 +28,7 @@ describe('actorOf', () => {
     expect(named('login.succeeded', { userId: null })).toEqual(anonymous);
   });
 
-  it("names the token's bearer rather than the account that it happens to", () => {
+  it("names the token's bearer rather than the affected account", () => {
     expect(named('role.assigned', { bearer: { userId: 3, clientKey: null } })).toEqual(user(3));
     expect(named('mail.confirmed', { bearer: { userId: 3, clientKey: null } })).toEqual(user(3));
   });
@@ -52,7 +52,7 @@ describe('actorOf', () => {
 });
 
 describe('a cursor', () => {
-  it('is read as it was written', () => {
+  it('survives encoding and decoding', () => {
     const place = { createdAt: 1795651200, id: 42 };
     expect(encodeCursor(place)).toBe('MTc5NTY1MTIwMC40Mg');
     expect(decodeCursor(encodeCursor(place))).toEqual(place);

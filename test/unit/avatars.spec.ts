@@ -56,7 +56,7 @@ async function pngThatClaims(width: number, height: number): Promise<Buffer> {
 }
 
 describe('An avatar image', () => {
-  it('from a camera becomes a small upright JPEG that tells nothing of where it was taken', async () => {
+  it('from a camera becomes a small upright JPEG without its location', async () => {
     const photo = await (
       await halves()
     )
@@ -107,7 +107,7 @@ describe('An avatar image', () => {
     expect(await sharp(bytes).metadata()).toMatchObject({ width: 20, height: 10 });
   });
 
-  it('loses what was hidden behind its end', async () => {
+  it('loses data appended after its end', async () => {
     const { bytes } = await normaliseAvatar(
       Buffer.concat([await plain(9, 9).jpeg().toBuffer(), Buffer.from('<script>')]),
     );
@@ -144,7 +144,7 @@ describe('An avatar image', () => {
     await expect(sharp(webp).metadata()).rejects.toThrow('unsupported image format');
   });
 
-  it('is refused for the moment when too many wait', async () => {
+  it('is refused with 503 when too many wait', async () => {
     const png = await noise(700, 700).png().toBuffer();
     const outcomes = await Promise.allSettled(Array.from({ length: 30 }, () => normaliseAvatar(png)));
     const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
@@ -168,7 +168,7 @@ describe('The field avatar', () => {
   const base64 = bytes.toString('base64');
   const wrapped = base64.replace(/.{64}/g, '$&\r\n');
 
-  it('is none when empty', () => {
+  it('is removed when empty', () => {
     expect(parseAvatar('')).toEqual({ kind: 'none' });
   });
 
@@ -313,12 +313,12 @@ describe('AvatarsService', () => {
     expect(await avatars.store(png)).not.toBe(file);
   });
 
-  it('stores nothing of what is no picture', async () => {
+  it('stores nothing that is not a picture', async () => {
     await expect(avatars.store(Buffer.from('hello'))).rejects.toEqual(invalidAvatar);
     expect(() => readdirSync(folder)).toThrow('ENOENT');
   });
 
-  it('discards a picture, also one that is gone', async () => {
+  it('deletes a picture, also one that is already deleted', async () => {
     const file = await avatars.store(png);
     await avatars.discard(file);
     await avatars.discard(file);

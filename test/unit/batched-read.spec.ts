@@ -45,7 +45,7 @@ describe('reads of one turn', () => {
     expect(statements).toHaveBeenCalledTimes(1);
   });
 
-  it('take few texts for many numbers of keys', async () => {
+  it('use few SQL texts for many numbers of keys', async () => {
     for (let count = 1; count <= 70; count++) {
       const keys = Array.from({ length: count }, (_, index) => `k${index}`);
       expect(await Promise.all([...keys, 'b'].map(titlesOn))).toEqual([...keys.map(() => []), ['3']]);
@@ -73,7 +73,7 @@ describe('reads of one turn', () => {
 
   it('are refused inside a transaction, and on a data source that is closed', async () => {
     const inside = new Transactions(dataSource).run(() => titlesOn('a'));
-    await expect(inside).rejects.toThrow('past the running transaction');
+    await expect(inside).rejects.toThrow('outside the running transaction');
     await dataSource.destroy();
     await expect(titlesOn('a')).rejects.toThrow('closed');
   });

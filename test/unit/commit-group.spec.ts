@@ -57,15 +57,15 @@ function committed(): string[] {
 
 const numbered = (about: string) => Array.from({ length: MEMBERS }, (_, index) => `${about}${index + 10}`);
 
-describe('transactions on SQLite that run at once', () => {
-  it('are committed together, and none is told so before it is', async () => {
+describe('concurrent transactions on SQLite', () => {
+  it('are committed together, and none resolves before its commit', async () => {
     const ids = numbered('b');
     await Promise.all(ids.map(async (id) => addAlone(id).then(() => expect(committed()).toContain(id))));
     expect(committed()).toEqual(ids);
     expect(commits).toBeLessThan(MEMBERS / 4);
   });
 
-  it('are committed beside the event loop', async () => {
+  it('are committed without blocking the event loop', async () => {
     const connection = (dataSource.driver as BetterSqlite3Driver).databaseConnection as SqliteConnection;
     let turnsMeanwhile = 0;
     jest.spyOn(connection, 'commit').mockImplementation(async () => {
@@ -79,7 +79,7 @@ describe('transactions on SQLite that run at once', () => {
     expect(turnsMeanwhile).toBeGreaterThan(0);
   });
 
-  it('go on when one of them fails, which leaves nothing', async () => {
+  it('continue when one of them fails, which stores nothing', async () => {
     const ids = numbered('b');
     const results = await Promise.allSettled(
       ids.map((id, index) =>
@@ -94,7 +94,7 @@ describe('transactions on SQLite that run at once', () => {
     expect(committed()).toEqual(ids.filter((id) => !failed.includes(id)));
   });
 
-  it('go on when one of them breaks a key', async () => {
+  it('continue when one of them violates a key', async () => {
     const results = await Promise.allSettled(['a', 'b', 'a', 'c', 'b', 'd'].map(addAlone));
     expect(results.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -144,7 +144,7 @@ describe('transactions on SQLite that run at once', () => {
     expect(committed()).toEqual(['a', 'b', 'c']);
   });
 
-  it('are committed when whom they left it to gives up', async () => {
+  it('are committed when the transaction they wait for is released', async () => {
     const done = addAlone('a');
     const waiter = dataSource.createQueryRunner();
     const waiting = waiter.startTransaction().catch((error: unknown) => error);
@@ -167,7 +167,7 @@ describe('transactions on SQLite that run at once', () => {
     expect(committed()).toEqual(['a']);
   });
 
-  it('are committed although the ones that follow change their minds all the time', async () => {
+  it('are committed although all following transactions are rolled back', async () => {
     let isDone = false;
     let changes = 0;
     const waver = async () => {
@@ -186,7 +186,7 @@ describe('transactions on SQLite that run at once', () => {
     expect(changes).toBeLessThan(100);
   });
 
-  it('are too many for one commit at some point', async () => {
+  it('are split when there are too many for one commit', async () => {
     await Promise.all(Array.from({ length: 100 }, (_, index) => addAlone(`b${index}`)));
     expect(committed()).toHaveLength(100);
     expect(commits).toBeGreaterThan(2);

@@ -51,7 +51,7 @@ async function shelves(): Promise<Record<string, string>> {
 describe('changes by a compound statement', () => {
   it('are refused inside a transaction, from which they would escape', async () => {
     const work = new Transactions(dataSource).run(() => compound.apply([move('a', 'y')]));
-    await expect(work).rejects.toThrow('past the running transaction');
+    await expect(work).rejects.toThrow('outside the running transaction');
     expect(await shelves()).toEqual({ a: 'x', b: 'x' });
   });
 });
@@ -130,18 +130,18 @@ function describeServer(): void {
     expect(await shelves()).toEqual({ a: 'x', b: 'x' });
   });
 
-  it('are made where a row is found that says so already', async () => {
+  it('are made when a matching row already has the new value', async () => {
     expect(await compound.apply([move('a', 'x'), move('b', 'y')])).toBe(isMariaDb);
     expect(await shelves()).toEqual({ a: 'x', b: isMariaDb ? 'y' : 'x' });
   });
 
-  it('are all undone when one of them breaks a key', async () => {
+  it('are all undone when one of them violates a key', async () => {
     const broken = compound.apply([move('a', 'y'), add('b', 'y')]);
     expect(await broken.catch(isUniqueViolation)).toBe(isMariaDb);
     expect(await shelves()).toEqual({ a: 'x', b: 'x' });
   });
 
-  it('are made for one alone of many who want them on a condition', async () => {
+  it('are made for only one of many concurrent conditional changes', async () => {
     const take = { sql: "UPDATE books SET shelf = 'mine' WHERE id = 'a' AND shelf = 'x'", parameters: [] };
     const made = await Promise.all(
       Array.from({ length: 20 }, (_, index) => compound.apply([take, add(`t${index}`, 'y')])),
@@ -156,7 +156,7 @@ function describeServer(): void {
     expect(await compound.apply([move('a', 'y')])).toBe(isMariaDb);
   });
 
-  it('are not made while another transaction is in the way', async () => {
+  it('are not made after a conflict with another transaction', async () => {
     const unlock = await lock();
     expect(await compound.apply([add('c', 'y'), move('a', 'y')])).toBe(false);
     await unlock();
@@ -173,7 +173,7 @@ function describeServer(): void {
     expect(await shelves()).toEqual({ a: 'x', b: 'x' });
   });
 
-  it('are not known to be made or not when it is lost later', async () => {
+  it('have an unknown outcome when it is lost later', async () => {
     if (!isMariaDb) return expect(await compound.apply([add('c', 'y')])).toBe(false);
     await compound.apply([move('a', 'x')]);
     const wait = { sql: "UPDATE books SET shelf = CONCAT('y', SLEEP(3)) WHERE id = 'a'", parameters: [] };

@@ -30,7 +30,7 @@ function slowCounting() {
   return { count, ends };
 }
 
-describe('counts of very many', () => {
+describe('large counts', () => {
   it('are cached for ten seconds', async () => {
     const count = countingOf(CACHED_FROM, CACHED_FROM + 1);
     expect(await totalOf('a', count)).toBe(CACHED_FROM);
@@ -41,7 +41,7 @@ describe('counts of very many', () => {
     expect(count).toHaveBeenCalledTimes(2);
   });
 
-  it('are not made to last by being asked for', async () => {
+  it('are not prolonged by reads', async () => {
     const count = countingOf(CACHED_FROM, CACHED_FROM + 1);
     for (let time = 0; time < 3; time++) {
       await totalOf('a', count);
@@ -51,13 +51,13 @@ describe('counts of very many', () => {
     expect(await totalOf('a', count)).toBe(CACHED_FROM + 1);
   });
 
-  it('are cached for each question by itself', async () => {
+  it('are cached separately for each query', async () => {
     expect(await totalOf('a', countingOf(CACHED_FROM))).toBe(CACHED_FROM);
     expect(await totalOf('b', countingOf(CACHED_FROM + 7))).toBe(CACHED_FROM + 7);
     expect(await totalOf('a', countingOf())).toBe(CACHED_FROM);
   });
 
-  it('are taken once for all who ask meanwhile', async () => {
+  it('are computed once for concurrent callers', async () => {
     const { count, ends } = slowCounting();
     const asked = [totalOf('a', count), totalOf('a', count), totalOf('a', count)];
     expect(count).toHaveBeenCalledTimes(1);
@@ -66,7 +66,7 @@ describe('counts of very many', () => {
     expect(count).toHaveBeenCalledTimes(1);
   });
 
-  it('are cached for a hundred questions, those asked last', async () => {
+  it('are cached for the hundred most recent queries', async () => {
     const ask = (question: number) => totalOf(`q${question}`, countingOf(CACHED_FROM + question));
     for (let question = 0; question <= 100; question++) await ask(question);
     const again = countingOf(CACHED_FROM);
@@ -77,14 +77,14 @@ describe('counts of very many', () => {
   });
 });
 
-describe('counts of fewer', () => {
-  it('are taken each time', async () => {
+describe('small counts', () => {
+  it('are computed each time', async () => {
     const few = CACHED_FROM - 1;
     const count = countingOf(few, 3, 0, 4);
     for (const total of [few, 3, 0, 4]) expect(await totalOf('a', count)).toBe(total);
   });
 
-  it('take the place of many once those have had their time', async () => {
+  it('replace a large count once that has expired', async () => {
     const count = countingOf(CACHED_FROM, 3, 2);
     await totalOf('a', count);
     now += CACHED_MS + 1;

@@ -77,7 +77,7 @@ describe('withLease', () => {
     await withLease(dataSource, 'ahead', () => Promise.resolve(), { leaseSeconds: 2, waitSeconds: 0 });
   });
 
-  it('tells the work that it was lost', async () => {
+  it('signals to the work that the lease was lost', async () => {
     const work = withLease(
       dataSource,
       'stolen',
@@ -151,7 +151,7 @@ describe('migrations', () => {
 });
 
 describe('withFreeLease', () => {
-  it('leaves the work to whoever has the lease', async () => {
+  it('skips the work while another has the lease', async () => {
     const works: string[] = [];
     const work = async (name: string) => {
       works.push(name);

@@ -66,7 +66,7 @@ if (process.env.TEST_DATABASE_URL) {
   describeMysql();
 } else {
   describe('errors', () => {
-    it('of a database that cannot do its work are told from those of a statement', () => {
+    it('of an unavailable database differ from those of a statement', () => {
       for (const code of ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_READONLY_DBMOVED', 'SQLITE_CANTOPEN'])
         expect([code, isDatabaseUnavailable(Object.assign(new Error(), { code }))]).toEqual([code, true]);
       expect(isDatabaseUnavailable({ code: 'SQLITE_CONSTRAINT_UNIQUE' })).toBe(false);
@@ -86,7 +86,7 @@ function describeMysql(): void {
       for (const error of errors) {
         expect(error).toMatchObject({ code: 'POOL_EXHAUSTED' });
         expect(isDatabaseUnavailable(error)).toBe(true);
-        // A pool that is in use is no outage.
+        // An exhausted pool is not an outage.
         expect(isConnectionLost(error)).toBe(false);
       }
       await Promise.all(holders.map((holder) => holder.release()));
@@ -95,7 +95,7 @@ function describeMysql(): void {
       expect(await connectionIds(await connect('?pool=1'))).toHaveLength(2);
     });
 
-    it('is served in the order of coming', async () => {
+    it('is served in order of arrival', async () => {
       const source = await connect('?pool=1');
       const holder = source.createQueryRunner();
       await holder.query('SELECT 1');
@@ -112,7 +112,7 @@ function describeMysql(): void {
   });
 
   describe('a query that is not answered in time', () => {
-    it('fails, and its connection is given to nobody again', async () => {
+    it('fails, and its connection is not reused', async () => {
       const source = await connect('?pool=1&query_timeout=2000');
       const observer = await connect('?pool=1');
       const runner = source.createQueryRunner();
@@ -145,8 +145,8 @@ function describeMysql(): void {
     });
   });
 
-  describe('a lock that is not to be had', () => {
-    it('is a conflict that is tried again, not a lost connection', async () => {
+  describe('a lock wait timeout', () => {
+    it('is a conflict that is retried, not a lost connection', async () => {
       const source = await connect('?query_timeout=2000');
       await source.query('CREATE TABLE counters (id int PRIMARY KEY, number int) ENGINE = InnoDB');
       await source.query('INSERT INTO counters VALUES (1, 0)');
@@ -212,8 +212,8 @@ function describeMysql(): void {
     });
   });
 
-  describe('a database that cannot be reached', () => {
-    it('is told with the reason at the start', async () => {
+  describe('an unreachable database', () => {
+    it('is reported with the reason at the start', async () => {
       const database = { kind: 'mysql', url: 'mysql://u:hunter2@127.0.0.1:1/pluto' } as const;
       const error = await failure(new PlutoDataSource(dataSourceOptions(database, [], [])).initialize());
       expect(error).toBeInstanceOf(DatabaseUnavailable);

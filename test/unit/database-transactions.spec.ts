@@ -31,7 +31,7 @@ useBooks();
 describe('transactions', () => {
   beforeEach(() => runMigrations(dataSource));
 
-  it('do not meet inside each other', async () => {
+  it('do not overlap on one connection', async () => {
     const failing = transactions.run(async (manager) => {
       await manager.insert(Book, { id: 'u1' });
       await sleep(30);
@@ -47,7 +47,7 @@ describe('transactions', () => {
     expect(await titles()).toEqual(['u2', 'u3']);
   });
 
-  it('all succeed when twenty run at once', async () => {
+  it('all succeed when twenty run concurrently', async () => {
     const insert = (id: string) =>
       transactions.run(async (manager) => {
         await manager.insert(Book, { id });
@@ -81,13 +81,13 @@ describe('transactions', () => {
       await manager.insert(Book, { id: 'inside' });
       await books().insert({ id: 'beside' });
     });
-    await expect(work).rejects.toThrow('past the running transaction');
+    await expect(work).rejects.toThrow('outside the running transaction');
     expect(await titles()).toEqual([]);
   });
 
   it('do not nest', async () => {
     await expect(transactions.run(() => transactions.run(() => Promise.resolve()))).rejects.toThrow(
-      'past the running transaction',
+      'outside the running transaction',
     );
   });
 
@@ -128,7 +128,7 @@ describe('transactions', () => {
     expect(await titles()).toEqual([]);
   });
 
-  it('are tried again from the start when the work asks for it', async () => {
+  it('are retried from the start after RetryTransaction', async () => {
     let attempts = 0;
     await transactions.run(async (manager) => {
       attempts += 1;
@@ -138,7 +138,7 @@ describe('transactions', () => {
     expect(await titles()).toEqual(['attempt 3']);
   });
 
-  it('are given up after twenty attempts', async () => {
+  it('fail after twenty attempts', async () => {
     let attempts = 0;
     const work = transactions.run(() => {
       attempts += 1;
@@ -151,7 +151,7 @@ describe('transactions', () => {
     expect(attempts).toBe(20);
   });
 
-  it('are not tried again when the commit was sent and its answer lost', async () => {
+  it('are not retried when the answer to the commit was lost', async () => {
     let attempts = 0;
     const work = transactions.run(async (manager) => {
       attempts += 1;
@@ -171,7 +171,7 @@ describe('transactions', () => {
     expect(await titles()).toEqual(['maybe']);
   });
 
-  onMysql('are tried again after a deadlock', async () => {
+  onMysql('are retried after a deadlock', async () => {
     await books().insert([{ id: 'a' }, { id: 'b' }]);
     let attempts = 0;
     const lockBoth = (first: string, second: string) =>
@@ -186,7 +186,7 @@ describe('transactions', () => {
     expect((await books().find()).map(({ printedAt }) => printedAt)).toEqual([2, 2]);
   });
 
-  onMysql('are tried again when the connection is lost before the commit', async () => {
+  onMysql('are retried when the connection is lost before the commit', async () => {
     let attempts = 0;
     await transactions.run(async (manager) => {
       attempts += 1;
@@ -273,7 +273,7 @@ describe('the request context of a transaction', () => {
     expect(seen).toEqual([context, context]);
   });
 
-  it('is that of each of two at once', async () => {
+  it('is separate for two concurrent transactions', async () => {
     const ids = ['first', 'second'];
     const seen = await Promise.all(
       ids.map((requestId) =>
@@ -286,7 +286,7 @@ describe('the request context of a transaction', () => {
     expect(seen).toEqual(ids);
   });
 
-  it('is not guessed where nobody has said it, nor outside and after a transaction', async () => {
+  it('is refused if missing, and outside and after a transaction', async () => {
     const withoutContext = transactions.run((manager) => Promise.resolve(requestContextOf(manager)));
     await expect(withoutContext).rejects.toThrow(NO_CONTEXT);
     expect(() => requestContextOf(dataSource.manager)).toThrow(NO_CONTEXT);
@@ -294,7 +294,7 @@ describe('the request context of a transaction', () => {
     expect(() => requestContextOf(over)).toThrow(NO_CONTEXT);
   });
 
-  it('is told to who listens to security events, which are refused without', async () => {
+  it('is passed to listeners of security events, which are refused without it', async () => {
     const event: SecurityEvent = {
       type: 'key.rotated',
       applicationId: null,

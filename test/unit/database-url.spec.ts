@@ -23,7 +23,7 @@ function faultsOf(DATABASE_URL: string): string[] {
 }
 
 describe('the query of DATABASE_URL', () => {
-  it('need not be there', () => {
+  it('is optional', () => {
     expect(parseMysqlUrl(BASE)).toMatchObject({
       dialect: 'mysql',
       host: 'db',
@@ -65,7 +65,7 @@ describe('the query of DATABASE_URL', () => {
     ['acquire_timeout=-1', 'has a parameter acquire_timeout'],
     ['query_timeout=1000', 'has a parameter query_timeout'],
     ['tls=insecure', 'has a parameter tls that is neither'],
-    ['tls=false&tls_ca=/etc/ca.pem', 'has a parameter tls_ca beside'],
+    ['tls=false&tls_ca=/etc/ca.pem', 'has the parameter tls_ca together'],
     ['tls_ca=/nowhere/ca.pem', 'has a parameter tls_ca that names a file that cannot be read (ENOENT)'],
   ])('is refused with ?%s, in one line', (query, fault) => {
     const faults = faultsOf(`${BASE}?${query}`);
@@ -81,7 +81,7 @@ describe('the query of DATABASE_URL', () => {
     }
   });
 
-  it('refuses authorities that are none, and TLS with an address, whose certificate would not be compared', () => {
+  it('refuses invalid authorities, and TLS with an IP address, whose certificate would not be compared', () => {
     const file = join(folder, 'ca.pem');
     writeFileSync(file, 'no certificate');
     expect(faultsOf(`${BASE}?tls_ca=${file}`)[0]).toContain('without a PEM certificate');
@@ -91,7 +91,7 @@ describe('the query of DATABASE_URL', () => {
       expect(faultsOf(`mysql://pluto:hunter2@${host}/pluto?tls=true`)[0]).toContain('requires a host name');
   });
 
-  it('is not for SQLite', () => {
-    expect(faultsOf('sqlite:pluto.db?pool=5')).toEqual([expect.stringContaining('takes no parameters')]);
+  it('is refused for SQLite', () => {
+    expect(faultsOf('sqlite:pluto.db?pool=5')).toEqual([expect.stringContaining('must not have parameters')]);
   });
 });

@@ -35,7 +35,7 @@ describe('plain reads', () => {
   const ONE = 'SELECT id FROM books WHERE id = ?';
   beforeEach(() => runMigrations(dataSource));
 
-  it('give rows as the driver does', async () => {
+  it('return rows as the driver does', async () => {
     await books().insert([
       { id: 'a', printedAt: 5_000_000_000 },
       { id: 'b', printedAt: 1 },
@@ -77,7 +77,7 @@ describe('plain reads', () => {
 
   it('are refused inside a transaction, where they would not see its own changes', async () => {
     for (const read of [() => dataSource.read(ALL, []), () => dataSource.readOne(ALL, [])])
-      await expect(transactions.run(read)).rejects.toThrow('past the running transaction');
+      await expect(transactions.run(read)).rejects.toThrow('outside the running transaction');
   });
 
   it('fail as other statements do', async () => {
@@ -92,7 +92,7 @@ describe('plain reads', () => {
   });
 
   // It happens while another process recovers the file after a crash, which cannot be had here.
-  onSqlite('take the other connection, which waits, while the file is busy', async () => {
+  onSqlite('use the main connection, which waits, while the file is busy', async () => {
     await books().insert({ id: 'a' });
     const busy = () => {
       throw Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY_RECOVERY' });
@@ -117,7 +117,7 @@ describeOnSqlite('query runners', () => {
     await expect(runner.query('SELECT 1')).rejects.toThrow();
   });
 
-  it('that give up waiting do not jam the queue', async () => {
+  it('released while waiting do not block the queue', async () => {
     const holder = dataSource.createQueryRunner();
     await holder.query('SELECT 1');
     const waiter = dataSource.createQueryRunner();
@@ -154,7 +154,7 @@ describeOnSqlite('query runners', () => {
 describe('constraints', () => {
   beforeEach(() => runMigrations(dataSource));
 
-  it('name the broken unique key', async () => {
+  it('name the violated unique key', async () => {
     const shelf = await dataSource.getRepository(Shelf).save({});
     await books().insert({ id: 'a', title: 'Emma', isbn: '1', shelfId: shelf.id });
     const insert = (values: Partial<Book>) => failure(books().insert({ id: 'b', ...values }));
@@ -175,7 +175,7 @@ describe('constraints', () => {
     expect(violatedUniqueKey(await failure(books().insert({ id: 'b', isbn })))).toBe('uq_books_isbn');
   });
 
-  it('tell a broken foreign key', async () => {
+  it('report a violated foreign key', async () => {
     const missing = await failure(books().insert({ id: 'a', shelfId: 99 }));
     expect(isForeignKeyViolation(missing)).toBe(true);
     expect(isUniqueViolation(missing)).toBe(false);
@@ -224,7 +224,7 @@ describe('connections', () => {
     }
   });
 
-  it('bind and give back every kind of value alike', async () => {
+  it('bind and return every kind of value alike', async () => {
     await runMigrations(dataSource);
     const printedAt = 4_102_444_800_123;
     const cover = Buffer.from([0, 1, 255]);
@@ -252,7 +252,7 @@ describe('connections', () => {
     await expect(dataSource.query('SELECT ?', [{}])).rejects.toThrow('SQLite cannot store');
   });
 
-  it('refuse a url that does not name one database', () => {
+  it('refuse a URL that does not name one database', () => {
     const options = (url: string) => () => dataSourceOptions({ kind: 'mysql', url }, [], []);
     expect(options('mysql://u:p@h:3306/pluto')()).toMatchObject({ host: 'h', port: 3306, database: 'pluto' });
     expect(options('mysql://u:p%40s@[::1]/pluto')()).toMatchObject({

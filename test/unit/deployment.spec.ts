@@ -81,7 +81,7 @@ describe('docker-compose.yml', () => {
     expect(settings.metricsHost).toBe('0.0.0.0');
   });
 
-  it('trusts the proxy alone, at an address that nobody else can get', () => {
+  it('trusts only the proxy, at a reserved address', () => {
     const { networks } = compose.services.proxy!;
     const address = Array.isArray(networks) ? '' : (networks.front?.ipv4_address ?? '');
     const [{ subnet, ip_range }] = compose.networks.front!.ipam!.config as [
@@ -93,7 +93,7 @@ describe('docker-compose.yml', () => {
     expect(isWithin(ip_range.split('/')[0]!, subnet)).toBe(true);
   });
 
-  it('wants every secret from its user, and has none', () => {
+  it('requires every secret from the environment, and contains none', () => {
     const given = [...composeText.matchAll(/\$\{(\w+)(:\?|:-)([^}]*)\}/g)];
     const required = given.filter(([, , kind]) => kind === ':?').map(([, name]) => name);
     expect(new Set(required)).toEqual(new Set(['SECRET_KEY', 'DATABASE_PASSWORD', 'REDIS_PASSWORD']));
@@ -112,7 +112,7 @@ describe('docker-compose.yml', () => {
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   });
 
-  it('keeps database and counters where nobody from outside gets', () => {
+  it('keeps database and counters on an internal network', () => {
     expect(compose.networks.back).toEqual({ internal: true });
     for (const name of ['mariadb', 'redis']) expect(compose.services[name]!.networks).toEqual(['back']);
     expect(namesOf(compose.services.proxy!.networks)).toEqual(['front']);
@@ -169,7 +169,7 @@ describe('deploy/haproxy.cfg', () => {
     expect(haproxy).toContain(`bind ${url.host}\n  monitor-uri ${url.pathname}\n`);
   });
 
-  it('goes by readiness, replaces what callers say of their address, and sends nothing twice', () => {
+  it('checks readiness, replaces X-Forwarded-For, and retries no writes', () => {
     expect(haproxy).toMatch(/http-check send meth GET uri \/health\/ready /);
     expect(haproxy).toContain('http-check expect status 200');
     expect(haproxy).toContain('http-request set-header X-Forwarded-For %[src]');
@@ -185,7 +185,7 @@ describe('Dockerfile', () => {
   const stages = dockerfile.split(/^(?=FROM )/m);
   const last = stages.at(-1)!;
 
-  it('builds in one stage and runs in another, as nobody in particular', () => {
+  it('builds in one stage and runs in another, as an unprivileged user', () => {
     expect(stages).toHaveLength(2);
     expect(last).not.toMatch(/npm ci|npm install|apt-get/);
     expect([...last.matchAll(/^USER (\S+)/gm)].map(([, user]) => user)).toEqual(['node']);
@@ -193,7 +193,7 @@ describe('Dockerfile', () => {
     expect(stages[0]).toContain('npm prune --omit=dev');
   });
 
-  it('sets what is a setting', () => {
+  it('sets only known settings', () => {
     const names = [...last.matchAll(/^ENV (.+)$/gm)].flatMap(([, line]) =>
       [...line!.matchAll(/(\w+)=/g)].map(([, name]) => name!),
     );
@@ -207,7 +207,7 @@ describe('Dockerfile', () => {
     expect(Settings.load(environment).port).toBe(Number(/^EXPOSE (\d+)$/m.exec(last)![1]));
   });
 
-  it('starts what is built, and asks a route that there is for its health', () => {
+  it('starts the build, and checks health on an existing route', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
     expect(JSON.parse(/^CMD (.*)$/m.exec(last)![1]!)).toEqual(scripts.start.split(' '));
     expect(existsSync(join(packageDirectory, 'src/main.ts'))).toBe(true);
@@ -217,7 +217,7 @@ describe('Dockerfile', () => {
     );
   });
 
-  it('copies what there is, and what .dockerignore lets pass: nothing else', () => {
+  it('copies only files that exist and that .dockerignore allows', () => {
     const copied = stages
       .flatMap((stage) => [...stage.matchAll(/^COPY (?!--from)(.+) \S+$/gm)])
       .flatMap(([, sources]) => sources!.split(' ').map((source) => source.replace(/^\.\//, '')));
@@ -242,7 +242,7 @@ describe('deploy/prometheus-alerts.yml', () => {
     expect(rules.map(({ alert }) => alert).sort()).toEqual(explained.sort());
   });
 
-  it('says of each how bad it is, and what in one line', () => {
+  it('gives each a severity and a one-line summary', () => {
     for (const { alert, labels, annotations } of rules) {
       expect([alert, ['critical', 'warning', 'info'].includes(labels.severity)]).toEqual([alert, true]);
       expect(annotations.summary).toMatch(/^\S.{10,120}\.$/);

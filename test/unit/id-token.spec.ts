@@ -52,7 +52,7 @@ async function expectRefused(token: string): Promise<void> {
 }
 
 describe('verifyIdToken', () => {
-  it('reads what a good token says, and nothing that is no text', async () => {
+  it('reads the claims of a valid token, and only strings', async () => {
     const payload = { ...claims, email: 'a@example.com', email_verified: 'true', name: 7, azp: ['app'] };
     await expect(verify(await sign({}, { payload }))).resolves.toEqual({
       subject: 'person',
@@ -80,7 +80,7 @@ describe('verifyIdToken', () => {
     await expectRefused(token);
   });
 
-  it('refuses a header with what it must understand and does not (RFC 7515 section 4.1.11)', async () => {
+  it('refuses unknown critical headers (RFC 7515 section 4.1.11)', async () => {
     const header = { crit: ['urn:example:only'], 'urn:example:only': true };
     await expectRefused(await sign(header, { crit: { 'urn:example:only': true } }));
   });
@@ -128,7 +128,7 @@ describe('verifyIdToken', () => {
     await expectRefused(token);
   });
 
-  it('does not blame the token for keys that cannot be had', async () => {
+  it('does not refuse a token because keys are unavailable', async () => {
     const fault = new PlutoError('serviceUnavailable');
     await expect(verify(await sign(), () => Promise.reject(fault))).rejects.toBe(fault);
   });

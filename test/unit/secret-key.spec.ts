@@ -37,7 +37,7 @@ describe('resolveSecretKey', () => {
     },
   );
 
-  it('gives the same key to processes that start at once', async () => {
+  it('gives the same key to processes that start concurrently', async () => {
     const script = compileForNode();
     const dataDir = join(directory, 'data');
     const startAt = String(Date.now() + 1500);
@@ -52,7 +52,7 @@ describe('resolveSecretKey', () => {
 describe('SecretKey', () => {
   const secretKey = new SecretKey(key);
 
-  it('derives one key of 32 bytes a purpose', () => {
+  it('derives one key of 32 bytes per purpose', () => {
     expect(secretKey.derive('cookies')).toHaveLength(32);
     expect(secretKey.derive('cookies')).toEqual(new SecretKey(key).derive('cookies'));
     expect(secretKey.derive('cookies')).not.toEqual(secretKey.derive('state'));

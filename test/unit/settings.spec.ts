@@ -115,7 +115,7 @@ describe('Settings with nothing set', () => {
   });
 });
 
-describe('Settings as given', () => {
+describe('Settings from the environment', () => {
   it('follow PORT with the public URL and DATA_DIR with the database', () => {
     const settings = Settings.load({ PORT: '9000', DATA_DIR: '/var/lib/pluto' });
     expect(settings.publicUrl).toBe('http://localhost:9000');
@@ -279,7 +279,7 @@ describe('A refused value', () => {
     ]);
   });
 
-  it('is not blamed on the variables that follow from it', () => {
+  it('is not reported for variables derived from it', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl, SECRET_KEY: 'short' })).toEqual([
       'SECRET_KEY must be at least 32 characters',
     ]);
@@ -377,11 +377,11 @@ describe('SMTP_URL', () => {
 });
 
 describe('Settings that contradict each other', () => {
-  it('need SECRET_KEY with mysql:', () => {
+  it('require SECRET_KEY with mysql:', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl })).toEqual([expect.stringMatching(/^SECRET_KEY is required/)]);
   });
 
-  it('give metrics another port than the API', () => {
+  it('require different ports for metrics and API', () => {
     expect(faultsOf({ METRICS_PORT: '8010' })).toEqual(['METRICS_PORT must differ from PORT']);
     expect(faultsOf({ METRICS_PORT: '0', PORT: '0' })).toEqual([]);
   });
@@ -392,7 +392,7 @@ describe('Settings that contradict each other', () => {
     expect(faultsOf({ ...env, REFRESH_TOKEN_GRACE: '29' })).toEqual([]);
   });
 
-  it('need all four of Apple', () => {
+  it('require all four of Apple', () => {
     expect(faultsOf({ APPLE_KEY_ID: 'KEY', APPLE_PRIVATE_KEY: pkcs8 })).toEqual([
       'APPLE_TEAM_ID is required with APPLE_KEY_ID',
       'APPLE_CLIENT_ID is required with APPLE_KEY_ID',
@@ -415,7 +415,7 @@ describe('Settings that contradict each other', () => {
     ]);
   });
 
-  it.each(['WECHAT', 'WECHAT_WEB'])('need id and secret of %s together', (prefix) => {
+  it.each(['WECHAT', 'WECHAT_WEB'])('require id and secret of %s together', (prefix) => {
     expect(faultsOf({ [`${prefix}_APP_SECRET`]: 's' })).toEqual([
       `${prefix}_APP_ID is required with ${prefix}_APP_SECRET`,
     ]);
@@ -432,17 +432,17 @@ describe('NAME_FILE', () => {
     expect(settings.adminPassword).toBe('correct horse\n');
   });
 
-  it('works for variables that are no secrets', () => {
+  it('works for variables that are not secrets', () => {
     expect(Settings.load({ PORT_FILE: file('port', '9000') }).publicUrl).toBe('http://localhost:9000');
   });
 
-  it('is refused beside NAME', () => {
+  it('is refused together with NAME', () => {
     expect(faultsOf({ SECRET_KEY: key, SECRET_KEY_FILE: file('key', key) })).toEqual([
       'SECRET_KEY and SECRET_KEY_FILE are both set; set only one of them',
     ]);
   });
 
-  it('is refused when the file is empty, for fear of a default in the place of a secret', () => {
+  it('is refused when the file is empty, so that no default replaces a secret', () => {
     expect(faultsOf({ ADMIN_PASSWORD_FILE: file('password', '\n') })).toEqual([
       'ADMIN_PASSWORD cannot be read: the file in ADMIN_PASSWORD_FILE is empty',
     ]);
@@ -469,7 +469,7 @@ describe('loadSettings', () => {
     expect(loadSettings()).toMatchObject({ host: '0.0.0.0', port: 9001 });
   });
 
-  it('does without .env', () => {
+  it('works without .env', () => {
     expect(loadSettings().port).toBe(8010);
   });
 
@@ -482,17 +482,17 @@ describe('loadSettings', () => {
 describe('.env.example', () => {
   const example = readFileSync('.env.example', 'utf8');
 
-  it('is what the settings declare', () => {
+  it('matches the settings', () => {
     expect(example).toBe(renderEnvExample());
   });
 
-  it('changes nothing when all of it is uncommented', () => {
+  it('contains the defaults when uncommented', () => {
     const uncommented = example.replace(/^#(?=[A-Z])/gm, '');
     expect(Settings.load(parseEnv(uncommented))).toEqual(Settings.load({}));
   });
 });
 
-it('docs/operations.md tells every request limit with its default', () => {
+it('docs/operations.md lists every request limit with its default', () => {
   const rows =
     readFileSync(join(packageDirectory, 'docs/operations.md'), 'utf8').match(/^\| `[a-z-]+` +\| .*$/gm) ?? [];
   const told = Object.fromEntries(

@@ -47,7 +47,7 @@ describe('closing a data source on SQLite', () => {
     await again.destroy();
   });
 
-  it('does not wait for a transaction that is never ended', async () => {
+  it('does not wait for a transaction that never ends', async () => {
     const source = await open();
     await write(source);
     const runner = source.createQueryRunner();

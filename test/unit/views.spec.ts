@@ -140,7 +140,7 @@ describe('every page', () => {
     expect(html).toContain('name="viewport"');
   });
 
-  it.each(everyPage)('%s in %s asks nothing that the content security policy refuses', (page, language) => {
+  it.each(everyPage)('%s in %s loads nothing that the content security policy refuses', (page, language) => {
     const html = renderSample(page, language);
     expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=|javascript:|<iframe|<base/i);
     expect(html).not.toMatch(/(src|href|action)="(https?:)?\/\//i);
@@ -202,7 +202,7 @@ describe('every page', () => {
     },
   );
 
-  it('tells different next steps for the two kinds of link', () => {
+  it('gives different next steps for the two kinds of link', () => {
     const next = (kind: 'verify' | 'reset') => views.renderPage('link-invalid', 'en', { ...app, kind });
     expect(next('verify')).toContain('Go back to where you signed up');
     expect(next('reset')).toContain('change your password');
@@ -222,7 +222,7 @@ describe('the password reset page', () => {
     expect(renderPasswordReset()).not.toMatch(/role="alert"|aria-invalid/);
   });
 
-  it.each(['tooShort', 'tooLong'] as const)('puts %s beside the password', (error) => {
+  it.each(['tooShort', 'tooLong'] as const)('puts %s next to the password', (error) => {
     const html = renderPasswordReset(error);
     expect(html.match(/role="alert"/g)).toHaveLength(1);
     expect(inputNamed('password', html)).toMatch(
@@ -231,7 +231,7 @@ describe('the password reset page', () => {
     expect(html).toContain('<p class="field-error" id="password-error" role="alert">This password is too');
   });
 
-  it('puts a mismatch beside the repetition', () => {
+  it('puts a mismatch next to the repetition', () => {
     const html = renderPasswordReset('mismatch');
     expect(html.match(/role="alert"/g)).toHaveLength(1);
     expect(inputNamed('password_repeat', html)).toMatch(

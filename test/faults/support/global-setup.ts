@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 /** What these tests start, stop, freeze and kill; Debian's packages mariadb-server and redis-server. */
 const programs = ['mariadbd', 'redis-server'];
 
-/** Builds, and fails at once where something is missing: nothing here is left untried in silence. */
+/** Builds, and fails immediately if a program is missing: no test is skipped silently. */
 export default function prepareRun(): void {
   // What it prints is part of the error if it fails.
   execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: 'pipe' });

@@ -10,7 +10,7 @@ import { isRunning } from '../../support/server-process.js';
 
 const script = join(packageDirectory, 'test/support/mariadb.sh');
 
-/** A MariaDB of one's own, to be stopped, killed and frozen. */
+/** A separate MariaDB, to be stopped, killed and frozen. */
 export class Mariadb {
   private readonly directory = mkdtempSync(join(tmpdir(), 'pluto-mariadb-'));
   private pid = 0;
@@ -25,7 +25,7 @@ export class Mariadb {
     return server;
   }
 
-  /** A url as DATABASE_URL takes it. */
+  /** The value for DATABASE_URL. */
   urlOf(database: string, query = '', host = '127.0.0.1'): string {
     return new URL(database, this.address).href.replace('@127.0.0.1:', `@${host}:`) + query;
   }
@@ -60,7 +60,7 @@ export class Mariadb {
     process.kill(this.pid, 'SIGCONT');
   }
 
-  /** Starts it again at the same address. @returns when it takes connections */
+  /** Starts it again at the same address. @returns when it accepts connections */
   restart(): Promise<void> {
     return this.run('restart');
   }

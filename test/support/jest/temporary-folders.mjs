@@ -14,7 +14,7 @@ function hasRoom(path) {
   }
 }
 
-/** Puts what tests write into memory where there is room. Tests of the disk use DISK_TMPDIR. */
+/** Keeps temporary files in memory if there is room. Tests of the disk use DISK_TMPDIR. */
 export function useMemoryDisk() {
   process.env.DISK_TMPDIR ??= tmpdir();
   if (hasRoom(MEMORY_DISK)) process.env.TMPDIR = MEMORY_DISK;

@@ -8,20 +8,20 @@ import type { PublishedOperation } from './operations.js';
 
 const JSON_TYPE = 'application/json';
 
-/** What no answer may tell: stacks, statements, names of libraries' errors. */
+/** What no response may reveal: stacks, statements, names of libraries' errors. */
 const INNARDS =
   /\n\s+at |node_modules|\.[tj]s:\d+|SQLITE_|QueryFailed|TypeError|RangeError|FST_ERR|\bER_[A-Z]{3,}|ENOENT|insert into|\bFROM ["`]/i;
 /** Parts of tokens, in which chance may write any of these. */
 const TOKENS = /[\w-]{40,}/g;
 
-/** Says how an answer differs from what the document says of the operation. */
+/** Lists the differences between a response and the documented operation. */
 export class AnswerCheck {
   private readonly ajv = new Ajv({ strict: false, allErrors: true });
   private readonly validators = new Map<Schema, { open: ValidateFunction; closed: ValidateFunction }>();
 
   constructor(
     { components }: Document,
-    /** Texts that no answer may hold, such as this machine's directories. */
+    /** Texts that no response may contain, such as directories of this machine. */
     private readonly secrets: string[],
   ) {
     addFormats.default(this.ajv);
@@ -107,7 +107,10 @@ function methodFaults({ methods }: PublishedOperation, { status, headers, text }
 }
 
 function redirectFaults({ headers, text }: FuzzAnswer): string[] {
-  return [...(headers.location ? [] : ['no Location']), ...(text === '' ? [] : ['a body beside Location'])];
+  return [
+    ...(headers.location ? [] : ['no Location']),
+    ...(text === '' ? [] : ['a body in addition to Location']),
+  ];
 }
 
 function mediaTypeOf(contentType = ''): string {

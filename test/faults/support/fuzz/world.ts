@@ -113,7 +113,7 @@ export class World {
     if (list.length > KEPT) list.splice(0, list.length - KEPT);
   }
 
-  /** Signs some accounts in anew, without the time that a password takes: who resets one ends the sessions. */
+  /** Signs some accounts in again without hashing a password, since a password reset ends the sessions. */
   async renewSessions(): Promise<void> {
     for (let count = 0; count < 3; count++) {
       const account = this.users[this.counter++ % this.users.length]!;
@@ -130,7 +130,7 @@ export class World {
   }
 
   private async fill(): Promise<void> {
-    // What a crash of the machine would do is not looked at here, and waiting for its disk takes most of the time.
+    // A crash of the machine is not tested here, and waiting for the disk would take most of the time.
     if (this.app.settings.database.kind === 'sqlite')
       await this.app.dataSource.query('PRAGMA synchronous = OFF');
     this.strangers = await strangersTokens(this.app, await firstAdministrator(this.app));
