@@ -136,6 +136,6 @@ function refusePartialProviders(settings: ApplicationSettings): void {
   };
   const faults = Object.entries(groups)
     .filter(([, values]) => values.includes('') && values.some((value) => value !== ''))
-    .map(([names]) => `${names} are set together or not at all`);
+    .map(([names]) => `${names} must be set together`);
   if (faults.length > 0) throw badRequest(faults);
 }

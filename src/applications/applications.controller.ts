@@ -88,6 +88,6 @@ function readNames(names: LocalizedNameDto[]): LocalizedName[] {
     name: name.trim(),
   }));
   if (new Set(read.map(({ tag }) => tag)).size < read.length)
-    throw badRequest(['i18n_names takes each language once']);
+    throw badRequest(['i18n_names must contain each language only once']);
   return read;
 }

@@ -71,7 +71,7 @@ export class AuthController {
     @CurrentCaller() caller: Caller,
   ): Promise<void> {
     const { app_id: applicationName, mail, user_id: handle } = body;
-    if (mail === undefined && handle === undefined) throw badRequest(['one of mail and user_id is needed']);
+    if (mail === undefined && handle === undefined) throw badRequest(['mail or user_id is required']);
     await this.verifications.sendAgain(applicationName, { mail, handle }, caller);
   }
 

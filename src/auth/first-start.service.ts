@@ -68,8 +68,7 @@ export class FirstStartService {
   private choosePassword(): string {
     const { adminPassword } = this.settings;
     if (adminPassword === undefined) return this.administratorAccounts.generatePassword();
-    if (isCommonPassword(adminPassword))
-      throw new Error('ADMIN_PASSWORD takes a password that is not one of those that are guessed first');
+    if (isCommonPassword(adminPassword)) throw new Error('ADMIN_PASSWORD is too common; choose another');
     return adminPassword;
   }
 
@@ -98,7 +97,7 @@ export class FirstStartService {
       if (!(cause instanceof PlutoError) || cause.code >= 3000) throw cause;
       throw new Error(
         `Pluto has no administrator, and ${adminMail} or the user id admin is taken: give an account the role with ` +
-          '`npm run pluto -- role assign pluto admin ACCOUNT`, or make one with `npm run pluto -- admin create`',
+          '`npm run pluto -- role assign pluto admin ACCOUNT`, or create one with `npm run pluto -- admin create`',
         { cause },
       );
     }

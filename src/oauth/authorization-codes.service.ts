@@ -81,7 +81,7 @@ export class AuthorizationCodesService {
     });
     if (isEnded)
       this.logger.warn({
-        msg: 'a used authorization code was shown again: session ended',
+        msg: 'authorization code was used again: session ended',
         requestId,
         codeId: id,
       });

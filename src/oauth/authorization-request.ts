@@ -61,10 +61,10 @@ export function readParameters(given: Record<string, unknown>): AuthorizationPar
     const value = given[wireName] ?? (wireName === 'scopes' ? given.scope : undefined);
     if (value === undefined || value === '') return [name, undefined];
     if (typeof value !== 'string' || value.length > MAX_LENGTH || isIllFormed(value))
-      throw badRequest([`${wireName} takes one text of at most ${MAX_LENGTH} characters`]);
+      throw badRequest([`${wireName} must be a single string of at most ${MAX_LENGTH} characters`]);
     // RFC 6749 appendix A.5; a form would not give back a line break as it was.
     if (name === 'state' && !isOpaque(value, MAX_LENGTH))
-      throw badRequest(['state takes no control characters']);
+      throw badRequest(['state must not contain control characters']);
     return [name, value];
   });
   return Object.fromEntries(entries) as AuthorizationParameters;

@@ -24,7 +24,7 @@ export function readClientCredentials(
   }
   const credentials = decodeBasic(basic);
   if (secret !== undefined || (key !== undefined && key !== credentials.key))
-    throw badRequest(['the client says in two ways who it is']);
+    throw badRequest(['client credentials must be sent in one way only']);
   return credentials;
 }
 

@@ -87,7 +87,7 @@ export class TokensController {
   }
 
   private grantOf(type: unknown): Grant {
-    if (type === undefined || type === null || type === '') throw badRequest(['grant_type is needed']);
+    if (type === undefined || type === null || type === '') throw badRequest(['grant_type is required']);
     const grant = Object.entries(this.grants).find(([name]) => name === type)?.[1];
     if (!grant) throw new PlutoError('invalidGrantType');
     return grant;

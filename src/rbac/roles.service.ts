@@ -126,7 +126,9 @@ export class RolesService {
   async setDefaultScope(roleId: number, scopeId: number, context: RequestContext): Promise<void> {
     await this.change(roleId, context, async (manager, role) => {
       if (!(await manager.existsBy(RoleScope, { roleId, scopeId }))) {
-        throw new PlutoError('scopeNotExist', { message: 'Scope not exist: the role does not have it' });
+        throw new PlutoError('scopeNotExist', {
+          message: 'Scope not exist: the role does not have this scope',
+        });
       }
       await manager.update(Role, { id: roleId }, { defaultScopeId: scopeId });
       await this.tell(manager, role, 'defaultScope');

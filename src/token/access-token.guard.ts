@@ -34,7 +34,9 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
 /** A client that a user has let act for them must not be able to take the account away from them. */
 function refuseClients(principal: Principal | undefined): void {
   if (principal?.clientKey !== null)
-    throw new PlutoError('forbidden', { message: "Operation Forbidden: not with an OAuth client's token" });
+    throw new PlutoError('forbidden', {
+      message: "Operation Forbidden: not allowed with an OAuth client's access token",
+    });
 }
 
 /** What the route asks for; closed when it does not say. */

@@ -65,7 +65,7 @@ export class KeyRotationService {
         });
       });
     } catch (error) {
-      if (isUniqueViolation(error)) throw new Error('another rotation is under way', { cause: error });
+      if (isUniqueViolation(error)) throw new Error('another key rotation is in progress', { cause: error });
       throw error;
     }
     return this.list();

@@ -184,7 +184,7 @@ export class RefreshService {
     { requestId }: RequestContext,
   ): PlutoError {
     this.logger.warn({
-      msg: 'a used refresh token was shown again: session ended',
+      msg: 'refresh token was reused: session ended',
       requestId,
       sessionId,
       userId,

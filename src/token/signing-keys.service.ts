@@ -152,7 +152,7 @@ export class SigningKeysService {
       this.failed = null;
       return ring;
     } catch (error) {
-      if (!this.failed) this.logger.warn({ msg: 'the signing keys could not be read again', err: error });
+      if (!this.failed) this.logger.warn({ msg: 'cannot reload signing keys', err: error });
       this.failed = { at: nowSeconds(), error };
       throw error;
     }

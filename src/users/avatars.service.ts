@@ -51,7 +51,7 @@ export class AvatarsService {
    * @throws Error on a name that `store` cannot have given
    */
   async discard(file: string): Promise<void> {
-    if (!isAvatarFile(file)) throw new Error('This is not the name of a stored avatar');
+    if (!isAvatarFile(file)) throw new Error('not the name of a stored avatar');
     await this.remove(file);
   }
 

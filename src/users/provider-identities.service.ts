@@ -117,7 +117,7 @@ export class ProviderIdentitiesService {
     const foreign = known.filter(({ identityId }) => identityId !== identity.id);
     if (foreign.length > 0) {
       const warning = {
-        msg: 'a person at a provider has two accounts, made before the provider said that they are one',
+        msg: 'one person at a provider has two accounts, created before the provider linked their ids',
         requestId: requestContextOf(manager)?.requestId,
         loginType: identity.loginType,
         userId: identity.userId,

@@ -34,7 +34,7 @@ export class UserRoleAssignmentService {
       const application = await this.applications.getById(applicationId, manager);
       if (user.applicationId !== application.id) {
         throw new PlutoError('userNotExist', {
-          message: 'User is not exist: the account is not of this application',
+          message: 'User is not exist: the account belongs to another application',
         });
       }
       // Whoever registers its mail again replaces an unconfirmed account, an administrator like any other.

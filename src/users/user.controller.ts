@@ -71,7 +71,7 @@ export class UserController {
   ): Promise<void> {
     const { name, avatar, user_id: handle } = body;
     if (name === undefined && avatar === undefined && handle === undefined)
-      throw badRequest(['one of name, avatar and user_id is needed']);
+      throw badRequest(['name, avatar or user_id is required']);
     await this.profiles.update(userId, { name, avatar, handle }, context);
   }
 

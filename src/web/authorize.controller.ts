@@ -84,7 +84,7 @@ export class AuthorizeController {
     if (!signedIn) return loginPageOf(request);
     this.csrf.assertFrom(exchange.request, consentOf(signedIn));
     if (form.decision === 'deny') return this.authorization.deny(request);
-    if (form.decision !== 'allow') throw badRequest(['decision takes allow or deny']);
+    if (form.decision !== 'allow') throw badRequest(['decision must be allow or deny']);
     const shown =
       form.scopes === undefined
         ? await this.authorization.scopesFor(request, signedIn.user.id)

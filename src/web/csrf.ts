@@ -47,7 +47,7 @@ export class CsrfService {
     const token = (request.body as { _csrf?: unknown } | null | undefined)?._csrf;
     if (!secret || typeof token !== 'string' || !this.tokens.verify(secret, token, purpose)) {
       throw new PlutoError('forbidden', {
-        message: 'Operation Forbidden: the form is not valid any more',
+        message: 'Operation Forbidden: the form has expired',
         page: 'csrf',
       });
     }

@@ -323,13 +323,13 @@ describe('POST /v1/user/login/apple/mobile', () => {
     ['status 401', { status: 401, body: { error: 'invalid_client' } }],
     ['status 500', { status: 500, contentType: 'text/html', body: '<h1>Sorry</h1>' }],
     ['status 302', 'redirect'],
-    ['no answer', 'drop'],
-    ['a strange answer', 'not-json'],
-    ['an error without a name', { status: 400, body: {} }],
+    ['no response', 'drop'],
+    ['unexpected response', 'not-json'],
+    ['error response without an error code', { status: 400, body: {} }],
   ])('answers 503 and logs that it is Apple, when that says %s', async (reason, fault) => {
     apple.fail(APPLE_TOKEN, fault);
     const start = app.log().length;
-    await expectRefusal(503, 1010, undefined, 'Service unavailable: Apple cannot be asked at the moment');
+    await expectRefusal(503, 1010, undefined, 'Service unavailable: Apple is currently unreachable');
     const lines = app.log().slice(start).split('\n');
     expect(lines.find((line) => line.includes('Apple: '))).toContain(reason);
   });

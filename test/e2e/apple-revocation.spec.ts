@@ -205,11 +205,15 @@ describe('a consent given at Apple', () => {
 
   describe('that Apple does not revoke', () => {
     it.each<[string, Fault, string]>([
-      ['is down', { status: 503, contentType: 'text/html', body: '<h1>Sorry</h1>' }, 'answered 503'],
+      [
+        'is down',
+        { status: 503, contentType: 'text/html', body: '<h1>Sorry</h1>' },
+        'failed with status 503',
+      ],
       ['knows our client no more', { status: 400, body: { error: 'invalid_client' } }, '400 invalid_client'],
-      ['sends us elsewhere', 'redirect', 'answered 302'],
-      ['hangs up', 'drop', 'no answer'],
-      ['does not end', 'huge', 'no answer'],
+      ['sends us elsewhere', 'redirect', 'failed with status 302'],
+      ['hangs up', 'drop', 'no response'],
+      ['does not end', 'huge', 'no response'],
     ])('since it %s is kept, with the reason', async (_what, fault, reason) => {
       apple.fail(APPLE_REVOKE, fault);
       const token = await leave(app.client);
@@ -402,7 +406,7 @@ describe('a server process', () => {
     await dataSource.initialize();
     const rows = await dataSource.query('SELECT identity_id, attempts, last_error FROM apple_grants');
     await dataSource.destroy();
-    const last_error = expect.stringContaining('no answer from') as string;
+    const last_error = expect.stringContaining('no response from') as string;
     expect(rows).toEqual([{ identity_id: null, attempts: 1, last_error }]);
   });
 });

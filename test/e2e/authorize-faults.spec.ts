@@ -130,12 +130,12 @@ describe('a request that goes nowhere', () => {
     ],
     ...['/web/login', 'javascript:alert(1)', 'data:text/html,x', REGISTERED.tenant, EVIL],
   ])('for the redirect URI %j', async (redirect_uri) =>
-    expectRefused(searchOf({ redirect_uri }), 403, 'Wrong return address'),
+    expectRefused(searchOf({ redirect_uri }), 403, 'Invalid return address'),
   );
 
   it.each([undefined, ''])('for a page without redirect URI: %j', async (redirect_uri) => {
     for (const by of [reader, new Browser(app.url)])
-      expectNoWay(await open({ redirect_uri }, by), 403, 'Wrong return address');
+      expectNoWay(await open({ redirect_uri }, by), 403, 'Invalid return address');
   });
 
   it.each([
@@ -147,10 +147,10 @@ describe('a request that goes nowhere', () => {
       ...Object.entries(request({ [name]: value })),
       [name, value],
     ]).toString();
-    await expectRefused(twice, 400, 'This request does not work');
+    await expectRefused(twice, 400, 'Bad request');
   });
 
   it('for a state of more than 4096 characters', async () => {
-    await expectRefused(searchOf({ state: 's'.repeat(4097) }), 400, 'This request does not work');
+    await expectRefused(searchOf({ state: 's'.repeat(4097) }), 400, 'Bad request');
   });
 });

@@ -271,7 +271,7 @@ describe('POST /web/authorize', () => {
     'grants nothing for %j',
     async (form) => {
       const before = await countGrants();
-      expectNoWay(await decide('allow', {}, { form }), 400, 'This request does not work');
+      expectNoWay(await decide('allow', {}, { form }), 400, 'Bad request');
       expect(await countGrants()).toEqual(before);
     },
   );
@@ -281,8 +281,7 @@ describe('POST /web/authorize', () => {
     const { fields } = (await open()).forms[0]!;
     delete fields.decision;
     const both: [string, string][] = [...Object.entries(fields), ['decision', 'deny'], ['decision', 'allow']];
-    for (const form of [fields, both])
-      expectNoWay(await reader.post(PATH, form), 400, 'This request does not work');
+    for (const form of [fields, both]) expectNoWay(await reader.post(PATH, form), 400, 'Bad request');
     expect(await countGrants()).toEqual(before);
   });
 
@@ -322,7 +321,7 @@ describe('POST /web/authorize', () => {
   it.each(['a\nb', 'a\r\nb', 'a\0b'])(
     'refuses the state %j, which a form would not give back',
     async (state) => {
-      expectNoWay(await open({ state }), 400, 'This request does not work');
+      expectNoWay(await open({ state }), 400, 'Bad request');
     },
   );
 
@@ -394,6 +393,6 @@ describe('POST /web/authorize', () => {
 });
 
 it('says how long the access lasts where that is longer than usual', async () => {
-  expect((await open()).text).not.toContain('The access lasts');
-  expect((await open({ life_time: '99999999' })).text).toContain('The access lasts 30 days');
+  expect((await open()).text).not.toContain('Access lasts');
+  expect((await open({ life_time: '99999999' })).text).toContain('Access lasts 30 days');
 });

@@ -272,7 +272,7 @@ describe('POST /v1/user/binding', () => {
   };
   it.each(Object.entries(faults))('refuses a wrong %s with 1001 and names it', async (field, bodies) => {
     const { token } = await mailAccount();
-    const message = expect.stringMatching(`^Bad Request: ${field} (takes|is needed)`);
+    const message = expect.stringMatching(`^Bad Request: ${field} (takes|must|is required)`);
     for (const body of bodies) expectFailure(await bind(token, body), 400, 1001, message);
   });
 });

@@ -193,7 +193,7 @@ describe('pluto beside a running server', () => {
       sealedRefreshToken: 'v1.sealed',
       attempts: 3,
       nextAttemptAt,
-      lastError: 'Apple: it refuses our client: invalid_client',
+      lastError: 'Apple: client refused: invalid_client',
       createdAt: nextAttemptAt - 600,
     });
     const [listed, unknown] = await together(
@@ -202,14 +202,7 @@ describe('pluto beside a running server', () => {
     );
     expect(rowsOf(listed!)).toEqual([
       ['ID', 'APP', 'CLIENT', 'ATTEMPTS', 'NEXT', 'LAST ERROR'],
-      [
-        String(id),
-        String(desk.id),
-        'org.example.desk',
-        '3',
-        TIME,
-        'Apple: it refuses our client: invalid_client',
-      ],
+      [String(id), String(desk.id), 'org.example.desk', '3', TIME, 'Apple: client refused: invalid_client'],
     ]);
     expectRefused(unknown!, expect.stringContaining(`no pending revocation with the ID ${id + 1}`));
     expectDone(await pluto(['apple', 'drop', String(id)]), `revocation ${id} dropped\n`);

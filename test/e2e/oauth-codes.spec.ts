@@ -112,7 +112,7 @@ describe('grant_type=authorization_code', () => {
       .log()
       .split('\n')
       .filter((line) => line.includes(again.headers.get('x-request-id')!));
-    expect(told.join()).toContain('a used authorization code was shown again: session ended');
+    expect(told.join()).toContain('authorization code was used again: session ended');
     for (const dead of [tokens, next]) {
       expectFailure(await ask(refreshOf(dead)), 403, 3002);
       if (seconds === 0) expectFailure(await info(dead.access_token), 403, 3009);

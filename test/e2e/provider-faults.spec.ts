@@ -102,7 +102,7 @@ function countUsers(): Promise<number> {
 }
 
 function expectUnavailable(answer: Answer, provider: Provider): void {
-  expectFailure(answer, 503, 1010, `Service unavailable: ${provider} cannot be asked at the moment`);
+  expectFailure(answer, 503, 1010, `Service unavailable: ${provider} is currently unreachable`);
   expect(answer.headers.get('retry-after')).toBe('5');
 }
 

@@ -124,7 +124,7 @@ describe('POST /v1/token/refresh', () => {
         .filter((line) => line.includes('"level":40'));
       expect(warnings.map((line) => JSON.parse(line) as unknown)).toEqual([
         expect.objectContaining({
-          msg: 'a used refresh token was shown again: session ended',
+          msg: 'refresh token was reused: session ended',
           requestId: refused.headers.get('x-request-id'),
           sessionId: sessionIdOf(tokens),
           userId: decodeToken(tokens.access_token).claims.sub,

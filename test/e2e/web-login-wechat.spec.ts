@@ -89,8 +89,7 @@ describe('/web/login/wechat', () => {
     const [by, other] = [browser(), browser()];
     const back = await scan(by);
     await scan(other);
-    for (const stranger of [browser(), other])
-      expectPage(await stranger.get(back), 403, 'Sign-in did not work');
+    for (const stranger of [browser(), other]) expectPage(await stranger.get(back), 403, 'Sign-in failed');
     expect(await countSessions()).toBe(before);
     expect((await by.get(back)).status).toBe(302);
   });
@@ -102,7 +101,7 @@ describe('/web/login/wechat', () => {
     expect((await by.get(back)).status).toBe(302);
     by.cookies.set(kept.name, kept);
     const code = wechat.code(wechat.person());
-    expectPage(await by.get(back.replace(/code=[^&]+/, `code=${code}`)), 403, 'Sign-in did not work');
+    expectPage(await by.get(back.replace(/code=[^&]+/, `code=${code}`)), 403, 'Sign-in failed');
   });
 
   it.each([
@@ -113,14 +112,14 @@ describe('/web/login/wechat', () => {
     ['no code: declined', (back: string) => back.replace(/code=[^&]+&/, '')],
   ])('signs nobody in with %s', async (_, spoil) => {
     const by = browser();
-    expectPage(await by.get(spoil(await scan(by))), 403, 'Sign-in did not work');
+    expectPage(await by.get(spoil(await scan(by))), 403, 'Sign-in failed');
     expect(await isSignedIn(by)).toBe(false);
   });
 
   it('shows who declines at WeChat that there is no sign-in', async () => {
     wechat.decline();
     const by = browser();
-    expectPage(await by.get(await scan(by)), 403, 'Sign-in did not work');
+    expectPage(await by.get(await scan(by)), 403, 'Sign-in failed');
     expect(await isSignedIn(by)).toBe(false);
   });
 
@@ -132,7 +131,7 @@ describe('/web/login/wechat', () => {
       passSeconds(599);
       expect((await inTime.get(backs[0])).status).toBe(302);
       passSeconds(1);
-      expectPage(await late.get(backs[1]), 403, 'Sign-in did not work');
+      expectPage(await late.get(backs[1]), 403, 'Sign-in failed');
     } finally {
       thawClock();
     }
@@ -147,7 +146,7 @@ describe('/web/login/wechat', () => {
     for (const secret of [by.cookies.get('pluto_wechat')!.value, ':', '']) {
       by.plant('pluto_wechat', secret, WECHAT);
       const foreign = back.replace(/state=\w+/, `state=${state}`);
-      expectPage(await by.get(foreign), 403, 'Sign-in did not work');
+      expectPage(await by.get(foreign), 403, 'Sign-in failed');
     }
   });
 

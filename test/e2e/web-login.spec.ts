@@ -21,7 +21,7 @@ import {
 
 useWebShop();
 
-const WRONG = 'The email, user ID or password is not correct. Please try again.';
+const WRONG = 'The email, user ID or password is incorrect. Please try again.';
 const EVIL = `"'><script>alert(1)</script>&amp;{{x}}`;
 
 describe('GET /web/login', () => {

@@ -116,7 +116,7 @@ describe('/web/password/forgot', () => {
     'shows the form again for %j',
     async (mail) => {
       const page = await askFor(mail, { next: AUTHORIZE });
-      expectPage(page, 400, 'This is not an email address.');
+      expectPage(page, 400, 'This is not a valid email address.');
       expect(page.forms[0]?.fields).toMatchObject({ mail, next: AUTHORIZE });
     },
   );

@@ -25,7 +25,7 @@ import {
 
 useWechat();
 
-const UNAVAILABLE = 'Service unavailable: WeChat cannot be asked at the moment';
+const UNAVAILABLE = 'Service unavailable: WeChat is currently unreachable';
 
 /** Through the mobile app, as somebody whom WeChat describes so. */
 function enterAs(token: Fields, user: Fields = {}): Promise<Answer> {
@@ -227,7 +227,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       const answer = await enter(wechat.person());
       await expectNobody(answer, 503, 1010, UNAVAILABLE);
       expect(answer.headers.get('retry-after')).toBe('5');
-      expect(newLines()).toContain(`WeChat: ${path} was answered with errcode ${errcode}"`);
+      expect(newLines()).toContain(`WeChat: ${path} returned errcode ${errcode}"`);
     });
 
     it.each([['129 characters', 'o'.repeat(129)], ...named('o o', 'ö', '', 7, ['o'], null, undefined)])(
@@ -242,7 +242,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     );
 
     it.each([['129 characters', 'u'.repeat(129)], ...named('u u', 'ü', 7, ['u'])])(
-      'tells a union id that is none: %s',
+      'returns an invalid union id: %s',
       async (_what, unionid) => {
         wechat.alterNext(WECHAT_USERINFO, { unionid });
         await expectNobody(await enter(wechat.person()), 503, 1010, UNAVAILABLE);
@@ -252,13 +252,13 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     it.each(named('', null, undefined, 7))('tells an access token that is none: %s', async (_what, token) => {
       wechat.alterNext(WECHAT_TOKEN, { access_token: token });
       await expectNobody(await enter(wechat.person()), 503, 1010, UNAVAILABLE);
-      expect(newLines()).toContain('WeChat: its answer has no access token"');
+      expect(newLines()).toContain('WeChat: response with no access token"');
     });
 
     it('answers with somebody else', async () => {
       wechat.alterNext(WECHAT_USERINFO, { openid: wechat.openidOf(wechat.person()) });
       await expectNobody(await enter(wechat.person()), 503, 1010, UNAVAILABLE);
-      expect(newLines()).toContain('WeChat: its answer has another openid"');
+      expect(newLines()).toContain('WeChat: response with another openid"');
     });
   });
 

@@ -36,8 +36,8 @@ const TOKENS = {
   refresh_token_expire_at: expect.any(Number),
   type: 'Bearer',
 };
-const STALE = 'Operation Forbidden: the state is unknown, expired or used; begin the sign-in again';
-const NOT_ALLOWED = 'Operation Forbidden: redirect_url is not on the list of the application';
+const STALE = 'Operation Forbidden: the state is unknown, expired or used; start the sign-in again';
+const NOT_ALLOWED = 'Operation Forbidden: redirect_url is not allowed for the application';
 
 let wechat: FakeWechat;
 /** Has another secret key, and nothing of WeChat but for `pluto`. */

@@ -300,7 +300,7 @@ describe('every mail', () => {
         '',
         'The link is valid for 1 hour and can be used once.',
         '',
-        'If it was not you, ignore this email. Your password stays as it is.',
+        'If it was not you, ignore this email. Your password will not change.',
         '',
         '--',
         'This is an automatic message from Morning Post.',

@@ -48,7 +48,7 @@ export class BindingsController {
   ): Promise<void> {
     const field = credentialFields[body.type];
     const credential = body[field];
-    if (credential === undefined) throw badRequest([`${field} is needed with the type ${body.type}`]);
+    if (credential === undefined) throw badRequest([`${field} is required for type ${body.type}`]);
     if (body.type === 'mail') await this.bindings.bindMail(principal, credential, caller);
     else await this.bindings.bindProvider(principal, body.type, credential, caller);
   }

@@ -18,7 +18,7 @@ export function isCommonPassword(password: string): boolean {
 export function assertUncommon(password: string): void {
   if (!isCommonPassword(password)) return;
   throw new PlutoError('badRequest', {
-    message: 'Bad Request: password is one of those that are guessed first; choose another',
+    message: 'Bad Request: password is too common; choose another',
   });
 }
 

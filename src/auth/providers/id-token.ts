@@ -40,7 +40,7 @@ export async function verifyIdToken(
       requiredClaims: ['sub', 'aud', 'exp', 'iat'],
       clockTolerance: LEEWAY_SECONDS,
     });
-    if (!isMeantFor(payload.aud, audiences)) throw new errors.JWTInvalid('"aud" names others');
+    if (!isMeantFor(payload.aud, audiences)) throw new errors.JWTInvalid('"aud" does not match');
     return readClaims(payload);
   } catch (cause) {
     if (cause instanceof errors.JOSEError) throw new PlutoError(invalid, { cause });
@@ -59,8 +59,9 @@ function isMeantFor(aud: unknown, ours: string[]): boolean {
 
 function readClaims(payload: JWTPayload): IdTokenClaims {
   const { sub, iat = Infinity } = payload;
-  if (iat > nowSeconds() + LEEWAY_SECONDS) throw new errors.JWTInvalid('"iat" lies in the future');
-  if (typeof sub !== 'string' || !SUBJECT.test(sub)) throw new errors.JWTInvalid('"sub" is no identifier');
+  if (iat > nowSeconds() + LEEWAY_SECONDS) throw new errors.JWTInvalid('"iat" is in the future');
+  if (typeof sub !== 'string' || !SUBJECT.test(sub))
+    throw new errors.JWTInvalid('"sub" is not a valid identifier');
   const isConfirmed = payload.email_verified === true || payload.email_verified === 'true';
   return {
     subject: sub,

@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS = 5;
  */
 export function providerUnavailable(provider: ProviderName, reason: string, cause?: unknown): PlutoError {
   return new PlutoError('serviceUnavailable', {
-    message: `Service unavailable: ${provider} cannot be asked at the moment`,
+    message: `Service unavailable: ${provider} is currently unreachable`,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     cause: new Error(`${provider}: ${reason}`, { cause }),
   });
@@ -45,7 +45,7 @@ export async function request(
   } catch (cause) {
     throw providerUnavailable(
       provider,
-      `no answer from ${url.origin}${url.pathname}: ${reasonOf(cause)}`,
+      `no response from ${url.origin}${url.pathname}: ${reasonOf(cause)}`,
       cause,
     );
   }
@@ -62,7 +62,8 @@ export async function requestJson(
 ): Promise<JsonAnswer> {
   const { status, text } = await request(provider, url, form);
   const body = accepted.includes(status) ? parseObject(text) : null;
-  if (!body) throw providerUnavailable(provider, `a strange answer, status ${status}, from ${url.pathname}`);
+  if (!body)
+    throw providerUnavailable(provider, `unexpected response from ${url.pathname}, status ${status}`);
   return { status, body };
 }
 
@@ -79,7 +80,7 @@ async function readText(response: Response): Promise<string> {
   const body: AsyncIterable<Uint8Array> | null = response.body;
   for await (const chunk of body ?? []) {
     size += chunk.length;
-    if (size > MAX_BYTES) throw new Error(`its answer has more than ${MAX_BYTES} bytes`);
+    if (size > MAX_BYTES) throw new Error(`the response exceeds ${MAX_BYTES} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -97,7 +97,7 @@ export class ProviderLoginController {
       if (isHead) throw new PlutoError('methodNotAllowed');
       return this.finish(query, caller, reply);
     }
-    if (query.app_id === undefined) throw badRequest(['app_id is needed']);
+    if (query.app_id === undefined) throw badRequest(['app_id is required']);
     const { authorizeUrl, state } = await this.wechatWebLogins.start(query.app_id, query.redirect_url ?? '');
     return prefersHtml ? redirect(reply, authorizeUrl) : { authorize_url: authorizeUrl, state };
   }
@@ -125,7 +125,7 @@ export class ProviderLoginController {
     caller: Caller,
     reply: FastifyReply,
   ): Promise<TokenPairDto | string> {
-    if (state === undefined) throw badRequest(['state is needed with code']);
+    if (state === undefined) throw badRequest(['state is required with code']);
     const { tokens, redirectUrl } = await this.wechatWebLogins.finish(state, code, caller);
     return redirectUrl === ''
       ? presentTokenPair(tokens)

@@ -25,7 +25,7 @@ export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey 
       return key;
     } catch (cause) {
       if (isFaultOfToken(cause) || cause instanceof PlutoError) throw cause;
-      throw providerUnavailable(provider, 'its key set cannot be used', cause);
+      throw providerUnavailable(provider, 'unusable key set', cause);
     }
   };
 }

@@ -74,8 +74,7 @@ export class RegistrationService {
       const isDeleted = await this.transactions.runFor(null, (manager) =>
         this.deleteIfAbandoned(manager, identity),
       );
-      if (isDeleted)
-        this.logger.log({ msg: 'mail that was never confirmed deleted', userId: identity.userId });
+      if (isDeleted) this.logger.log({ msg: 'unconfirmed mail deleted', userId: identity.userId });
     }
   }
 

@@ -66,6 +66,6 @@ function check(code: AuthorizationCode, parameters: TokenParameters): void {
   if (redirectUri !== code.redirectUri) throw new PlutoError('invalidRedirectUri');
   if (!isVerifierRight(code.codeChallenge, verifier))
     throw new PlutoError('authorizationCodeNotFound', {
-      message: 'Authorization code not found: code_verifier does not fit',
+      message: 'Authorization code not found: code_verifier does not match',
     });
 }

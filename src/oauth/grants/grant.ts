@@ -26,7 +26,7 @@ export class TokenParameters {
   /** @throws PlutoError badRequest when it is missing, too long or no text */
   required(name: string): string {
     const value = this.optional(name);
-    if (value === undefined) throw badRequest([`${name} is needed`]);
+    if (value === undefined) throw badRequest([`${name} is required`]);
     return value;
   }
 
@@ -34,7 +34,7 @@ export class TokenParameters {
   optional(name: string, max = MAX_LENGTH): string | undefined {
     const value = this.given[name];
     if (value === undefined || value === null || value === '') return undefined;
-    if (!isOpaque(value, max)) throw badRequest([`${name} takes a text of at most ${max} characters`]);
+    if (!isOpaque(value, max)) throw badRequest([`${name} must be a string of at most ${max} characters`]);
     return value as string;
   }
 
@@ -42,7 +42,7 @@ export class TokenParameters {
   password(): string {
     const { password } = this.given;
     if (typeof password !== 'string' || password === '' || Buffer.byteLength(password) > 1024)
-      throw badRequest(['password takes a password of 1 to 1024 bytes']);
+      throw badRequest(['password must be 1 to 1024 bytes long']);
     return password;
   }
 

@@ -135,7 +135,7 @@ export class AppleGrantsService {
       const refreshToken = unseal(this.sealingKey, sealContext(grant), grant.sealedRefreshToken);
       return { id, applicationId, clientId, subjectHash, refreshToken, attempts: attempts + 1 };
     } catch (error) {
-      await this.noteFailure(id, 'its token cannot be decrypted');
+      await this.noteFailure(id, 'the token cannot be decrypted');
       throw error;
     }
   }

@@ -46,7 +46,7 @@ export class AppleRevocationWorker {
     if (await this.grants.isInUse(grant)) {
       await this.grants.settle(grant);
       this.logger.log({
-        msg: 'consent not revoked at Apple: it was given anew or is in use elsewhere',
+        msg: 'consent not revoked at Apple: it was given again or is in use elsewhere',
         grantId,
       });
       return;
@@ -58,7 +58,7 @@ export class AppleRevocationWorker {
       const reason = error.cause instanceof Error ? error.cause.message : error.message;
       await this.grants.noteFailure(grantId, reason);
       this.logger.warn({
-        msg: 'consent not revoked at Apple, will be tried again',
+        msg: 'consent not revoked at Apple, will retry',
         grantId,
         attempt,
         reason,

@@ -74,7 +74,8 @@ export class AppleProvider implements IdentityProvider {
       token: refreshToken,
       token_type_hint: 'refresh_token',
     });
-    if (status !== 200) throw providerUnavailable('Apple', `revoking was answered ${status}${errorIn(text)}`);
+    if (status !== 200)
+      throw providerUnavailable('Apple', `revocation failed with status ${status}${errorIn(text)}`);
   }
 
   private async exchange(
@@ -88,7 +89,7 @@ export class AppleProvider implements IdentityProvider {
     if (answer.status !== 200) throw exchangeError(answer);
     const { id_token: idToken, refresh_token: refreshToken = '' } = answer.body;
     if (typeof idToken !== 'string' || typeof refreshToken !== 'string')
-      throw providerUnavailable('Apple', 'its answer to a code has no tokens');
+      throw providerUnavailable('Apple', 'response to a code without tokens');
     return { idToken, refreshToken };
   }
 
@@ -113,9 +114,9 @@ export class AppleProvider implements IdentityProvider {
 
 function exchangeError({ status, body: { error } }: JsonAnswer): PlutoError {
   if (typeof error !== 'string')
-    return providerUnavailable('Apple', `an error without a name, status ${status}`);
+    return providerUnavailable('Apple', `error response without an error code, status ${status}`);
   if (!CODE_FAULTS.includes(error))
-    return providerUnavailable('Apple', `it refuses our client: ${/^[a-z_]{1,40}$/.exec(error)?.[0] ?? ''}`);
+    return providerUnavailable('Apple', `client refused: ${/^[a-z_]{1,40}$/.exec(error)?.[0] ?? ''}`);
   return new PlutoError('invalidAppleIdToken', { message: 'Invalid Apple ID Token: the code was refused' });
 }
 

@@ -200,12 +200,12 @@ function inBrowser(secret: string): string {
 
 function notAllowed(): PlutoError {
   return new PlutoError('forbidden', {
-    message: 'Operation Forbidden: redirect_url is not on the list of the application',
+    message: 'Operation Forbidden: redirect_url is not allowed for the application',
   });
 }
 
 function staleState(): PlutoError {
   return new PlutoError('forbidden', {
-    message: 'Operation Forbidden: the state is unknown, expired or used; begin the sign-in again',
+    message: 'Operation Forbidden: the state is unknown, expired or used; start the sign-in again',
   });
 }

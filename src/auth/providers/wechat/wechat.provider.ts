@@ -75,7 +75,7 @@ export class WechatProvider implements IdentityProvider {
     if (errcode === 0) return body;
     const code = typeof errcode === 'number' ? errcode : NaN;
     if (codeFaults.includes(code)) throw new PlutoError('invalidWechatCode');
-    throw providerUnavailable('WeChat', `${path} was answered with errcode ${code}`);
+    throw providerUnavailable('WeChat', `${path} returned errcode ${code}`);
   }
 }
 
@@ -87,12 +87,12 @@ function identifier(value: unknown): string {
 
 function optionalIdentifier(value: unknown): string {
   if (value === undefined || value === null || value === '') return '';
-  if (typeof value !== 'string' || !IDENTIFIER.test(value)) throw strange('a union id that is none');
+  if (typeof value !== 'string' || !IDENTIFIER.test(value)) throw strange('an invalid union id');
   return value;
 }
 
 function strange(what: string): PlutoError {
-  return providerUnavailable('WeChat', `its answer has ${what}`);
+  return providerUnavailable('WeChat', `response with ${what}`);
 }
 
 function textOf(value: unknown): string {
