@@ -22,7 +22,7 @@ export interface NewAdministrator {
 
 const GENERATED_PASSWORD_LENGTH = 20;
 
-/** Makes and lists the accounts that administer Pluto. */
+/** Creates and lists the accounts that administer Pluto. */
 @Injectable()
 export class AdministratorAccountsService {
   constructor(
@@ -37,13 +37,13 @@ export class AdministratorAccountsService {
     private readonly events: SecurityEvents,
   ) {}
 
-  /** A password for an account whose owner did not choose one: 120 random bits. */
+  /** A generated password: 120 random bits. */
   generatePassword(): string {
     return randomToken().slice(0, GENERATED_PASSWORD_LENGTH);
   }
 
   /**
-   * Makes a confirmed account of `pluto` with the role `admin`.
+   * Creates a confirmed account of `pluto` with the role `admin`.
    * @throws PlutoError badRequest for a common password | mailAlreadyRegistered | userIdExists
    */
   async create(
@@ -58,7 +58,7 @@ export class AdministratorAccountsService {
     );
   }
 
-  /** As `create`, within a transaction of `runFor`. @returns the account's id */
+  /** Like `create`, within a transaction of `runFor`. @returns the account's id */
   async createWithin(manager: EntityManager, administrator: NewAdministrator): Promise<number> {
     const { application, adminRole } = await this.seed.plant(manager);
     const { user } = await this.mails.createAccount(manager, {

@@ -15,7 +15,7 @@ import { PasswordHashParameters } from './password/password-hash-parameters.js';
 
 export interface FirstAdministrator {
   mail: string;
-  /** Null when the operator chose it. */
+  /** Null if ADMIN_PASSWORD is set. */
   generatedPassword: string | null;
 }
 
@@ -24,7 +24,7 @@ interface Preparations {
   passwordHash: string;
 }
 
-/** Fills an empty database with what Pluto needs to be used: application, roles, scopes, key, administrator. */
+/** Fills an empty database with what Pluto needs: application, roles, scopes, signing key, administrator. */
 @Injectable()
 export class FirstStartService {
   constructor(
@@ -39,8 +39,8 @@ export class FirstStartService {
   ) {}
 
   /**
-   * Makes what is missing, in one transaction; instances that start together do it once.
-   * @returns the administrator, when this call made one
+   * Creates what is missing, in one transaction; of several instances starting together only one does it.
+   * @returns the administrator, if this call created one
    */
   async prepare(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
@@ -53,7 +53,7 @@ export class FirstStartService {
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
     const password = this.choosePassword();
-    // Not by PasswordHasher: threads for one hash take a good part of a first start, and 20 MB from then on.
+    // Not with PasswordHasher: starting threads for a single hash would slow the first start and keep their memory.
     const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, this.hashParameters)]);
     const isMade = await this.transactions.runFor(null, (manager) =>
       this.plant(manager, { key, passwordHash }),

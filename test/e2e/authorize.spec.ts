@@ -90,7 +90,7 @@ describe('GET /web/authorize', () => {
     ['odd', 'https:', 'client;x'],
   ] as const)('lets the form of %s lead to addresses of %s and nowhere else', async (key, target, shown) => {
     const page = await open({ client_id: key, redirect_uri: REGISTERED[key] });
-    expect(page.words).toContain(`sent on to ${shown}.`);
+    expect(page.words).toContain(`redirected to ${shown}.`);
     const policy = page.headers.get('content-security-policy')!.split('; ');
     expect(policy).toContain(`form-action 'self' ${target}`);
     expect(policy).toEqual(
@@ -116,7 +116,7 @@ describe('GET /web/authorize', () => {
   it('says so when there is nothing to permit', async () => {
     const { browser } = await signedIn('nobody');
     const page = await open({ scopes: 'shop.buy' }, browser);
-    expectPage(page, 200, 'for no further permission');
+    expectPage(page, 200, 'requests no other permissions');
     expect(await grantedScopes(await browser.submit(page.forms[0]))).toEqual([]);
   });
 

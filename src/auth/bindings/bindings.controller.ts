@@ -9,7 +9,7 @@ import { LimitedByAddress } from '../../limits/address-limit.guard.js';
 import { BindingsService } from './bindings.service.js';
 import { BindDto, UnbindDto } from '../providers/provider-login.dto.js';
 
-/** Which field says whom to bind. */
+/** The field with the credential, by type. */
 const credentialFields = { mail: 'mail', google: 'id_token', apple: 'code', wechat: 'code' } as const;
 
 @ApiTags('User Management')

@@ -19,7 +19,7 @@ import { IdentityProviders } from '../providers/identity-providers.service.js';
 
 type Account = Pick<Principal, 'userId' | 'applicationId' | 'applicationName'>;
 
-/** Gives accounts further ways to sign in, and takes them away. */
+/** Adds ways to sign in to accounts, and removes them. */
 @Injectable()
 export class BindingsService {
   constructor(
@@ -37,8 +37,8 @@ export class BindingsService {
   ) {}
 
   /**
-   * Binds a mail, which counts when the link that is sent to it has been used. Until then another one may be bound in
-   * its place, whose link is another one; the same one again is sent another link.
+   * Binds a mail, which takes effect once the link sent to it has been used. Until then another mail may replace it,
+   * with a new link; binding the same mail again sends another link.
    * @throws PlutoError bindExists | mailAlreadyRegistered | tooManyRequests
    */
   async bindMail({ userId, applicationId }: Account, mail: string, caller: Caller): Promise<void> {
@@ -60,7 +60,7 @@ export class BindingsService {
     context: RequestContext,
   ): Promise<void> {
     const { userId, applicationId, applicationName } = account;
-    // Before the code is used up; the unique key decides.
+    // An early check that saves the code; the unique key decides.
     if (await this.findBinding(undefined, userId, type)) throw new PlutoError('bindExists');
     const application = { id: applicationId, name: applicationName };
     const person = await this.providers.get(type).identify(application, credential);
@@ -73,8 +73,8 @@ export class BindingsService {
   }
 
   /**
-   * Removes a way to sign in, with the links that were mailed to it. Sessions stay. One usable way is left: a
-   * confirmed mail, or a provider that the application has an account at.
+   * Removes a way to sign in, with the links that were mailed to it. Sessions stay. One usable way must remain: a
+   * confirmed mail, or a provider that is configured for the application.
    * @throws PlutoError bindNotExist | cannotUnbindLast
    */
   async unbind({ userId, applicationId }: Account, type: LoginType, context: RequestContext): Promise<void> {
@@ -86,7 +86,7 @@ export class BindingsService {
       if (!binding) throw new PlutoError('bindNotExist');
       const others = bound.filter(({ loginType }) => loginType !== type);
       const isUsable = ({ loginType, isVerified }: Identity) => isVerified && usableTypes.includes(loginType);
-      // A mail that is not confirmed is no way in yet.
+      // Nobody can sign in by an unconfirmed mail.
       const isLast = binding.isVerified ? !others.some(isUsable) : others.length === 0;
       if (isLast) throw new PlutoError('cannotUnbindLast');
       if (type === 'mail') await this.mails.remove(manager, binding);
@@ -112,7 +112,7 @@ export class BindingsService {
       if (!user) throw new PlutoError('invalidAccessToken');
       const bound = await this.findBinding(manager, userId, 'mail');
       if (bound?.isVerified) throw new PlutoError('bindExists');
-      // Letter for letter: a link proves the address that it was sent to.
+      // Case-sensitive: a link proves only the exact address that it was sent to.
       const isSame = bound?.mail === mail;
       if (bound && !isSame) {
         await retryUnless(this.mails.removePending(manager, bound));
@@ -127,7 +127,7 @@ export class BindingsService {
     });
   }
 
-  /** Changes of one account's bindings go one at a time. */
+  /** Serializes changes to the bindings of one account. */
   private async change(
     userId: number,
     context: RequestContext,
@@ -149,7 +149,7 @@ export class BindingsService {
   }
 }
 
-/** A mail that is confirmed, or taken over by somebody else, at this very moment is seen by the next attempt. */
+/** If the mail was confirmed or taken over concurrently, the next attempt sees that. */
 async function retryUnless(isStillPending: Promise<boolean>): Promise<void> {
   if (!(await isStillPending)) throw new RetryTransaction();
 }

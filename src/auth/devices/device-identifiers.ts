@@ -1,12 +1,12 @@
 import type { Caller } from '../../common/caller.js';
 import { networkOf } from '../../limits/network.js';
 
-/** A shorter one may be guessed, such as the name of a model. */
+/** Shorter ids, such as model names, can be guessed. */
 const DEVICE_ID_LEAST = 16;
 const ADDRESS = 'address:';
 
 /**
- * By what a device can be known again: the id that an app gives it, the cookie that a browser keeps, and where it is.
+ * Identifiers that recognise a device: the id sent by an app, the cookie of a browser, and the network address.
  * @param device.id as the client sent it
  * @param device.browser the secret in the browser's cookie
  */

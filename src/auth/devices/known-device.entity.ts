@@ -16,7 +16,7 @@ export class KnownDevice {
   @Column({ name: 'user_id', type: 'integer' })
   userId: number;
 
-  /** Of what identifiers the device, under a key of the server's: neither an id nor an address can be read from it. */
+  /** HMAC of the device identifier under a server key: reveals neither device ids nor addresses. */
   @Column({ name: 'device_hash', type: 'varchar', length: 43 })
   deviceHash: string;
 

@@ -8,24 +8,23 @@ import { Purge } from '../../database/jobs/purge.js';
 import { isAddressIdentifier } from './device-identifiers.js';
 import { KnownDevice } from './known-device.entity.js';
 
-/** The devices of an account beyond which the one used longest ago is forgotten. */
+/** Per account; beyond this the device used longest ago is forgotten. */
 const DEVICES_MAX = 20;
 const DAY_SECONDS = 86_400;
 const RETENTION_SECONDS = 180 * DAY_SECONDS;
 
-/** A device that an account knows. */
 interface Device {
   id: number;
   deviceHash: string;
   lastUsedAt: number;
 }
 
-// As it is, since every login needs it before its password is checked.
+// Plain SQL, since every login runs it before the password is checked.
 const FIND_ALL = `
   SELECT id, device_hash AS deviceHash, last_used_at AS lastUsedAt
   FROM known_devices WHERE user_id = ? ORDER BY last_used_at DESC, id DESC`;
 
-/** Remembers on which devices an account has signed in: strangers' guesses do not lock it out there. */
+/** Remembers the devices that an account has signed in on: guesses from elsewhere do not lock it out there. */
 @Injectable()
 export class KnownDevicesService {
   private readonly hashKey: Buffer;
@@ -39,9 +38,8 @@ export class KnownDevicesService {
   }
 
   /**
-   * @param identifiers by what the device can be known, the surest first; see `deviceIdentifiers`
-   * @returns what stands for the device, and whether it is known by more than its address; null when the account does
-   *   not know it
+   * @param identifiers of the device, the most reliable first; see `deviceIdentifiers`
+   * @returns the device's hash, and whether it is known by more than its address; null for an unknown device
    */
   async match(userId: number, identifiers: string[]): Promise<{ hash: string; isSure: boolean } | null> {
     const devices = await this.dataSource.read<Device>(FIND_ALL, [userId]);
@@ -54,7 +52,7 @@ export class KnownDevicesService {
   }
 
   /**
-   * Notes a sign-in, in its transaction, which has locked the account.
+   * Records a sign-in, in its transaction, which must have locked the account.
    * @returns whether the device was known before
    */
   async remember(manager: EntityManager, userId: number, identifiers: string[]): Promise<boolean> {
@@ -63,7 +61,7 @@ export class KnownDevicesService {
     const hashes = this.hashesOf(userId, identifiers);
     const known = devices.filter(({ deviceHash }) => hashes.includes(deviceHash));
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
-    // Once a day is enough, except when others may be forgotten: it must not be the one in use.
+    // Updated once a day, or whenever a new device may push out another: that must not be the one in use.
     const isStale = known.some(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
     const used = isStale || fresh.length > 0 ? known : [];
     const others = devices.filter((device) => !known.includes(device));
@@ -75,7 +73,7 @@ export class KnownDevicesService {
     return known.length > 0;
   }
 
-  /** Forgets all: somebody else may have signed in on some. */
+  /** Forgets all devices: somebody else may have signed in on some of them. */
   async forgetAll(manager: EntityManager, userId: number): Promise<void> {
     await manager.delete(KnownDevice, { userId });
   }

@@ -13,7 +13,7 @@ import type { MailAccount } from '../../users/accounts.service.js';
 import type { OneTimeTokenKind } from './one-time-token.entity.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 
-/** Queues the mails whose link proves that the mailbox is the account's. */
+/** Queues mails with links, which prove that their user can read the mailbox. */
 @Injectable()
 export class LinkMailsService {
   constructor(
@@ -52,7 +52,7 @@ export class LinkMailsService {
     });
   }
 
-  /** Queues a mail in a transaction of its own; to an account that goes at the same moment there is none to send. */
+  /** Queues a mail in its own transaction; does nothing if the account is deleted concurrently. */
   async send(context: RequestContext, queue: (manager: EntityManager) => Promise<void>): Promise<void> {
     try {
       await this.transactions.runFor(context, queue);
@@ -95,7 +95,7 @@ export class LinkMailsService {
   }
 }
 
-/** By what the mails of one kind to a mail address are counted: one kind does not use up what another one has. */
+/** The key that limits mails of one kind to one address. */
 export function recipientKey(kind: OneTimeTokenKind, applicationId: number, mail: string): string {
   return `${kind}:${applicationId}:${comparisonKey(mail)}`;
 }

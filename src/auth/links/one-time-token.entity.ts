@@ -4,7 +4,7 @@ import { nullableUnixTime, unixTime } from '../../database/columns.js';
 
 export type OneTimeTokenKind = 'verify-mail' | 'reset-password';
 
-/** A link that was mailed: good for one thing, once, until it expires. */
+/** A mailed link: valid for one purpose, once, until it expires. */
 @Entity('one_time_tokens')
 @Index('uq_one_time_tokens_hash', ['kind', 'tokenHash'], { unique: true })
 @Index('ix_one_time_tokens_identity', ['identityId'])
@@ -22,7 +22,7 @@ export class OneTimeToken {
   @BelongsTo({ entity: 'Identity', column: 'identity_id', constraint: 'fk_one_time_tokens_identity' })
   identity?: object;
 
-  /** The mail whose owner was sent the link. */
+  /** The mail that the link was sent to. */
   @Column({ name: 'identity_id', type: 'integer' })
   identityId: number;
 

@@ -5,7 +5,7 @@ import { nowSeconds } from '../../common/time.js';
 import { Purge } from '../../database/jobs/purge.js';
 import { OneTimeToken, type OneTimeTokenKind } from './one-time-token.entity.js';
 
-/** Links that were mailed; stored as hashes and consumed by one conditional update. */
+/** Tokens of mailed links; stored as hashes and consumed by one conditional update. */
 @Injectable()
 export class OneTimeTokensService {
   constructor(
@@ -13,7 +13,7 @@ export class OneTimeTokensService {
     private readonly purge: Purge,
   ) {}
 
-  /** @returns the token for the link; it is not stored itself */
+  /** @returns the token for the link; only its hash is stored */
   async issue(
     manager: EntityManager,
     { kind, identityId, ttlSeconds }: { kind: OneTimeTokenKind; identityId: number; ttlSeconds: number },
@@ -42,7 +42,7 @@ export class OneTimeTokensService {
     return found && found.expiresAt > nowSeconds() ? found : null;
   }
 
-  /** @returns whether this call was the one that used it up */
+  /** @returns whether this call consumed it */
   async consume(manager: EntityManager, { id }: OneTimeToken): Promise<boolean> {
     const { affected } = await manager.update(
       OneTimeToken,
@@ -52,12 +52,12 @@ export class OneTimeTokensService {
     return affected === 1;
   }
 
-  /** Makes every unused link to that mail useless; used ones stay, to be recognised. */
+  /** Invalidates every unused link to that mail; used ones stay, to be recognised. */
   async revokeAll(manager: EntityManager, identityId: number): Promise<void> {
     await manager.delete(OneTimeToken, { identityId, usedAt: IsNull() });
   }
 
-  /** Whether a link to that mail can still be used. */
+  /** Whether the mail has a link that can still be used. */
   hasLive(manager: EntityManager, identityId: number): Promise<boolean> {
     return manager.existsBy(OneTimeToken, {
       identityId,

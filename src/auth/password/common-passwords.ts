@@ -6,8 +6,8 @@ import { PASSWORD_MIN_CHARACTERS } from '../../common/text-checks.js';
 let commonPasswords: Set<string> | undefined;
 
 /**
- * Is it one of the passwords that guessers try first? The case of its letters does not make it better.
- * @see NIST SP 800-63B section 5.1.1.2; the list is that of zxcvbn-ts, 18,000 of which are long enough to be chosen
+ * Whether the password is on the list of common passwords, ignoring case.
+ * @see NIST SP 800-63B section 5.1.1.2; the list is that of zxcvbn-ts, 18,000 entries of which are long enough
  */
 export function isCommonPassword(password: string): boolean {
   commonPasswords ??= readList();
@@ -22,7 +22,7 @@ export function assertUncommon(password: string): void {
   });
 }
 
-/** When it is first needed: a server that nobody registers at does without. */
+/** Loaded lazily: many processes never set a password. */
 function readList(): Set<string> {
   const { dictionary } = loadWhenNeeded<typeof LanguagePackage>('@zxcvbn-ts/language-common');
   return new Set(dictionary['passwords-common'].filter(({ length }) => length >= PASSWORD_MIN_CHARACTERS));

@@ -5,26 +5,26 @@ import { networkOf } from '../../limits/network.js';
 
 interface Attempt {
   applicationId: number;
-  /** Mail or handle as it was typed, whether there is such an account or not. */
+  /** Mail or handle as it was typed, whether the account exists or not. */
   account: string;
-  /** 0 where there is none. */
+  /** 0 for an unknown account. */
   userId: number;
   address: string;
-  /** Null where the account does not know it; see `KnownDevicesService.recognize`. */
+  /** Null for a device unknown to the account; see `KnownDevicesService.match`. */
   device: { hash: string; isSure: boolean } | null;
 }
 
-/** What becomes of an attempt once the password has been looked at. */
+/** Settles an attempt once the password has been checked. */
 export interface BegunAttempt {
-  /** It is not to count: the password was right, or could not be looked at. */
+  /** The password was right or could not be checked: the attempt does not count. */
   refund: () => Promise<void>;
   /** The password was wrong. */
   fail: () => Promise<void>;
 }
 
 /**
- * Bounds the guessing of passwords: by account for strangers all together, by address, and for each device that the
- * account knows by itself, so that strangers cannot lock the owner out there.
+ * Limits password guessing: per account for all unknown devices together, per address, and separately for each device
+ * that the account knows, so that strangers cannot lock the owner out there.
  * @see OWASP, "Slow Down Online Guessing Attacks with Device Cookies"
  */
 @Injectable()
@@ -32,15 +32,15 @@ export class LoginAttempts {
   constructor(private readonly limits: Limits) {}
 
   /**
-   * Counts an attempt before the password is looked at, so that attempts at once count each.
+   * Counts an attempt before the password is checked, so that concurrent attempts are all counted.
    * @throws PlutoError tooManyRequests
    */
   async begin({ applicationId, account, userId, address, device }: Attempt): Promise<BegunAttempt> {
-    // However it is written, an account is one; where there is none, what would be looked up as the same is.
+    // All spellings of an account count together; unknown accounts count by their normalised identifier.
     const target = userId === 0 ? `${applicationId}:${comparisonKey(account.trim())}` : String(userId);
     if (device?.isSure) return this.count('login-device', `${target}:${device.hash}`);
 
-    // An address may be shared with strangers: there the account has tries of its own, and the address as few as ever.
+    // An address may be shared with strangers: its device limit is separate, but the address limit still applies.
     const network = networkOf(address);
     await this.limits.assertLeft('login-failures', network);
     const attempt = device

@@ -3,7 +3,7 @@ import { Transactions } from '../../database/transactions.js';
 import { PageSessionsService } from '../../token/page-sessions.service.js';
 import { PasswordLoginService, type Credentials } from './password-login.service.js';
 
-/** Signs browsers in to the hosted pages by password. */
+/** Signs browsers in to the hosted pages with a password. */
 @Injectable()
 export class PageLoginService {
   constructor(
@@ -13,7 +13,7 @@ export class PageLoginService {
   ) {}
 
   /**
-   * @param replaced the token of the session that the browser had, which ends; `''` for none
+   * @param replaced token of the browser's previous session, which ends; `''` for none
    * @returns the token for the browser's cookie
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */

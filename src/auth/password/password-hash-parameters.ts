@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 /**
- * What one password hash by argon2id costs: OWASP's minimum. A provider of its own, so that where nothing depends on
- * their strength, as in most tests, hashes may be cheap.
+ * The cost of an argon2id hash: OWASP's minimum. A separate provider, so that tests can replace it with a cheap one.
  */
 @Injectable()
 export class PasswordHashParameters {

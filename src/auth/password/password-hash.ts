@@ -6,14 +6,14 @@ import { equalInConstantTime } from '../../common/crypto.js';
 const deriveScrypt = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
 /**
- * Whether the password is that of the PHC string.
+ * Verifies a password against a PHC string.
  * @throws Error when the string has an unknown format
  */
 export function matches(phc: string, password: string): Promise<boolean> {
   return phc.startsWith('$scrypt$') ? matchesScrypt(phc, password) : verify(phc, password);
 }
 
-/** `$scrypt$ln=14,r=8,p=1$<salt>$<hash>`, base64 without padding: what the earlier servers' passwords came as. */
+/** `$scrypt$ln=14,r=8,p=1$<salt>$<hash>`, base64 without padding: the format imported from the earlier servers. */
 async function matchesScrypt(phc: string, password: string): Promise<boolean> {
   const parts = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(
     phc,

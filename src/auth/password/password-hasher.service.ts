@@ -7,16 +7,15 @@ import { PlutoError } from '../../common/errors.js';
 import { PasswordHashParameters } from './password-hash-parameters.js';
 import { matches } from './password-hash.js';
 
-/** Node's thread pool has four threads: one is left to signatures and files. */
+/** Node's thread pool has four threads: one is left for signatures and files. */
 const RUNNING_MAX = 3;
-/** About two seconds' worth: a caller who would wait longer is refused. */
+/** Bounds the wait: further callers are refused. */
 const WAITING_MAX = 200;
 const RETRY_AFTER_SECONDS = 2;
 /** As the library's own hashes have them. */
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
-/** How much there is to do, and how much may wait. */
 export interface HashLoad {
   running: number;
   waiting: number;
@@ -41,7 +40,7 @@ export class PasswordHasher {
   }
 
   /**
-   * Checks a password against a PHC string, or against nothing at the same cost.
+   * Verifies a password against a PHC string; null costs the same and never matches.
    * @throws PlutoError serviceUnavailable when too many are waiting
    */
   async verify(stored: string | null, password: string): Promise<boolean> {
@@ -50,7 +49,7 @@ export class PasswordHasher {
     return stored !== null && isRight;
   }
 
-  /** Whether a stored hash has other parameters, and should be replaced at the next login. */
+  /** Whether a stored hash has other parameters and should be replaced at the next login. */
   isOutdated(phc: string): boolean {
     return !phc.startsWith(this.prefix);
   }
@@ -60,7 +59,7 @@ export class PasswordHasher {
     return { running: pending, waiting: size, runningMax: concurrency, waitingMax: WAITING_MAX };
   }
 
-  /** Calls back with the seconds that each hash has taken, its wait not counted. */
+  /** Calls back with the seconds that each hash took, without its wait. */
   onHashed(listener: (seconds: number) => void): void {
     this.listeners.push(listener);
   }

@@ -23,17 +23,17 @@ export interface Credentials {
   device: { id?: string | undefined; browser?: string };
 }
 
-/** That somebody has shown the password of an account; it holds as long as `authenticate` confirms it. */
+/** Proof that somebody knows the password of an account; valid only once `authenticate` has confirmed it. */
 export interface PasswordProof {
   application: Application;
   userId: number;
-  /** What the password was checked against. */
+  /** The hash that the password was verified against. */
   passwordHash: string;
   /** What is known of the device; see `deviceIdentifiers`. */
   identifiers: string[];
 }
 
-/** Signs people in by password. */
+/** Signs people in with a password. */
 @Injectable()
 export class PasswordLoginService {
   constructor(
@@ -49,7 +49,7 @@ export class PasswordLoginService {
 
   /**
    * Opens a session for the account that the mail or handle and the password belong to.
-   * @throws PlutoError as `prove`
+   * @throws PlutoError like `prove`
    */
   async login(credentials: Credentials): Promise<TokenPair> {
     const { caller, device } = credentials;
@@ -63,8 +63,8 @@ export class PasswordLoginService {
   }
 
   /**
-   * Checks a password, outside transactions since hashing takes long. An account that does not exist and a wrong
-   * password are one answer, after the same work.
+   * Verifies a password, outside transactions since hashing takes long. An unknown account and a wrong password get
+   * the same answer after the same work.
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
   async prove(credentials: Credentials): Promise<PasswordProof> {
@@ -93,8 +93,8 @@ export class PasswordLoginService {
   }
 
   /**
-   * Confirms a proof in the transaction of what it entitles to, locks the account, and notes the sign-in.
-   * @throws PlutoError invalidPassword when the password has been replaced, or the account deleted, since it was checked
+   * Confirms a proof in the transaction that relies on it, locks the account, and records the sign-in.
+   * @throws PlutoError invalidPassword if the password was changed or the account deleted since it was verified
    */
   async authenticate(manager: EntityManager, proof: PasswordProof): Promise<void> {
     const { application, userId, passwordHash, identifiers } = proof;
@@ -109,11 +109,11 @@ export class PasswordLoginService {
     });
   }
 
-  /** Hashes a password again by the parameters of today. */
+  /** Rehashes a password with the current parameters. */
   private async renew(proof: PasswordProof, credentials: Credentials): Promise<PasswordProof> {
     const passwordHash = await this.passwords.hash(credentials.password);
     const isRenewed = await this.accounts.replacePasswordHash(proof.userId, proof.passwordHash, passwordHash);
-    // Otherwise another login has done so, or the password was reset: what is stored now decides.
+    // Otherwise another login has renewed the hash or the password was reset: verify against the stored one.
     return isRenewed ? { ...proof, passwordHash } : this.prove(credentials);
   }
 

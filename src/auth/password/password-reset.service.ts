@@ -16,12 +16,12 @@ import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
 import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
 
-/** The account whose password a link sets. */
+/** The account whose password a link resets. */
 export interface ResetLink extends MailAccount {
   application: Application;
 }
 
-/** Sets a new password for whoever can read the account's mail. */
+/** Resets passwords with mailed links. */
 @Injectable()
 export class PasswordResetService {
   constructor(
@@ -40,7 +40,7 @@ export class PasswordResetService {
   ) {}
 
   /**
-   * Queues the mail with the link. An unknown address is answered like a known one, and nothing is sent.
+   * Queues the mail with the link. Unknown addresses get the same answer, but no mail.
    * @throws PlutoError applicationNotExist | tooManyRequests
    */
   async sendMail(applicationName: string, mail: string, caller: Caller): Promise<void> {
@@ -53,7 +53,7 @@ export class PasswordResetService {
     );
   }
 
-  /** Whose password a link would set; null for an unknown, used or expired one. Looking uses nothing up. */
+  /** The account of a link; null if the link is unknown, used or expired. Does not consume the link. */
   async look(token: string): Promise<ResetLink | null> {
     const link = await this.tokens.find('reset-password', token);
     const account = link && link.usedAt === null ? await this.accounts.findByIdentity(link.identityId) : null;
@@ -62,8 +62,8 @@ export class PasswordResetService {
   }
 
   /**
-   * Sets the password and uses the link up. It proves the mailbox, so the mail is confirmed; all sessions end, the
-   * other links to the account die, and its devices are strangers again, but for where this one is.
+   * Sets the password and consumes the link. The link proves the mailbox, so the mail is confirmed. All sessions end,
+   * other links to the account become invalid, and its known devices are forgotten, except the current address.
    * @returns the account; null for an unknown, used or expired link
    * @throws PlutoError badRequest for a common password
    */

@@ -3,10 +3,10 @@ import { PlutoError, type ErrorKey } from '../../common/errors.js';
 import { isMail } from '../../common/text-checks.js';
 import { nowSeconds } from '../../common/time.js';
 
-/** What a checked ID token says; `''` for what it does not. */
+/** The claims of a verified ID token; `''` for missing ones. */
 export interface IdTokenClaims {
   subject: string;
-  /** Only one that the provider has confirmed. */
+  /** Only if the provider has verified it. */
   mail: string;
   name: string;
   picture: string;
@@ -18,15 +18,15 @@ const SUBJECT = /^[\x21-\x7e]{1,255}$/;
 interface ExpectedToken {
   keys: JWTVerifyGetKey;
   issuers: string[];
-  /** The client ids that it may be meant for. */
+  /** The accepted client ids. */
   audiences: string[];
-  /** The error for a token that is refused. */
+  /** The error for a rejected token. */
   invalid: ErrorKey;
 }
 
 /**
- * Checks the signature (RS256 only), issuer, audience and times of an ID token.
- * @throws PlutoError `invalid`; serviceUnavailable when the issuer's keys cannot be had
+ * Verifies the signature (RS256 only), issuer, audience and times of an ID token.
+ * @throws PlutoError `invalid`; serviceUnavailable when the issuer's keys cannot be fetched
  * @see OpenID Connect Core 1.0 sections 2 and 3.1.3.7
  */
 export async function verifyIdToken(
@@ -49,8 +49,8 @@ export async function verifyIdToken(
 }
 
 /**
- * OIDC Core section 3.1.3.7: a token with an audience that is not trusted is refused, though ours is next to it. Who
- * asked for the token (`azp`) does not say whom it is for: that one may be anybody's client of the same provider.
+ * OIDC Core section 3.1.3.7: a token with an untrusted audience is refused, even if ours is listed too. `azp` names
+ * the client that requested the token, not its audience, and may be anybody's client of the same provider.
  */
 function isMeantFor(aud: unknown, ours: string[]): boolean {
   const audiences: unknown[] = [aud].flat();

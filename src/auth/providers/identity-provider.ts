@@ -3,21 +3,21 @@ import type { ProviderType } from '../../users/identity.entity.js';
 import type { IdentityClaims } from '../../users/provider-identities.service.js';
 import type { ProviderName } from './provider-http.js';
 
-/** A person as their provider vouches for them. */
+/** A person as authenticated by a provider. */
 export interface ExternalIdentity extends IdentityClaims {
-  /** What revokes the person's consent at the provider, where it asks for that. */
+  /** The token that revokes the person's consent, for providers that require revocation. */
   grant?: { clientId: string; refreshToken: string };
 }
 
-/** Somebody else's sign-in. */
+/** Sign-in with a third party. */
 export interface IdentityProvider {
   readonly type: ProviderType;
 
   /**
-   * Finds out who sent a credential; with calls to the provider, so never inside a transaction.
-   * @param application whose account at the provider it was issued for
+   * Identifies the person behind a credential. Calls the provider, so never use it inside a transaction.
+   * @param application whose account at the provider the credential was issued for
    * @param credential Google: the ID token; Apple and WeChat: the authorization code
-   * @throws PlutoError forbidden where the application has no account at the provider; invalidGoogleIdToken |
+   * @throws PlutoError forbidden if the application has no account at the provider; invalidGoogleIdToken |
    *   invalidAppleIdToken | invalidWechatCode for a bad credential; serviceUnavailable
    */
   identify(application: ProviderApplication, credential: string): Promise<ExternalIdentity>;
@@ -28,7 +28,7 @@ export interface ProviderApplication {
   name: string;
 }
 
-/** @throws PlutoError forbidden, when there are no settings for the provider */
+/** @throws PlutoError forbidden if the provider is not configured */
 export function configured<T>(
   settings: T | null,
   provider: ProviderName | 'WeChat on the web',

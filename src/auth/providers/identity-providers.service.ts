@@ -6,7 +6,7 @@ import { GoogleProvider } from './google/google.provider.js';
 import type { IdentityProvider } from './identity-provider.js';
 import { WechatProvider } from './wechat/wechat.provider.js';
 
-/** All the providers, by name. */
+/** The identity providers by name. */
 @Injectable()
 export class IdentityProviders {
   private readonly providers: Record<ProviderType, IdentityProvider>;
@@ -24,7 +24,7 @@ export class IdentityProviders {
     return this.providers[type];
   }
 
-  /** The providers that the application has an account at, so that people can sign in there. */
+  /** The providers configured for the application. */
   async configuredFor(applicationId: number): Promise<ProviderType[]> {
     const { google, apple, wechatMobile, wechatWeb } = await this.providerSettings.get(applicationId);
     const accounts = { google, apple, wechat: wechatMobile ?? wechatWeb };

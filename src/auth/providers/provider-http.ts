@@ -7,14 +7,14 @@ export interface JsonAnswer {
   body: Record<string, unknown>;
 }
 
-/** For a whole exchange, the body included. */
+/** For a whole request, including the response body. */
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 256 * 1024;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * The failure for a provider that is down or talks nonsense.
- * @param reason for the log, which it reaches with the provider's name; never anything that was sent or received
+ * The error for a provider that is down or sends unusable responses.
+ * @param reason for the log, next to the provider's name; must not contain anything that was sent or received
  */
 export function providerUnavailable(provider: ProviderName, reason: string, cause?: unknown): PlutoError {
   return new PlutoError('serviceUnavailable', {
@@ -25,8 +25,8 @@ export function providerUnavailable(provider: ProviderName, reason: string, caus
 }
 
 /**
- * Asks a provider: GET, or POST of a form where there is one. Redirects are not followed.
- * @returns the status and the body of an answer of at most 256 KiB within 5 s
+ * Sends a request to a provider: POST if `form` is given, else GET. Redirects are not followed.
+ * @returns status and body of the response, which must arrive within 5 s and be at most 256 KiB
  * @throws PlutoError serviceUnavailable
  */
 export async function request(
@@ -52,8 +52,8 @@ export async function request(
 }
 
 /**
- * As `request`, of an answer that is a JSON object.
- * @param accepted the statuses that the caller can make sense of
+ * Like `request`, for a response that must be a JSON object.
+ * @param accepted the statuses that the caller handles
  */
 export async function requestJson(
   provider: ProviderName,
@@ -67,13 +67,13 @@ export async function requestJson(
   return { status, body };
 }
 
-/** `fetch` fails with a general error whose cause says more; none of them quotes what was sent or received. */
+/** The cause of a `fetch` error has the details; neither quotes what was sent or received. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
-/** Leaving the loop cancels the rest of the body. */
+/** Leaving the loop cancels the rest of the response. */
 async function readText(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -86,7 +86,7 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** No error of the parser leaves this function: it would quote the text. */
+/** Parser errors must not leave this function: they quote the text. */
 function parseObject(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);

@@ -133,7 +133,7 @@ export class ProviderLoginController {
   }
 }
 
-/** No server is sent it, and there is no refresh token in it (RFC 6749 section 4.2.2). */
+/** Fragments are not sent to servers; RFC 6749 section 4.2.2 allows no refresh token here. */
 function fragmentOf({ accessToken, accessTokenExpiresAt }: TokenPair): string {
   return new URLSearchParams({
     access_token: accessToken,

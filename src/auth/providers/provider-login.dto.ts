@@ -26,7 +26,7 @@ export class AppleLoginDto {
   @Field('appName', { description: 'Application ID' })
   app_id: string;
 
-  /** Apple tells the app a name at the first login only, so nothing is refused for it. */
+  /** Apple gives the app the name at the first login only, so an invalid one must not fail the login. */
   @Allow()
   @ApiPropertyOptional({
     type: String,

@@ -22,18 +22,18 @@ export interface ProviderLogin {
   /** Google: the ID token; Apple and WeChat: the authorization code. */
   credential: string;
   deviceId: string | undefined;
-  /** What the app calls the person, where the provider tells no name. */
+  /** The name sent by the app, used if the provider sends none. */
   name?: string | undefined;
 }
 
 interface SignIn {
   deviceId?: string | undefined;
   caller: Caller;
-  /** False where the refresh token is given to nobody. */
+  /** False if the refresh token is not handed out. */
   isRefreshable?: boolean;
 }
 
-/** Signs people in who have proved to a provider who they are; the first time makes their account. */
+/** Signs people in who have authenticated with a provider; the first sign-in creates their account. */
 @Injectable()
 export class ProviderLoginService {
   constructor(
@@ -63,7 +63,7 @@ export class ProviderLoginService {
     return this.signIn(application, type, { ...person, name: person.name || name }, { deviceId, caller });
   }
 
-  /** Opens a session for the account of a person whom a provider has vouched for, in one transaction with the account. */
+  /** Finds or creates the account of a person authenticated by a provider and opens a session, in one transaction. */
   async signIn(
     application: Application,
     type: ProviderType,
@@ -78,7 +78,7 @@ export class ProviderLoginService {
     return this.tokens.sign(session);
   }
 
-  /** Tells of a sign-in that a provider did not vouch for. @throws `error`, always */
+  /** Records a sign-in that the provider refused. @throws `error`, always */
   async refused(
     { id: applicationId }: Application,
     method: ProviderType,
@@ -96,8 +96,8 @@ export class ProviderLoginService {
   }
 
   /**
-   * Finds or makes the account of such a person, and locks it.
-   * @param identifiers what is known of the device, see `deviceIdentifiers`
+   * Finds or creates the account of a person, and locks it.
+   * @param identifiers of the device, see `deviceIdentifiers`
    * @returns the account's id
    */
   async authenticate(

@@ -17,7 +17,7 @@ export interface VerificationLink extends MailAccount {
   application: Application;
 }
 
-/** Confirms that a mail belongs to the account that gave it. */
+/** Confirms that a mail address belongs to the owner of the account. */
 @Injectable()
 export class MailVerificationService {
   constructor(
@@ -32,7 +32,7 @@ export class MailVerificationService {
   ) {}
 
   /**
-   * Queues the confirming mail again. An unknown account is answered like a known one, and nothing is sent.
+   * Queues the verification mail again. Unknown accounts get the same answer, but no mail.
    * @throws PlutoError applicationNotExist | mailAlreadyVerified | tooManyRequests
    */
   async sendAgain(
@@ -50,7 +50,7 @@ export class MailVerificationService {
     if (recipient === undefined) return;
     const key = recipientKey('verify-mail', application.id, recipient);
     if (mail !== undefined) await this.limits.count('mail-recipient', key);
-    // By a handle, which everyone can see, in silence: whose mail it is is not to be found out by using up its limit.
+    // Handles are public: a 429 for a handle would reveal which mail address it shares its limit with.
     else if (!(await this.limits.allows('mail-recipient', key))) return;
     if (!account) return;
     await this.linkMails.send(caller, (manager) =>
@@ -58,7 +58,7 @@ export class MailVerificationService {
     );
   }
 
-  /** What a link would confirm; null for an unknown or expired one. Looking uses nothing up. */
+  /** What a link would confirm; null if it is unknown or expired. Does not consume the link. */
   async look(token: string): Promise<VerificationLink | null> {
     const link = await this.tokens.find('verify-mail', token);
     const account = link && (await this.accounts.findByIdentity(link.identityId));
@@ -67,8 +67,8 @@ export class MailVerificationService {
   }
 
   /**
-   * Uses a link up.
-   * @returns the account and whether this call was the one that confirmed it; null for an unknown or expired link
+   * Consumes a link.
+   * @returns the account and whether this call confirmed it; null if the link is unknown or expired
    */
   async confirm(
     token: string,

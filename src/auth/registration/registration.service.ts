@@ -44,7 +44,7 @@ export class RegistrationService {
   ) {}
 
   /**
-   * Makes an account, and queues the mail that confirms it unless the settings do without.
+   * Creates an account and queues its verification mail, unless SKIP_REGISTER_VERIFY_MAIL is set.
    * @throws PlutoError badRequest for a common password | applicationNotExist | mailAlreadyRegistered | userIdExists |
    *   tooManyRequests
    */
@@ -66,7 +66,7 @@ export class RegistrationService {
     return { mail: registration.mail, isVerified };
   }
 
-  /** Deletes mails that nobody confirmed within a month, and accounts that have nothing else: they hold their handles. */
+  /** Deletes mails not confirmed within a month, and accounts without another identity, which frees their handles. */
   async purgeAbandoned(signal: AbortSignal): Promise<void> {
     const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
     for await (const identity of this.mails.findPendingBefore(longAgo)) {
@@ -103,7 +103,7 @@ export class RegistrationService {
     });
   }
 
-  /** Locks the account first, so that no link is mailed between the look and the deletion. */
+  /** Locks the account first, so that no link is mailed between the check and the deletion. */
   private async deleteIfAbandoned(manager: EntityManager, identity: Identity): Promise<boolean> {
     const isPending = await this.mails.lockPending(manager, identity);
     if (!isPending || (await this.tokens.hasLive(manager, identity.id))) return false;

@@ -6,13 +6,13 @@ import { nowSeconds } from '../../../common/time.js';
 import type { AppleSettings } from '../../../applications/provider-settings.service.js';
 
 const LIFETIME_SECONDS = 60 * 60;
-/** Replaced before it could expire on the way. */
+/** Replaced this long before it expires, so that it cannot expire on the way. */
 const MARGIN_SECONDS = 60;
-/** At one for each application. */
+/** One for each application. */
 const SECRETS_MAX = 1000;
 
 /**
- * Makes and keeps the tokens that stand for a client's secret at Apple: JWTs, ES256, good for an hour.
+ * Signs and caches the JWTs (ES256, valid for an hour) that Apple takes as client secrets.
  * @see https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret
  */
 export class AppleClientSecrets {
@@ -20,12 +20,12 @@ export class AppleClientSecrets {
     max: SECRETS_MAX,
     ttl: (LIFETIME_SECONDS - MARGIN_SECONDS) * 1000,
     ttlResolution: 0,
-    // The clock that their expiry goes by.
+    // Must be the clock that sets `exp`.
     perf: { now: () => Date.now() },
     fetchMethod: (_key, _expired, { context: apple }) => this.sign(apple),
   });
 
-  /** @param audience Apple, as it calls itself */
+  /** @param audience Apple's issuer identifier */
   constructor(
     private readonly jwt: JwtService,
     private readonly audience: string,

@@ -3,8 +3,8 @@ import { SetNullOnDelete, BelongsTo } from '../../../database/belongs-to.js';
 import { unixTime } from '../../../database/columns.js';
 
 /**
- * What Apple was asked for a person by one of our client ids. It is to be revoked at Apple once its identity is gone,
- * by whatever way that went: the foreign key says so in the same transaction.
+ * A person's authorization at Apple for one of our client ids. It must be revoked at Apple once its identity is
+ * deleted; the foreign key records that in the same transaction, however the identity is deleted.
  */
 @Entity('apple_grants')
 @Index('uq_apple_grants_client', ['identityId', 'clientId'], { unique: true })
@@ -24,15 +24,15 @@ export class AppleGrant {
   @SetNullOnDelete({ entity: 'Identity', column: 'identity_id', constraint: 'fk_apple_grants_identity' })
   identity?: object;
 
-  /** Null once Apple was unbound or the account deleted. */
+  /** Null once Apple is unbound or the account deleted. */
   @Column({ name: 'identity_id', type: 'integer', nullable: true })
   identityId: number | null;
 
-  /** The client that Apple issued the token to, which alone can revoke it. */
+  /** The client that Apple issued the token to; only that client can revoke it. */
   @Column({ name: 'client_id', type: 'varchar', length: 255 })
   clientId: string;
 
-  /** HMAC of what Apple calls the person: to recognise them when they come back. */
+  /** HMAC of Apple's subject, to recognise the person when they sign in again. */
   @Column({ name: 'subject_hash', type: 'varchar', length: 43 })
   subjectHash: string;
 
@@ -40,7 +40,7 @@ export class AppleGrant {
   @Column({ name: 'sealed_refresh_token', type: 'text' })
   sealedRefreshToken: string;
 
-  /** Of revoking it. */
+  /** Attempts to revoke it. */
   @Column({ name: 'attempts', type: 'integer', default: 0 })
   attempts: number;
 

@@ -8,7 +8,7 @@ import { RetryTransaction } from '../../../database/transactions.js';
 import type { Identity } from '../../../users/identity.entity.js';
 import { AppleGrant } from './apple-grant.entity.js';
 
-/** A grant that this process is to revoke now. */
+/** A grant that this process has claimed for revocation. */
 export interface DueGrant {
   id: number;
   applicationId: number;
@@ -18,13 +18,13 @@ export interface DueGrant {
   attempts: number;
 }
 
-/** From one attempt to the next, longer than an attempt can take; then every hour, for as long as it takes. */
+/** Between attempts, each longer than an attempt can take; after these every hour without limit. */
 const PAUSES_SECONDS = [15, 60, 300, 900];
 const LAST_PAUSE_SECONDS = 3600;
 const BATCH = 10;
 const ERROR_MAX = 255;
 
-/** Keeps the consents that Apple has given out, until they are revoked there. */
+/** Stores Apple's refresh tokens until they are revoked at Apple. */
 @Injectable()
 export class AppleGrantsService {
   private readonly sealingKey: Buffer;
@@ -37,7 +37,7 @@ export class AppleGrantsService {
   }
 
   /**
-   * Keeps the newest token of the identity for the client: revoking it ends what the earlier ones stand for, too.
+   * Stores the newest token of the identity for the client: revoking it ends the whole authorization.
    */
   async keep(
     manager: EntityManager,
@@ -66,15 +66,15 @@ export class AppleGrantsService {
   }
 
   /**
-   * Takes the grant that is to be revoked and due longest. Whoever takes it has until the next attempt to `settle` it;
-   * that it is postponed first is what keeps two instances apart, and what brings it back if this one dies.
+   * Claims the grant whose revocation is due longest. The claim moves its next attempt into the future, so that no
+   * other instance claims it and it becomes due again if this process dies. `settle` it before then.
    */
   async takeDue(): Promise<DueGrant | null> {
     const now = nowSeconds();
     const due = await this.dataSource.manager.find(AppleGrant, {
       where: {
         identityId: IsNull(),
-        // A later one than there can be was set before the clock was set back.
+        // Later than any pause allows: the clock was set back since.
         nextAttemptAt: Or(LessThanOrEqual(now), MoreThan(now + LAST_PAUSE_SECONDS)),
       },
       order: { nextAttemptAt: 'ASC', id: 'ASC' },
@@ -95,14 +95,14 @@ export class AppleGrantsService {
   }
 
   /**
-   * Whether the person has consented anew, or has an account of another application by the same client: revoking ends
-   * their whole authorization for the client. Not seen is a consent that is given while Apple is being asked.
+   * Whether the person has consented again, or has an account of another application by the same client: revoking ends
+   * their whole authorization for the client. A consent given during the request to Apple is not seen.
    */
   isInUse({ clientId, subjectHash }: DueGrant): Promise<boolean> {
     return this.dataSource.manager.existsBy(AppleGrant, { clientId, subjectHash, identityId: Not(IsNull()) });
   }
 
-  /** Forgets a grant that is revoked, or need not be. */
+  /** Deletes a grant that is revoked or need not be. */
   async settle({ id }: DueGrant): Promise<void> {
     await this.dataSource.manager.delete(AppleGrant, { id });
   }
@@ -111,7 +111,7 @@ export class AppleGrantsService {
     await this.dataSource.manager.update(AppleGrant, { id }, { lastError: reason.slice(0, ERROR_MAX) });
   }
 
-  /** Those that Apple has not acknowledged yet, oldest first. */
+  /** Grants whose revocation Apple has not acknowledged yet, oldest first. */
   listUnrevoked(): Promise<AppleGrant[]> {
     return this.dataSource.manager.find(AppleGrant, {
       where: { identityId: IsNull() },
@@ -123,7 +123,7 @@ export class AppleGrantsService {
     return this.dataSource.manager.countBy(AppleGrant, { identityId: IsNull() });
   }
 
-  /** Gives up revoking. @returns whether there was such a grant */
+  /** Gives up revoking. @returns whether the grant existed */
   async drop(id: number): Promise<boolean> {
     const { affected } = await this.dataSource.manager.delete(AppleGrant, { id, identityId: IsNull() });
     return affected === 1;

@@ -8,8 +8,8 @@ import { AppleProvider } from './apple.provider.js';
 const POLL_MS = 5000;
 
 /**
- * Tells Apple of accounts that were deleted and of identities that were unbound, until Apple has acknowledged it:
- * App Review asks for it. Started by the server only, not by commands.
+ * Revokes the tokens of deleted accounts and unbound identities at Apple, and retries until Apple acknowledges it:
+ * App Review requires this. Started by the server only, not by commands.
  */
 @Injectable()
 export class AppleRevocationWorker {
@@ -30,7 +30,7 @@ export class AppleRevocationWorker {
     this.poller.start();
   }
 
-  /** Returns when the revocation under way is settled. */
+  /** Resolves when the revocation in progress is settled. */
   stop(): Promise<void> {
     return this.poller.stop();
   }

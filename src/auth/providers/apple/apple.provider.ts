@@ -18,13 +18,13 @@ import {
 import { providerUnavailable, request, requestJson, type JsonAnswer } from '../provider-http.js';
 import { remoteKeySet } from '../remote-key-set.js';
 
-/** What Apple calls itself, wherever it is reached. */
+/** Apple's issuer identifier, independent of the URL that requests go to. */
 const APPLE = 'https://appleid.apple.com';
-/** RFC 6749 section 5.2; all others are about us and not about the code. */
+/** RFC 6749 section 5.2: this error concerns the code; all others concern our client. */
 const CODE_FAULTS = ['invalid_grant', 'invalid_request'];
 
 /**
- * Sign in with Apple: the app sends the authorization code that Apple gave it.
+ * Sign in with Apple: the app sends the authorization code that it got from Apple.
  * @see https://developer.apple.com/documentation/signinwithapplerestapi
  */
 @Injectable()
@@ -59,8 +59,8 @@ export class AppleProvider implements IdentityProvider {
   }
 
   /**
-   * Ends a person's consent to the app. Apple answers alike for a token that was revoked before.
-   * @throws PlutoError forbidden where the application has no account at Apple | serviceUnavailable
+   * Revokes a person's authorization of the app. Apple also answers 200 for a token that is already revoked.
+   * @throws PlutoError forbidden if the application has no account at Apple | serviceUnavailable
    * @see https://developer.apple.com/documentation/signinwithapplerestapi/revoke-tokens
    */
   async revoke(
@@ -96,7 +96,7 @@ export class AppleProvider implements IdentityProvider {
   private verify({ clientId }: AppleSettings, idToken: string): Promise<IdTokenClaims> {
     return verifyIdToken(idToken, {
       keys: this.keys,
-      // What stands in for Apple may be an issuer of its own.
+      // A stand-in for Apple at APPLE_BASE_URL may be its own issuer.
       issuers: [APPLE, this.baseUrl],
       audiences: [clientId],
       invalid: 'invalidAppleIdToken',
@@ -120,7 +120,7 @@ function exchangeError({ status, body: { error } }: JsonAnswer): PlutoError {
   return new PlutoError('invalidAppleIdToken', { message: 'Invalid Apple ID Token: the code was refused' });
 }
 
-/** The `error` of an answer after a blank, for the log. */
+/** The `error` of a response, after a space, for the log. */
 function errorIn(text: string): string {
   const name = /"error" *: *"([a-z_]{1,40})"/.exec(text)?.[1];
   return name === undefined ? '' : ` ${name}`;

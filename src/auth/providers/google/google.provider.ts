@@ -12,7 +12,7 @@ import {
 import { remoteKeySet } from '../remote-key-set.js';
 
 /**
- * Sign-in with Google: the app sends the ID token that Google gave it.
+ * Sign-in with Google: the app sends the ID token that it got from Google.
  * @see https://developers.google.com/identity/sign-in/ios/backend-auth
  */
 @Injectable()
@@ -26,7 +26,7 @@ export class GoogleProvider implements IdentityProvider {
     private readonly providerSettings: ProviderSettingsService,
   ) {
     this.keys = remoteKeySet('Google', new URL(google.jwksUrl));
-    // Google writes its name in either way.
+    // Google uses both forms of its issuer.
     this.issuers = [google.issuer, google.issuer.replace(/^https?:\/\//, '')];
   }
 

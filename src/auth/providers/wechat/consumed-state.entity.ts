@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { unixTime } from '../../../database/columns.js';
 
-/** A `state` that came back from WeChat; kept until it has expired, so that it is good for one time. */
+/** A `state` that came back from WeChat; kept until it has expired, so that it works only once. */
 @Entity('spent_states')
 @Index('ix_spent_states_expires', ['expiresAt'])
 export class ConsumedState {

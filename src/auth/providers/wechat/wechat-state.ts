@@ -1,13 +1,13 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { sha256 } from '../../../common/crypto.js';
 
-/** What a sign-in by WeChat's QR code has to remember while the browser is away. */
+/** What a sign-in with WeChat's QR code must remember until the browser returns. */
 export interface WechatState {
   applicationId: number;
-  /** SHA-256 of the URL to return to, 32 hex digits of it; of `''` for none. */
+  /** The first 32 hex digits of the SHA-256 of the URL to return to; of `''` for none. */
   returnHash: string;
   expiresAt: number;
-  /** 32 hex digits: what makes it one of a kind. */
+  /** 32 random hex digits. */
   nonce: string;
 }
 
@@ -18,7 +18,7 @@ const PAYLOAD_BYTES = 2 * NUMBER_BYTES + 2 * HASH_BYTES;
 const STATE = new RegExp(`^[0-9a-f]{${2 * (PAYLOAD_BYTES + MAC_BYTES)}}$`);
 
 /**
- * Packs a state into 112 hex digits, signed: WeChat takes at most 128 bytes of letters and digits.
+ * Encodes a signed state as 112 hex digits: WeChat allows at most 128 letters and digits.
  * @see https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html
  */
 export function signState(key: Buffer, state: Omit<WechatState, 'nonce'>): string {
@@ -29,7 +29,7 @@ export function signState(key: Buffer, state: Omit<WechatState, 'nonce'>): strin
   return Buffer.concat([payload, mac(key, payload)]).toString('hex');
 }
 
-/** @returns null for what `signState` did not make with that key */
+/** @returns null unless `signState` created it with the same key */
 export function openState(key: Buffer, text: string): WechatState | null {
   if (!STATE.test(text)) return null;
   const bytes = Buffer.from(text, 'hex');

@@ -20,16 +20,16 @@ import { WechatProvider } from './wechat.provider.js';
 import { ConsumedState } from './consumed-state.entity.js';
 import { openState, returnHashOf, signState, type WechatState } from './wechat-state.js';
 
-/** Under `PUBLIC_URL`; where a sign-in begins and where WeChat sends the browser back to. */
+/** Under `PUBLIC_URL`; starts a sign-in, and WeChat redirects the browser back to it. */
 export const WECHAT_WEB_PATH = 'v1/user/login/wechat/web';
 
-/** Where WeChat sends a browser back to that signs in to the hosted pages. */
+/** WeChat redirects browsers that sign in to the hosted pages back to this path. */
 export const WECHAT_PAGE_PATH = 'web/login/wechat/back';
 
-/** Time to find the phone and to scan the code. */
+/** Time to find the phone and scan the code. */
 const STATE_TTL_SECONDS = 600;
 
-/** Signs people in on the web by the QR code of WeChat. */
+/** Signs people in on the web with WeChat's QR code. */
 @Injectable()
 export class WechatWebLoginService {
   private readonly stateKey: Buffer;
@@ -50,9 +50,9 @@ export class WechatWebLoginService {
   }
 
   /**
-   * Begins a sign-in.
+   * Starts a sign-in.
    * @param redirectUrl one of the application's allowed URLs, to return to with the token; `''` for none
-   * @returns the address of WeChat's page with the QR code, and the state in it
+   * @returns the URL of WeChat's page with the QR code, and the state in it
    * @throws PlutoError applicationNotExist | forbidden
    */
   async start(
@@ -66,9 +66,9 @@ export class WechatWebLoginService {
   }
 
   /**
-   * Begins a sign-in to the hosted pages, which ends in the same browser alone.
+   * Starts a sign-in to the hosted pages, which only the same browser can complete.
    * @param browserSecret known to that browser
-   * @returns the address of WeChat's page with the QR code
+   * @returns the URL of WeChat's page with the QR code
    * @throws PlutoError applicationNotExist | forbidden
    */
   async startInBrowser(applicationName: string, browserSecret: string): Promise<string> {
@@ -78,8 +78,8 @@ export class WechatWebLoginService {
   }
 
   /**
-   * Ends a sign-in with what WeChat sent the browser back with.
-   * @param code left out when the person has declined
+   * Completes a sign-in with the parameters of WeChat's redirect.
+   * @param code missing if the person declined
    * @returns the tokens, and the URL to return to; `''` for none
    * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
    */
@@ -97,10 +97,10 @@ export class WechatWebLoginService {
   }
 
   /**
-   * Ends a sign-in to the hosted pages.
-   * @param browser.secret the one that the sign-in began with
-   * @param browser.replaced the token of the session that the browser had, which ends; `''` for none
-   * @param browser.identifiers what is known of it, see `deviceIdentifiers`
+   * Completes a sign-in to the hosted pages.
+   * @param browser.secret the one that the sign-in was started with
+   * @param browser.replaced token of the browser's previous session, which ends; `''` for none
+   * @param browser.identifiers of the device, see `deviceIdentifiers`
    * @returns the token of the browser's session, and the application that it is for
    * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
    */
@@ -125,7 +125,7 @@ export class WechatWebLoginService {
     await this.purge.where(ConsumedState, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 
-  /** @param returnTo what the state is good for returning to */
+  /** @param returnTo the URL that the state is bound to */
   private async begin(
     application: Application,
     returnTo: string,
@@ -157,7 +157,7 @@ export class WechatWebLoginService {
     return state;
   }
 
-  /** Uses the state up, and asks WeChat who it is. */
+  /** Consumes the state, and asks WeChat who the person is. */
   private async identify(
     state: WechatState,
     code: string | undefined,
@@ -175,7 +175,7 @@ export class WechatWebLoginService {
     return { application, person };
   }
 
-  /** The URL has to be on the list still. */
+  /** The URL must still be allowed. */
   private async returnUrlOf({ applicationId, returnHash }: WechatState): Promise<string> {
     const { redirectUrls } = await this.providerSettings.get(applicationId);
     const url = ['', ...redirectUrls].find((candidate) => returnHashOf(candidate) === returnHash);
@@ -193,7 +193,7 @@ export class WechatWebLoginService {
   }
 }
 
-/** No URL, so that a state of the API is none of the pages. */
+/** Not a URL, so that a state of the API is not valid for the pages. */
 function inBrowser(secret: string): string {
   return `browser:${secret}`;
 }

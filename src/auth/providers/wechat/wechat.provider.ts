@@ -10,13 +10,13 @@ import {
 } from '../identity-provider.js';
 import { providerUnavailable, requestJson } from '../provider-http.js';
 
-/** Bad, used, missing, expired code; every other error is ours or WeChat's. */
+/** Invalid, used, missing, expired code; all other errors are ours or WeChat's. */
 const CODE_FAULTS = [40029, 40163, 41008, 42003];
 const IDENTIFIER = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * Sign-in with WeChat: the app, or the browser, sends the code that WeChat gave it. A person has an openid for each of
- * our apps at WeChat, and one union id for all of them once they are connected there, which may be later.
+ * Sign-in with WeChat: the app or the browser sends the code that it got from WeChat. A person has one openid for each
+ * of our apps at WeChat, and one union id for all of them once the apps are linked there, which may happen later.
  * @see https://developers.weixin.qq.com/doc/oplatform/Mobile_App/WeChat_Login/Development_Guide.html
  * @see https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html
  */
@@ -34,7 +34,7 @@ export class WechatProvider implements IdentityProvider {
     return this.exchange(configured(wechatMobile, 'WeChat', application), code);
   }
 
-  /** As `identify`, for a code of the website app. */
+  /** Like `identify`, for a code of the website app. */
   async identifyOnWeb(application: ProviderApplication, code: string): Promise<ExternalIdentity> {
     const { wechatWeb } = await this.providerSettings.get(application.id);
     return this.exchange(configured(wechatWeb, 'WeChat on the web', application), code);
@@ -61,8 +61,8 @@ export class WechatProvider implements IdentityProvider {
   }
 
   /**
-   * WeChat tells its errors with status 200.
-   * @param codeFaults those that are the fault of the code
+   * WeChat reports errors with status 200.
+   * @param codeFaults the errcodes that concern the code
    */
   private async call(
     path: string,
