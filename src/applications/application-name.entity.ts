@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 
-/** What an application is called in one language. */
+/** The name of an application in one language. */
 @Entity('application_names')
 export class ApplicationName {
   @PrimaryColumn({ name: 'application_id', type: 'integer' })

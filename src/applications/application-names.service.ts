@@ -10,7 +10,7 @@ import { ApplicationsService } from './applications.service.js';
 
 export type LocalizedName = Pick<ApplicationName, 'tag' | 'name'>;
 
-/** Keeps what applications are called in the languages of their users. */
+/** Manages the names of applications in the languages of their users. */
 @Injectable()
 export class ApplicationNamesService {
   constructor(
@@ -30,7 +30,7 @@ export class ApplicationNamesService {
 
   /**
    * Replaces all names of the application.
-   * @param names with canonical tags, each once
+   * @param names with canonical language tags, each only once
    * @throws PlutoError applicationNotExist
    */
   async replace(applicationId: number, names: LocalizedName[], context: RequestContext): Promise<void> {
@@ -51,7 +51,7 @@ export class ApplicationNamesService {
     });
   }
 
-  /** What to call the application in front of a reader: in a language they read, else in English, else its name. */
+  /** The application's name for a reader: in one of their languages, else in English, else its own name. */
   async displayName(
     { id, name }: Pick<Application, 'id' | 'name'>,
     acceptLanguage: string | undefined,

@@ -21,7 +21,7 @@ function isAppleKey(value: unknown): boolean {
   return value === '' || (typeof value === 'string' && value.length <= PEM_MAX && isApplePrivateKey(value));
 }
 
-/** Secrets show an empty value: one that looks real would be taken for real. */
+/** Secrets have an empty example: a realistic one could be mistaken for a real secret. */
 function Optional(
   description: string,
   mustBe: string,

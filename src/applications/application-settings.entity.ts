@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 
-/** Where an application's sign-ins may return to, and its own accounts at the providers; `''` for what is not set. */
+/** An application's redirect URLs and its own accounts at the providers; `''` for what is not set. */
 @Entity('application_settings')
 export class ApplicationSettings {
   @PrimaryColumn({ name: 'application_id', type: 'integer' })
@@ -29,7 +29,7 @@ export class ApplicationSettings {
   @Column({ name: 'apple_client_id', type: 'varchar', length: 255, default: '' })
   appleClientId: string;
 
-  /** The secrets are encrypted under `SECRET_KEY`. */
+  /** Secrets are encrypted under `SECRET_KEY`. */
   @Column({ name: 'sealed_apple_private_key', type: 'text' })
   sealedApplePrivateKey: string;
 

@@ -21,10 +21,10 @@ type PlainName = Exclude<
   'applicationId' | 'application' | (typeof secretColumns)[SecretName]
 >;
 
-/** What is given is set, `''` or `[]` clears, what is left out stays. */
+/** Given fields are set, `''` or `[]` clears a field, omitted fields stay unchanged. */
 export type SettingsChange = Partial<Pick<ApplicationSettings, PlainName> & Record<SecretName, string>>;
 
-/** Keeps where an application's sign-ins may return to, and its accounts at the providers. */
+/** Manages an application's redirect URLs and its accounts at the providers. */
 @Injectable()
 export class ApplicationSettingsService {
   private readonly sealingKey: Buffer;
@@ -45,7 +45,7 @@ export class ApplicationSettingsService {
     return this.read(this.dataSource.manager, applicationId);
   }
 
-  /** @throws PlutoError applicationNotExist | badRequest, when a provider would be set in part */
+  /** @throws PlutoError applicationNotExist | badRequest, if a provider would be set only partly */
   async change(
     applicationId: number,
     change: SettingsChange,
@@ -69,7 +69,9 @@ export class ApplicationSettingsService {
     });
   }
 
-  /** Opens a secret of the application; `''` for one that is not set. Never to be sent to anyone but its provider. */
+  /**
+   * Decrypts a secret of the application; `''` if it is not set. Must not be sent to anyone but its provider.
+   */
   reveal(settings: ApplicationSettings, name: SecretName): string {
     const sealed = settings[secretColumns[name]];
     return sealed === '' ? '' : unseal(this.sealingKey, sealContext(settings.applicationId, name), sealed);
@@ -119,7 +121,7 @@ function unset(applicationId: number): ApplicationSettings {
   };
 }
 
-/** A provider with half of its settings would fail at the first sign-in; better now. */
+/** A provider with half of its settings would fail only at the first sign-in. */
 function refusePartialProviders(settings: ApplicationSettings): void {
   const groups: Record<string, string[]> = {
     'apple_team_id, apple_key_id, apple_client_id and apple_private_key': [

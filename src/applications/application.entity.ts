@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { unixTime } from '../database/columns.js';
 
-/** A product whose accounts Pluto keeps; accounts, roles and scopes belong to one application each. */
+/** A product whose accounts Pluto manages; accounts, roles and scopes belong to one application each. */
 @Entity('applications')
 @Index('uq_applications_name', ['nameKey'], { unique: true })
 export class Application {
@@ -14,13 +14,13 @@ export class Application {
   @Column({ name: 'name_key', type: 'varchar', length: 300 })
   nameKey: string;
 
-  /** The role of accounts that were given none. */
+  /** The role of accounts without an assigned role. */
   @Column({ name: 'default_role_id', type: 'integer', nullable: true })
   defaultRoleId: number | null;
 
   /**
-   * Counted up by every change that more than one row of the application takes part in: two such changes at once
-   * meet in this row, on one server and on a cluster that only notices conflicting writes.
+   * Incremented by every change that involves several rows of the application: concurrent changes conflict in
+   * this row, even on a cluster that only detects conflicting writes.
    */
   @Column({ name: 'revision', type: 'integer', default: 0 })
   revision: number;

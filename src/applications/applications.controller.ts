@@ -81,7 +81,7 @@ export class ApplicationsController {
   }
 }
 
-/** Tags in canonical form, in which each may be given once. */
+/** Converts tags to canonical form, in which each may occur only once. */
 function readNames(names: LocalizedNameDto[]): LocalizedName[] {
   const read = names.map(({ tag, i18n_name: name }) => ({
     tag: canonicalLanguageTag(tag) ?? tag,

@@ -40,7 +40,7 @@ export class LocalizedNamesDto {
   })
   @IsArray({ message: '$property takes a list of names' })
   @ArrayMaxSize(NAMES_MAX, { message: `$property takes at most ${NAMES_MAX} names` })
-  // ValidateNested lets null pass, and looks into lists for the objects in them.
+  // ValidateNested accepts null, and validates objects inside nested lists.
   @IsObject({ each: true, message: '$property takes objects with tag and i18n_name' })
   @ValidateNested({ each: true })
   @Type(() => LocalizedNameDto)

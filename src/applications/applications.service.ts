@@ -11,12 +11,12 @@ import { SecurityEvents } from '../events/security-events.js';
 import { Transactions } from '../database/transactions.js';
 import { Application } from './application.entity.js';
 
-// As it is, since every login needs it.
+// Plain SQL, since every login runs it.
 const FIND_BY_NAME = `
   SELECT id, name, name_key AS nameKey, default_role_id AS defaultRoleId, revision, created_at AS createdAt
   FROM applications WHERE name_key = ?`;
 
-/** Makes applications and looks them up. */
+/** Creates and finds applications. */
 @Injectable()
 export class ApplicationsService {
   constructor(
@@ -26,7 +26,7 @@ export class ApplicationsService {
   ) {}
 
   /**
-   * Finds the application that a request names in `app_id`.
+   * Finds the application named by the `app_id` of a request.
    * @throws PlutoError applicationNotExist
    */
   async getByName(name: string, manager?: EntityManager): Promise<Application> {
@@ -52,14 +52,14 @@ export class ApplicationsService {
     return this.dataSource.manager.find(Application, { order: { id: 'ASC' } });
   }
 
-  /** The names of those applications that there are, by id. */
+  /** The names of existing applications, by id. */
   async namesOf(ids: number[]): Promise<Map<number, string>> {
     const wanted = [...new Set(ids)];
     const applications = await this.dataSource.manager.findBy(Application, { id: In(wanted) });
     return new Map(applications.map(({ id, name }) => [id, name]));
   }
 
-  /** @throws PlutoError applicationExists, also when the name differs in case only */
+  /** @throws PlutoError applicationExists, also if the names differ only in case */
   async create(name: string, context: RequestContext | null): Promise<Application> {
     const trimmed = name.trim();
     const application = {
@@ -87,7 +87,7 @@ export class ApplicationsService {
   }
 
   /**
-   * Makes other changes of the application wait until the end of the transaction.
+   * Locks the application until the end of the transaction.
    * @throws PlutoError applicationNotExist
    */
   async lock(manager: EntityManager, id: number): Promise<Application> {
@@ -95,13 +95,13 @@ export class ApplicationsService {
     return this.getById(id, manager);
   }
 
-  /** Sets the role of accounts that were given none, of an application that is locked. */
+  /** Sets the default role of an application, which must be locked. */
   async setDefaultRole(manager: EntityManager, id: number, roleId: number): Promise<void> {
     await manager.update(Application, { id }, { defaultRoleId: roleId });
   }
 }
 
-/** By what applications are told apart; null for what cannot be the name of one. */
+/** The key that identifies an application; null if the name is not valid. */
 export function applicationKey(name: string): string | null {
   return isLine(name, 100) ? comparisonKey(name.trim()) : null;
 }

@@ -1,4 +1,4 @@
-/** Pluto's own application, and the roles and scopes in it that Pluto's guards know. */
+/** Pluto's own application, and its roles and scopes that Pluto's guards check. */
 export const PLUTO = {
   application: 'pluto',
   adminRole: 'admin',

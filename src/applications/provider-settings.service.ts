@@ -17,17 +17,17 @@ export interface WechatApp {
   appSecret: string;
 }
 
-/** An application's accounts at the providers; null where it has none. */
+/** An application's accounts at the providers; null for a provider without one. */
 export interface ProviderSettings {
   google: { clientIds: string[] } | null;
   apple: AppleSettings | null;
   wechatMobile: WechatApp | null;
   wechatWeb: WechatApp | null;
-  /** Where a sign-in on the web may return to. */
+  /** The URLs that a sign-in on the web may return to. */
   redirectUrls: string[];
 }
 
-/** Says which accounts at the providers an application signs in with: its own, else those of the server. */
+/** Finds the provider accounts of an application: its own, else those of the server. */
 @Injectable()
 export class ProviderSettingsService {
   constructor(

@@ -53,7 +53,8 @@ export class FirstStartService {
   private async makeMissing(): Promise<FirstAdministrator | null> {
     if (await this.isPrepared()) return null;
     const password = this.choosePassword();
-    // Not with PasswordHasher: starting threads for a single hash would slow the first start and keep their memory.
+    // Not with PasswordHasher: starting threads for a single hash would slow the first start and keep their
+    // memory.
     const [key, passwordHash] = await Promise.all([this.keys.draft(), hash(password, this.hashParameters)]);
     const isMade = await this.transactions.runFor(null, (manager) =>
       this.plant(manager, { key, passwordHash }),

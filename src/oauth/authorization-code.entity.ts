@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo, SetNullOnDelete } from '../database/belongs-to.js';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
 
-/** What a user has consented to, until the client fetches its tokens (RFC 6749 section 4.1.2). */
+/** A user's consent, until the client fetches its tokens (RFC 6749 section 4.1.2). */
 @Entity('authorization_codes')
 @Index('uq_authorization_codes_hash', ['codeHash'], { unique: true })
 @Index('ix_authorization_codes_client', ['clientId'])
@@ -36,7 +36,10 @@ export class AuthorizationCode {
   })
   pageSession?: object;
 
-  /** In which the user has consented. Null once that has ended, as by a reset of the password: so has the code. */
+  /**
+   * The session in which the user consented. Null once it has ended (password reset), which ends the code
+   * too.
+   */
   @Column({ name: 'page_session_id', type: 'integer', nullable: true })
   pageSessionId: number | null;
 
@@ -53,7 +56,7 @@ export class AuthorizationCode {
   @Column({ name: 'redirect_uri', type: 'varchar', length: 2048 })
   redirectUri: string;
 
-  /** Those that the user was shown. */
+  /** The scopes that the user was shown. */
   @Column({ name: 'scopes', type: 'simple-json' })
   scopes: string[];
 
@@ -64,7 +67,7 @@ export class AuthorizationCode {
   @Column({ name: 'access_token_ttl_seconds', type: 'integer' })
   accessTokenTtlSeconds: number;
 
-  /** What it was exchanged for; ended when the code is shown again. */
+  /** The session that the code was exchanged for; it ends when the code is used again. */
   @Column({ name: 'session_id', type: 'varchar', length: 22, nullable: true })
   sessionId: string | null;
 

@@ -21,7 +21,7 @@ export type NewCode = Pick<
   | 'accessTokenTtlSeconds'
 >;
 
-/** How long a code is known after it has expired, to notice that it is shown again. */
+/** How long codes are kept after they expire, to detect reuse. */
 const RETENTION_SECONDS = 24 * 60 * 60;
 
 /** Authorization codes: stored as hashes, consumed by one conditional update. */
@@ -37,7 +37,7 @@ export class AuthorizationCodesService {
     private readonly purge: Purge,
   ) {}
 
-  /** @returns the code for the client; it is not stored itself */
+  /** @returns the code for the client; only its hash is stored */
   async issue(manager: EntityManager, grant: NewCode): Promise<string> {
     const code = randomToken();
     const now = nowSeconds();
@@ -57,7 +57,7 @@ export class AuthorizationCodesService {
     return this.dataSource.manager.findOneBy(AuthorizationCode, { codeHash: sha256(code) });
   }
 
-  /** @returns whether this call was the one that used it up */
+  /** @returns whether this call consumed it */
   async consume(manager: EntityManager, { id }: AuthorizationCode): Promise<boolean> {
     const change = { usedAt: nowSeconds() };
     const unused = { id, usedAt: IsNull(), pageSessionId: Not(IsNull()) };
@@ -65,13 +65,13 @@ export class AuthorizationCodesService {
     return affected === 1;
   }
 
-  /** Notes what the code was exchanged for. */
+  /** Records the session that the code was exchanged for. */
   async noteSession(manager: EntityManager, { id }: AuthorizationCode, sessionId: string): Promise<void> {
     await manager.update(AuthorizationCode, { id }, { sessionId });
   }
 
   /**
-   * Ends what a code was exchanged for, because it was shown again.
+   * Ends the session that a code was exchanged for, because the code was used again.
    * @see RFC 6749 section 4.1.2
    */
   async revokeIssued({ id }: AuthorizationCode, { requestId }: RequestContext): Promise<void> {

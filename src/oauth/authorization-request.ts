@@ -3,7 +3,7 @@ import { badRequest } from '../common/validation.pipe.js';
 import type { Application } from '../applications/application.entity.js';
 import type { OAuthClient } from './oauth-client.entity.js';
 
-/** What a client's page sends the browser with; what the browser says is not to be trusted. */
+/** The parameters of an authorization request, unverified: they come from the browser. */
 export interface AuthorizationParameters {
   clientId: string | undefined;
   applicationName: string | undefined;
@@ -18,23 +18,23 @@ export interface AuthorizationParameters {
 
 export type ResponseType = 'code' | 'token';
 
-/** A request for consent that holds together. */
+/** A valid authorization request. */
 export interface AuthorizationRequest {
   client: OAuthClient;
   application: Application;
   redirectUri: string;
   responseType: ResponseType;
   state: string | undefined;
-  /** Those asked for; undefined: the client did not say. */
+  /** Requested scopes; undefined if the client sent none. */
   scopes: string | undefined;
   codeChallenge: string;
   accessTokenTtlSeconds: number;
-  /** Whether that is more than the settings give. */
+  /** Whether the lifetime exceeds ACCESS_TOKEN_TTL. */
   isLongerThanUsual: boolean;
   parameters: AuthorizationParameters;
 }
 
-/** The wire's names, in the order of the reference. */
+/** Parameter names on the wire, in the order of the reference. */
 const names = {
   clientId: 'client_id',
   applicationName: 'app_id',
@@ -52,8 +52,8 @@ const MIN_LIFE_SECONDS = 60;
 const MAX_LIFE_SECONDS = 30 * 24 * 60 * 60;
 
 /**
- * Reads them from a query or a form; an empty one counts as left out (RFC 6749 section 3.1).
- * @throws PlutoError badRequest for one that is repeated or too long: nothing is guessed, and nothing sent anywhere
+ * Reads the parameters of a query or form; empty ones count as omitted (RFC 6749 section 3.1).
+ * @throws PlutoError badRequest for a repeated or too long parameter; the browser is not redirected then
  */
 export function readParameters(given: Record<string, unknown>): AuthorizationParameters {
   const entries = Object.entries(names).map(([name, wireName]) => {
@@ -62,7 +62,7 @@ export function readParameters(given: Record<string, unknown>): AuthorizationPar
     if (value === undefined || value === '') return [name, undefined];
     if (typeof value !== 'string' || value.length > MAX_LENGTH || isIllFormed(value))
       throw badRequest([`${wireName} must be a single string of at most ${MAX_LENGTH} characters`]);
-    // RFC 6749 appendix A.5; a form would not give back a line break as it was.
+    // RFC 6749 appendix A.5; forms also change line breaks.
     if (name === 'state' && !isOpaque(value, MAX_LENGTH))
       throw badRequest(['state must not contain control characters']);
     return [name, value];
@@ -70,7 +70,7 @@ export function readParameters(given: Record<string, unknown>): AuthorizationPar
   return Object.fromEntries(entries) as AuthorizationParameters;
 }
 
-/** The same as fields of a form or of a query. */
+/** The parameters as fields of a form or query. */
 export function writeParameters(parameters: AuthorizationParameters): { name: string; value: string }[] {
   return Object.entries(names).flatMap(([name, wireName]) => {
     const value = parameters[name as keyof AuthorizationParameters];
@@ -78,7 +78,7 @@ export function writeParameters(parameters: AuthorizationParameters): { name: st
   });
 }
 
-/** How long the first access token lives: as asked for, from a minute to thirty days. */
+/** Lifetime of the first access token: as requested, from a minute to thirty days. */
 export function clampLifeTime(text: string | undefined, fallbackSeconds: number): number | null {
   if (text === undefined) return fallbackSeconds;
   if (!/^-?\d{1,15}$/.test(text)) return null;

@@ -23,22 +23,22 @@ import type { OAuthClient } from './oauth-client.entity.js';
 import { isCodeChallenge } from './pkce.js';
 import { redirectWith } from './redirect-uri.js';
 
-/** A request that its client is told about by sending the browser back. */
+/** A refused request whose error is reported to the client by redirect. */
 export interface RefusedRequest {
   refusedAt: string;
 }
 
-/** The names of RFC 6749 sections 4.1.2.1 and 4.2.2.1. */
+/** Error codes of RFC 6749 sections 4.1.2.1 and 4.2.2.1. */
 type Refusal = 'access_denied' | 'invalid_request' | 'unsupported_response_type';
 
-/** Where the browser is to be sent back to, and how. */
+/** Where and how to redirect the browser. */
 interface Return {
   redirectUri: string;
   responseType: string | undefined;
   state: string | undefined;
 }
 
-/** Judges requests for consent, and gives clients what users have consented to. */
+/** Validates authorization requests, and issues what users have consented to. */
 @Injectable()
 export class AuthorizationService {
   constructor(
@@ -53,7 +53,8 @@ export class AuthorizationService {
   ) {}
 
   /**
-   * Judges a request, which may leave the redirect URI out where the user sends a form. Until client and redirect URI are known to be right, nothing is sent anywhere.
+   * Validates a request; a form may omit the redirect URI. The browser is not redirected until client and
+   * redirect URI are verified.
    * @throws PlutoError invalidClient | invalidRedirectUri, to be shown to the user
    * @see RFC 6749 sections 4.1.2.1 and 4.2.2.1; RFC 9700 section 4.1
    */
@@ -89,7 +90,10 @@ export class AuthorizationService {
     };
   }
 
-  /** The scopes that the user would grant: those asked for that the user's role has, else its default scope. */
+  /**
+   * The scopes that the user would grant: the requested ones that the user's role has, else its default
+   * scope.
+   */
   scopesFor({ application, scopes }: AuthorizationRequest, userId: number): Promise<string[]> {
     return this.grants.scopesFor({
       userId,
@@ -99,11 +103,12 @@ export class AuthorizationService {
   }
 
   /**
-   * Gives the client what the user has consented to.
+   * Issues the code or token that the user has consented to.
    * @param session of the browser in which the user has consented
    * @param shown the scopes that the user was shown
-   * @returns where to send the browser
-   * @throws PlutoError invalidClient | invalidAccessToken, when client or session have ended meanwhile
+   * @returns the URL to redirect the browser to
+   * @throws PlutoError invalidClient | invalidAccessToken, if the client was denied or the session ended
+   *   meanwhile
    */
   async grant(
     request: AuthorizationRequest,
@@ -116,7 +121,7 @@ export class AuthorizationService {
       : this.grantToken(request, session, shown, caller);
   }
 
-  /** @returns where to send the browser of a user who declines */
+  /** @returns the URL to redirect the browser to when the user declines */
   deny(request: AuthorizationRequest): string {
     return refused(request, 'access_denied', 'forbidden').refusedAt;
   }
@@ -186,7 +191,7 @@ export class AuthorizationService {
   }
 }
 
-/** S256 only: with `plain`, which is the default, whoever sees the request can fetch the tokens. */
+/** S256 only: with `plain`, the default, anyone who sees the request can fetch the tokens. */
 function isPkceSound({ codeChallenge, codeChallengeMethod, responseType }: AuthorizationParameters): boolean {
   if (codeChallenge === undefined) return codeChallengeMethod === undefined;
   return responseType === 'code' && codeChallengeMethod === 'S256' && isCodeChallenge(codeChallenge);

@@ -7,9 +7,9 @@ export interface ClientCredentials {
 }
 
 /**
- * Reads how a client says who it is: HTTP Basic, its two parts form-encoded each, or `client_id` and `client_secret`
- * in the body; never both.
- * @throws PlutoError clientNotFound when it does not say | badRequest when it does in both ways
+ * Reads client credentials from HTTP Basic, with both parts form-encoded, or from `client_id` and
+ * `client_secret` in the body; never from both.
+ * @throws PlutoError clientNotFound when there are none | badRequest when they are sent in both ways
  * @see RFC 6749 section 2.3.1
  */
 export function readClientCredentials(
@@ -43,7 +43,7 @@ function formDecode(text: string): string {
   }
 }
 
-/** A parameter without a value counts as left out (RFC 6749 section 3.2). */
+/** A parameter without a value counts as omitted (RFC 6749 section 3.2). */
 function given(value: unknown): unknown {
   return value === '' || value === null ? undefined : value;
 }

@@ -1,7 +1,7 @@
 import type { OAuthClient } from './oauth-client.entity.js';
 import type { ClientDto } from './oauth.dto.js';
 
-/** Never with the secret. */
+/** Never includes the secret. */
 export function presentClient({ key, status, redirectUri, userId }: OAuthClient): ClientDto {
   return { key, status, redirect_uri: redirectUri, user_id: userId ?? 0 };
 }

@@ -74,7 +74,7 @@ export class ClientsController {
     return { key, status };
   }
 
-  /** As the guard of what is for administrators sees it: the token says so, and the role holds it still. */
+  /** Like the guard of administrator routes: the token has the scope, and the role still has it. */
   private async administers({ userId, applicationId, scopes }: Principal): Promise<boolean> {
     const { adminScope } = PLUTO;
     return scopes.includes(adminScope) && this.grants.holdsAny(userId, applicationId, [adminScope]);

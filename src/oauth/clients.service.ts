@@ -24,7 +24,7 @@ export interface NewClient {
   redirectUri: string;
 }
 
-/** Registers other parties' clients, and knows them again. */
+/** Registers and authenticates third-party clients. */
 @Injectable()
 export class ClientsService implements ClientGate {
   private readonly logger = new Logger('OAuth');
@@ -42,7 +42,7 @@ export class ClientsService implements ClientGate {
   }
 
   /**
-   * Registers a client, which gets nothing until an administrator has approved it.
+   * Registers a client, which gets no tokens until an administrator has approved it.
    * @throws PlutoError clientExists | tooManyRequests
    */
   async create(
@@ -61,13 +61,13 @@ export class ClientsService implements ClientGate {
       });
     } catch (error) {
       if (isUniqueViolation(error)) throw new PlutoError('clientExists', { cause: error });
-      // The account was deleted at the same moment.
+      // The account was deleted concurrently.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidAccessToken', { cause: error });
       throw error;
     }
   }
 
-  /** Those that the account has registered, or all; oldest first. */
+  /** The clients registered by an account, or all clients; oldest first. */
   list(userId?: number): Promise<OAuthClient[]> {
     return this.dataSource.manager.find(OAuthClient, {
       where: userId === undefined ? {} : { userId },
@@ -76,7 +76,7 @@ export class ClientsService implements ClientGate {
   }
 
   /**
-   * Approves or denies a client. One that is denied loses its sessions and codes.
+   * Approves or denies a client. Denying it ends its sessions and codes.
    * @throws PlutoError clientNotFound
    */
   async setStatus(
@@ -104,7 +104,7 @@ export class ClientsService implements ClientGate {
 
   /**
    * Finds an approved client by its credentials.
-   * @throws PlutoError clientNotFound | invalidClient, told only to who has the secret | tooManyRequests
+   * @throws PlutoError clientNotFound | invalidClient, only if the secret is right | tooManyRequests
    * @see RFC 6749 section 2.3.1
    */
   async authenticate(
@@ -124,7 +124,7 @@ export class ClientsService implements ClientGate {
     return client;
   }
 
-  /** Letter for letter: MariaDB leaves blanks at the end out of a comparison. */
+  /** Compares again, since MariaDB ignores trailing spaces. */
   async find(key: string): Promise<OAuthClient | null> {
     const client = isOpaque(key, 255) ? await this.dataSource.manager.findOneBy(OAuthClient, { key }) : null;
     return client?.key === key ? client : null;
@@ -136,8 +136,9 @@ export class ClientsService implements ClientGate {
   }
 
   /**
-   * Has a denial wait until the end of the transaction, and then end what it has made.
-   * @throws PlutoError invalidClient when it was denied already
+   * Makes a concurrent denial wait for the end of the transaction, so that it also ends what the transaction
+   * creates.
+   * @throws PlutoError invalidClient when the client is already denied
    */
   async lockApproved(manager: EntityManager, { id }: OAuthClient): Promise<void> {
     const { affected } = await manager.update(

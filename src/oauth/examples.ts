@@ -1,11 +1,11 @@
-/** The client that the OpenAPI document registers, approves and asks for tokens as. */
+/** The client used throughout the OpenAPI document. */
 export const EXAMPLE_CLIENT = {
   key: 'desk',
   secret: 'a-long-secret-of-the-client',
   redirectUri: 'https://client.example/back',
 } as const;
 
-/** A code or token as Pluto makes them. */
+/** A code or token in Pluto's format. */
 export const EXAMPLE_OPAQUE = 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M';
 /** RFC 7636 appendix B; its challenge is the one in the examples of /web/authorize. */
 export const EXAMPLE_VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
@@ -13,7 +13,7 @@ export const EXAMPLE_VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
 const credentials = { client_id: EXAMPLE_CLIENT.key, client_secret: EXAMPLE_CLIENT.secret };
 const user = { user: 'ann', password: 'correct horse' };
 
-/** A request for each grant, with what goes with that grant alone. */
+/** An example request for each grant, with the parameters of that grant only. */
 export const tokenRequestExamples = {
   authorizationCode: {
     summary: 'The code that /web/authorize gave',

@@ -4,7 +4,7 @@ import { unixTime } from '../database/columns.js';
 
 export type ClientStatus = 'pend' | 'approved' | 'denied';
 
-/** Another party's program that asks for tokens of our users (RFC 6749 section 2). */
+/** A third-party client that requests tokens for users (RFC 6749 section 2). */
 @Entity('oauth_clients')
 @Index('uq_oauth_clients_key', ['key'], { unique: true })
 @Index('ix_oauth_clients_user', ['userId'])
@@ -16,7 +16,9 @@ export class OAuthClient {
   @Column({ name: 'client_key', type: 'varchar', length: 255 })
   key: string;
 
-  /** HMAC under a key of the server: people choose secrets, and a plain hash of one can be guessed. */
+  /**
+   * HMAC under a server key: secrets are chosen by people, and a plain hash could be reversed by guessing.
+   */
   @Column({ name: 'secret_hash', type: 'varchar', length: 43 })
   secretHash: string;
 
@@ -26,7 +28,7 @@ export class OAuthClient {
   @Column({ name: 'status', type: 'varchar', length: 16 })
   status: ClientStatus;
 
-  /** When it was denied last; its tokens from before stay dead even if it is approved again. 0: never. */
+  /** When it was last denied; older tokens stay invalid even if it is approved again. 0: never. */
   @Column({ ...unixTime, name: 'denied_at', default: 0 })
   deniedAt: number;
 

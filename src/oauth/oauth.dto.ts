@@ -15,7 +15,7 @@ const Parameter = (description: string, example: string, required = false): Prop
   };
 };
 
-/** Nothing in it is checked before the client is known; what a grant wants, it asks for. */
+/** Not validated here: the client must be authenticated first, then each grant validates its parameters. */
 export class TokensDto {
   @Allow()
   @ApiProperty({ enum: grantTypes, description: 'OAuth grant type' })

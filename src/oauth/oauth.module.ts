@@ -15,7 +15,7 @@ import { PasswordGrant } from './grants/password.grant.js';
 import { RefreshTokenGrant } from './grants/refresh-token.grant.js';
 import { TokensController } from './tokens.controller.js';
 
-/** Global for `ClientGate` alone, which the guards below it ask. */
+/** Global only because the token module's guards need `ClientGate`. */
 @Global()
 @Module({
   imports: [AuthModule, RbacModule, TokenModule, UsersModule],

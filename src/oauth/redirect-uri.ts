@@ -1,4 +1,4 @@
-/** Adds parameters in the query, or in the fragment; in neither place is a `+` ever a blank. */
+/** Adds parameters to the query or the fragment, percent-encoded so that a `+` never means a space. */
 export function redirectWith(
   uri: string,
   place: 'query' | 'fragment',
@@ -11,15 +11,16 @@ export function redirectWith(
   return uri + separator + pairs.join('&');
 }
 
-/** Where a browser goes, in words that its user can judge: host and port, or the scheme of an app. */
+/** The destination as shown to users: host and port, or the scheme of an app. */
 export function destinationOf(uri: string): string {
   const { protocol, host } = new URL(uri);
   return protocol === 'https:' || protocol === 'http:' ? host : protocol.replace(/:$/, '');
 }
 
 /**
- * What a page's `form-action` has to allow for its form to be answered with a redirect there: by scheme, since browsers
- * judge by the same policy where the client sends them on to, and no policy can name an IPv6 address (CSP level 3).
+ * The `form-action` sources that a page needs so that its form may be answered with a redirect to the URI. By
+ * scheme, since browsers also apply the policy to the client's own redirects, and CSP level 3 cannot name
+ * IPv6 addresses.
  */
 export function formTargetsOf(uri: string): string {
   const { protocol } = new URL(uri);

@@ -7,13 +7,13 @@ import { RoleScope } from './role-scope.entity.js';
 import { Scope } from './scope.entity.js';
 import { UserRole } from './user-role.entity.js';
 
-/** Keeps Pluto from losing its last administrator, and from making an administrator of everybody. */
+/** Prevents Pluto from losing its last administrator, and everybody from becoming one. */
 @Injectable()
 export class AdministratorsService {
   /**
-   * Makes a change that may take someone's administration away; such changes go one at a time.
+   * Runs a change that may remove an administrator; such changes are serialized.
    * @param manager of the transaction, which the error rolls back
-   * @throws PlutoError forbidden, when nobody would be left to administer Pluto
+   * @throws PlutoError forbidden, if no administrator would be left
    */
   async keepOne<T>(manager: EntityManager, change: () => Promise<T>): Promise<T> {
     await manager.increment(Application, { nameKey: PLUTO.application }, 'revision', 1);
@@ -26,9 +26,10 @@ export class AdministratorsService {
   }
 
   /**
-   * Refuses a default role of `pluto` that carries `pluto.admin`: every account would be an administrator.
-   * @param manager of the transaction that has changed the default role or its scopes, which the error rolls back. It
-   *   must have written to the application's row before it reads: so one of two concurrent changes sees the other
+   * Refuses a default role of `pluto` that has `pluto.admin`: every account would be an administrator.
+   * @param manager of the transaction that has changed the default role or its scopes, which the error rolls
+   *   back. It must have written to the application's row before it reads, so that one of two concurrent
+   *   changes sees the other
    * @throws PlutoError forbidden
    */
   async refuseForEverybody(manager: EntityManager): Promise<void> {
@@ -46,7 +47,7 @@ export class AdministratorsService {
     throw new PlutoError('forbidden', { message });
   }
 
-  /** How many accounts were given a role of `pluto` with the scope `pluto.admin`. */
+  /** The number of accounts with an assigned role of `pluto` that has `pluto.admin`. */
   count(manager: EntityManager): Promise<number> {
     return this.holders(manager).getCount();
   }

@@ -8,7 +8,7 @@ import { SecurityEvents } from '../events/security-events.js';
 import { AdministratorsService } from './administrators.service.js';
 import { Role } from './role.entity.js';
 
-/** Chooses the role of an application's accounts that were given none. */
+/** Sets the role of accounts without an assigned role. */
 @Injectable()
 export class DefaultRoleService {
   constructor(
@@ -19,8 +19,8 @@ export class DefaultRoleService {
   ) {}
 
   /**
-   * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application | forbidden, when it
-   *   would make everybody an administrator
+   * @throws PlutoError applicationNotExist | roleNotExist, also for a role of another application |
+   *   forbidden, if it would make everybody an administrator
    */
   async set(applicationId: number, roleId: number, context: RequestContext | null): Promise<void> {
     await this.transactions.runFor(context, async (manager) => {

@@ -1,4 +1,4 @@
-/** A role as far as granting is concerned; scopes by name. */
+/** The scopes of a role, by name. */
 export interface RoleScopes {
   roleId: number;
   roleName: string;
@@ -6,16 +6,17 @@ export interface RoleScopes {
   defaultScope: string | null;
 }
 
-/** Reads scopes as requests write them: names separated by commas or spaces; each once, in the order asked for. */
+/** Parses requested scopes: names separated by commas or spaces; without duplicates, in the given order. */
 export function parseScopes(text: string | undefined): string[] {
   return [...new Set((text ?? '').split(/[\s,]+/).filter((name) => name !== ''))];
 }
 
 /**
- * Chooses the scopes of a token: those asked for that the role has; if nothing was asked for or nothing is left,
+ * Chooses the scopes of a token: the requested ones that the role has. If none was requested or none is left,
  * the role's default scope, if it has one.
- * @param role the role that the account holds in the application; null: none, so no scopes
- * @param ceiling what was granted to an OAuth client; the result never exceeds it. Left out for first-party sessions
+ * @param role the account's role in the application; null: no role, so no scopes
+ * @param ceiling the scopes granted to an OAuth client, which the result never exceeds; omitted for
+ *   first-party sessions
  */
 export function effectiveScopes(requested: string[], role: RoleScopes | null, ceiling?: string[]): string[] {
   if (!role) return [];

@@ -1,6 +1,6 @@
 import type { RoleScopes } from './effective-scopes.js';
 
-/** One for each scope of the role that an account holds, or a single one: without scope, or without role. */
+/** One row for each scope of the account's role, or a single row without scope or without role. */
 export interface HeldRoleRow {
   roleId: number | null;
   roleName: string | null;
@@ -9,14 +9,14 @@ export interface HeldRoleRow {
   scopeName: string | null;
 }
 
-/** What `toRoleScopes` reads, to be selected beside `joinHeldRole`. */
+/** The columns that `toRoleScopes` reads, to be selected together with `joinHeldRole`. */
 export const HELD_ROLE_COLUMNS = `
   role.id AS roleId, role.name AS roleName, role.default_scope_id AS defaultScopeId, scope.id AS scopeId,
   scope.name AS scopeName`;
 
 /**
- * Joins to `applications a` the role that the account holds there: the one that it was given, else the default one.
- * @param userId the account, as SQL
+ * Joins the account's role in the application to `applications a`: the assigned role, else the default role.
+ * @param userId the account's id, as an SQL expression
  */
 export const joinHeldRole = (userId: string) => `
   LEFT JOIN user_roles g ON g.application_id = a.id AND g.user_id = ${userId}
@@ -24,7 +24,7 @@ export const joinHeldRole = (userId: string) => `
   LEFT JOIN role_scopes rs ON rs.role_id = role.id
   LEFT JOIN scopes scope ON scope.id = rs.scope_id AND scope.application_id = a.id`;
 
-/** @returns null: no role at all */
+/** @returns null if the account has no role */
 export function toRoleScopes(rows: HeldRoleRow[]): RoleScopes | null {
   const [first] = rows;
   if (!first || first.roleId === null || first.roleName === null) return null;

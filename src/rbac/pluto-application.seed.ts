@@ -9,12 +9,12 @@ import { RoleScope } from './role-scope.entity.js';
 import { Role } from './role.entity.js';
 import { Scope } from './scope.entity.js';
 
-/** Makes the application `pluto` with the roles and scopes that Pluto's own guards go by. */
+/** Creates the application `pluto` with the roles and scopes that Pluto's own guards check. */
 @Injectable()
 export class PlutoApplicationSeed {
   constructor(private readonly events: SecurityEvents) {}
 
-  /** Makes what is missing and leaves alone what is there. */
+  /** Creates what is missing and keeps what exists. */
   async plant(manager: EntityManager): Promise<{ application: Application; adminRole: Role }> {
     const existing = await manager.findOneBy(Application, { nameKey: PLUTO.application });
     const application = existing ?? (await this.plantApplication(manager));

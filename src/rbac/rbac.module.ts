@@ -25,7 +25,7 @@ const services = [
   imports: [ApplicationsModule],
   controllers: [DefaultRoleController, RolesController, ScopesController],
   providers: services,
-  // Whoever asks for roles asks for their applications, too.
+  // Modules that use roles also use their applications.
   exports: [ApplicationsModule, ...services],
 })
 export class RbacModule {}

@@ -3,7 +3,7 @@ import type { Role } from './role.entity.js';
 import type { RoleWithScopes } from './roles.service.js';
 import type { Scope } from './scope.entity.js';
 
-/** A role or scope that was just made. */
+/** A role or scope that was just created. */
 export function presentCreated({ id, applicationId, name }: Role | Scope): RoleDto {
   return { id, app_id: applicationId, name };
 }

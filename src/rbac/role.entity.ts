@@ -21,11 +21,11 @@ export class Role {
   @Column({ name: 'name_key', type: 'varchar', length: 180 })
   nameKey: string;
 
-  /** Granted when nothing is asked for; one of the role's scopes. */
+  /** Granted when no scope is requested; one of the role's scopes. */
   @Column({ name: 'default_scope_id', type: 'integer', nullable: true })
   defaultScopeId: number | null;
 
-  /** Counted up by every change of the role's scopes, so that two such changes at once meet in this row. */
+  /** Incremented by every change of the role's scopes, so that concurrent changes conflict in this row. */
   @Column({ name: 'revision', type: 'integer', default: 0 })
   revision: number;
 

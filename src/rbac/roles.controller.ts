@@ -44,7 +44,7 @@ export class RolesController {
     await this.roles.replaceScopes(body.role_id, { scopeIds: body.scopes }, context);
   }
 
-  /** The method that the admin app uses. */
+  /** The admin app uses this method. */
   @AdminOnly()
   @Post('scope')
   @HttpCode(200)
@@ -70,7 +70,7 @@ export class RolesController {
     await this.roles.setDefaultScope(body.role_id, body.scope_id, context);
   }
 
-  /** The method that the admin app uses. */
+  /** The admin app uses this method. */
   @AdminOnly()
   @Post('scope/default')
   @HttpCode(200)

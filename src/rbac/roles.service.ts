@@ -24,7 +24,7 @@ export interface RoleWithScopes {
 
 const INSERT_BATCH = 200;
 
-/** Keeps the roles of applications and which scopes they have. */
+/** Manages the roles of applications and their scopes. */
 @Injectable()
 export class RolesService {
   constructor(
@@ -35,7 +35,7 @@ export class RolesService {
     private readonly events: SecurityEvents,
   ) {}
 
-  /** @throws PlutoError applicationNotExist | roleExists, also when the name differs in case only */
+  /** @throws PlutoError applicationNotExist | roleExists, also if the names differ only in case */
   async create(applicationId: number, name: string, context: RequestContext | null): Promise<Role> {
     await this.applications.getById(applicationId);
     const trimmed = name.trim();
@@ -49,7 +49,7 @@ export class RolesService {
     try {
       return await this.transactions.runFor(context, async (manager) => {
         const made = await manager.save(Role, { ...role });
-        await this.tell(manager, made, 'created');
+        await this.publishChange(manager, made, 'created');
         return made;
       });
     } catch (error) {
@@ -59,7 +59,7 @@ export class RolesService {
   }
 
   /**
-   * The application with its roles and their scopes, each by id; three queries however many there are.
+   * The application with its roles and their scopes, sorted by id; always three queries.
    * @throws PlutoError applicationNotExist
    */
   async list(applicationId: number): Promise<{ application: Application; roles: RoleWithScopes[] }> {
@@ -89,10 +89,10 @@ export class RolesService {
   }
 
   /**
-   * Replaces the role's scopes, all or nothing. A default scope that is no longer among them is cleared; a new one may
-   * be set along with them.
-   * @throws PlutoError roleNotExist | scopeNotExist, also for scopes of another application | forbidden, when it would
-   *   leave no administrator, or make everybody one
+   * Replaces the role's scopes, all or nothing. A default scope that is not among them is cleared; a new one
+   * may be set with them.
+   * @throws PlutoError roleNotExist | scopeNotExist, also for scopes of another application | forbidden, if
+   *   it would leave no administrator, or make everybody one
    */
   async replaceScopes(
     roleId: number,
@@ -115,13 +115,13 @@ export class RolesService {
       const isKept = defaultId !== null && wanted.includes(defaultId);
       await manager.update(Role, { id: roleId }, { defaultScopeId: isKept ? defaultId : null });
       await this.refuseForEverybody(manager, role);
-      await this.tell(manager, role, 'scopes');
+      await this.publishChange(manager, role, 'scopes');
     });
   }
 
   /**
-   * Sets what is granted when nothing is asked for.
-   * @throws PlutoError roleNotExist | scopeNotExist, when the role does not have the scope
+   * Sets the scope that is granted when none is requested.
+   * @throws PlutoError roleNotExist | scopeNotExist, if the role does not have the scope
    */
   async setDefaultScope(roleId: number, scopeId: number, context: RequestContext): Promise<void> {
     await this.change(roleId, context, async (manager, role) => {
@@ -131,17 +131,20 @@ export class RolesService {
         });
       }
       await manager.update(Role, { id: roleId }, { defaultScopeId: scopeId });
-      await this.tell(manager, role, 'defaultScope');
+      await this.publishChange(manager, role, 'defaultScope');
     });
   }
 
-  /** What another role is given is nothing to everybody, not even where an earlier version let them all administer. */
+  /**
+   * Checks the default role only: other roles may change even where an earlier version let everybody
+   * administer.
+   */
   private async refuseForEverybody(manager: EntityManager, { id, applicationId }: Role): Promise<void> {
     const isDefault = await manager.existsBy(Application, { id: applicationId, defaultRoleId: id });
     if (isDefault) await this.administrators.refuseForEverybody(manager);
   }
 
-  private tell(
+  private publishChange(
     manager: EntityManager,
     { applicationId, name }: Role,
     change: SecurityEventDetails['role.changed']['change'],
@@ -150,7 +153,7 @@ export class RolesService {
     return this.events.publish(manager, { type: 'role.changed', applicationId, userId: null, detail });
   }
 
-  /** Changes of one role go one at a time; those that may take an administration away keep one. */
+  /** Serializes changes to a role; changes to Pluto's own roles must keep an administrator. */
   private async change(
     roleId: number,
     context: RequestContext | null,

@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
-/** A permission of an application, carried in access tokens by its name. */
+/** A permission of an application; access tokens carry its name. */
 @Entity('scopes')
 @Index('uq_scopes_name', ['applicationId', 'nameKey'], { unique: true })
 export class Scope {

@@ -11,7 +11,7 @@ import type { Application } from '../applications/application.entity.js';
 import { ApplicationsService } from '../applications/applications.service.js';
 import { Scope } from './scope.entity.js';
 
-/** Keeps the scopes of applications. */
+/** Manages the scopes of applications. */
 @Injectable()
 export class ScopesService {
   constructor(
@@ -21,7 +21,7 @@ export class ScopesService {
     private readonly events: SecurityEvents,
   ) {}
 
-  /** @throws PlutoError applicationNotExist | scopeExists, also when the name differs in case only */
+  /** @throws PlutoError applicationNotExist | scopeExists, also if the names differ only in case */
   async create(applicationId: number, name: string, context: RequestContext | null): Promise<Scope> {
     await this.applications.getById(applicationId);
     const scope = { applicationId, name, nameKey: comparisonKey(name), createdAt: nowSeconds() };
@@ -55,7 +55,7 @@ export class ScopesService {
     return { application, scopes };
   }
 
-  /** @throws PlutoError scopeNotExist when one of the names is no scope of the application */
+  /** @throws PlutoError scopeNotExist if one of the names is not a scope of the application */
   async idsByName(applicationId: number, names: string[]): Promise<number[]> {
     const keys = [...new Set(names.map((name) => comparisonKey(name)))];
     const scopes = await this.dataSource.manager.findBy(Scope, { applicationId, nameKey: In(keys) });

@@ -7,7 +7,7 @@ import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from 
 import { Role } from './role.entity.js';
 import { UserRole } from './user-role.entity.js';
 
-/** As it is, since TypeORM takes four times as long to write it than the database to answer. */
+/** Plain SQL, since generating it with TypeORM takes longer than the query itself. */
 const FIND_ROLE = `
   SELECT ${HELD_ROLE_COLUMNS}
   FROM applications a
@@ -15,15 +15,15 @@ const FIND_ROLE = `
   WHERE a.id = ?
   ORDER BY scope.id`;
 
-/** A role that an account holds, given or by default. */
+/** The role of an account, assigned or by default. */
 export type HeldRole = Pick<Role, 'id' | 'name'>;
 
-/** Says which role an account holds in an application and which scopes it may get there. */
+/** Determines an account's role in an application and the scopes it may get there. */
 @Injectable()
 export class UserGrantsService {
   constructor(private readonly dataSource: PlutoDataSource) {}
 
-  /** The role given to the account in the application, else the application's default role; null: neither. */
+  /** The account's assigned role in the application, else the application's default role; null: neither. */
   async findRole(userId: number, applicationId: number, manager?: EntityManager): Promise<RoleScopes | null> {
     const parameters = [userId, applicationId];
     const rows = manager
@@ -32,7 +32,7 @@ export class UserGrantsService {
     return toRoleScopes(rows);
   }
 
-  /** The roles that accounts hold in their applications, by account id; in two queries however many there are. */
+  /** The roles of accounts in their applications, by account id; always two queries. */
   async rolesOf(accounts: { userId: number; applicationId: number }[]): Promise<Map<number, HeldRole>> {
     const { manager } = this.dataSource;
     const given = await manager.findBy(UserRole, { userId: In(accounts.map(({ userId }) => userId)) });
@@ -60,7 +60,7 @@ export class UserGrantsService {
     );
   }
 
-  /** The scopes that a token of the account gets: see `effectiveScopes`. */
+  /** The scopes of a token for the account: see `effectiveScopes`. */
   async scopesFor(
     grant: { userId: number; applicationId: number; requested: string[]; ceiling?: string[] },
     manager?: EntityManager,
@@ -69,7 +69,7 @@ export class UserGrantsService {
     return effectiveScopes(grant.requested, role, grant.ceiling);
   }
 
-  /** Whether the account's role has, now, one of the scopes; what its token says does not matter here. */
+  /** Whether the account's role currently has one of the scopes, independent of its token. */
   async holdsAny(userId: number, applicationId: number, scopes: readonly string[]): Promise<boolean> {
     const role = await this.findRole(userId, applicationId);
     return role !== null && role.scopes.some((name) => scopes.includes(name));

@@ -1,7 +1,9 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 
-/** The role that an account was given in an application; without a row the application's default role holds. */
+/**
+ * The role assigned to an account in an application; without a row the application's default role applies.
+ */
 @Entity('user_roles')
 @Index('ix_user_roles_application', ['applicationId'])
 @Index('ix_user_roles_role', ['roleId'])

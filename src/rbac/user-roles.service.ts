@@ -10,7 +10,7 @@ import { PLUTO } from '../applications/pluto-names.js';
 import { Role } from './role.entity.js';
 import { UserRole } from './user-role.entity.js';
 
-/** Gives accounts their roles. Whether account and application belong together is for the caller to know. */
+/** Assigns roles to accounts. The caller must check that the account belongs to the application. */
 @Injectable()
 export class UserRolesService {
   constructor(
@@ -19,9 +19,9 @@ export class UserRolesService {
   ) {}
 
   /**
-   * Gives the account a role in its application, in place of the one that it was given before.
-   * @throws PlutoError roleNotExist, also for a role of another application | userNotExist | forbidden, when it would
-   *   leave no administrator
+   * Assigns a role in the account's application, replacing any earlier one.
+   * @throws PlutoError roleNotExist, also for a role of another application | userNotExist | forbidden, if it
+   *   would leave no administrator
    */
   async assign(
     manager: EntityManager,

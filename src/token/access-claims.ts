@@ -5,19 +5,19 @@ export interface AccessClaims {
   type: 'access';
   iat: number;
   exp: number;
-  /** The account's id; 0 in the token of a client that acts for itself (RFC 6749 section 4.4). */
+  /** The account's id; 0 in a client's own token (RFC 6749 section 4.4). */
   sub: number;
   /** The name of the application. */
   iss: string;
   scopes: string[];
-  /** The session that the token belongs to, so that Pluto refuses it once that has ended; `''` where `sub` is 0. */
+  /** The session of the token; once it has ended, Pluto refuses the token. `''` if `sub` is 0. */
   sid: string;
-  /** The OAuth client that got the token (RFC 9068 section 2.2); none in a first-party one. */
+  /** The OAuth client that got the token (RFC 9068 section 2.2); missing in first-party tokens. */
   client_id?: string;
 }
 
 /**
- * Narrows the payload of a token whose signature was checked.
+ * Narrows the payload of a token whose signature was verified.
  * @throws PlutoError invalidJwt for any other kind of token
  */
 export function readAccessClaims(payload: unknown): AccessClaims {

@@ -5,7 +5,7 @@ import { ACCESS_METADATA, type Access, type Principal } from '../common/access.j
 import { PlutoError } from '../common/errors.js';
 import { ACCESS_TOKEN_STRATEGY } from './access-token.strategy.js';
 
-/** Lets through public routes, and otherwise only the bearer of a good access token. */
+/** Allows public routes, and requires a valid access token for all others. */
 @Injectable()
 export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
   constructor(private readonly reflector: Reflector) {
@@ -31,7 +31,7 @@ export class AccessTokenGuard extends AuthGuard(ACCESS_TOKEN_STRATEGY) {
   }
 }
 
-/** A client that a user has let act for them must not be able to take the account away from them. */
+/** An OAuth client that acts for a user must not be able to take over or delete the account. */
 function refuseClients(principal: Principal | undefined): void {
   if (principal?.clientKey !== null)
     throw new PlutoError('forbidden', {
@@ -39,7 +39,7 @@ function refuseClients(principal: Principal | undefined): void {
     });
 }
 
-/** What the route asks for; closed when it does not say. */
+/** The access that the route requires; an access token by default. */
 export function accessOf(context: ExecutionContext, reflector: Reflector): Access {
   const routeAndController = [context.getHandler(), context.getClass()];
   return (

@@ -10,7 +10,7 @@ interface BearingRequest {
   headers: { authorization?: string };
 }
 
-/** Passport's way to `AccessTokensService`, which alone verifies tokens; passport-jwt's own verification is replaced. */
+/** Lets Passport verify tokens with `AccessTokensService` instead of passport-jwt's own verification. */
 @Injectable()
 export class AccessTokenStrategy extends PassportStrategy(Strategy, ACCESS_TOKEN_STRATEGY) {
   constructor(private readonly accessTokens: AccessTokensService) {
@@ -29,13 +29,13 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy, ACCESS_TOKEN
     );
   }
 
-  /** @throws PlutoError as `AccessTokensService.authenticate` */
+  /** @throws PlutoError like `AccessTokensService.authenticate` */
   validate(token: string): Promise<Principal> {
     return this.accessTokens.authenticate(token);
   }
 }
 
-/** Reads `Authorization: Bearer <jwt>`; `jwt` as the scheme is what the clients of the earlier servers send. */
+/** Reads `Authorization: Bearer <jwt>`; clients of the earlier servers send the scheme `jwt`. */
 function tokenFromHeader(request: BearingRequest): string | null {
   return /^(?:bearer|jwt) +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
 }

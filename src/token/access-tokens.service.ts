@@ -13,26 +13,26 @@ import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
-/** Whom an access token is for, and how long. */
+/** The subject and lifetime of an access token. */
 export interface TokenBearer {
-  /** 0 for a client that acts for itself. */
+  /** 0 for a client's own token. */
   userId: number;
   applicationName: string;
   scopes: string[];
-  /** `''` for a client that acts for itself. */
+  /** `''` for a client's own token. */
   sessionId: string;
   clientKey?: string | null;
-  /** That of the settings without. */
+  /** ACCESS_TOKEN_TTL by default. */
   ttlSeconds?: number | undefined;
 }
 
 const ALGORITHM = 'RS256';
 const ENDED_SESSIONS_MAX = 10_000;
 
-/** Signs and checks access tokens: JWTs of type `access`, RS256 only. */
+/** Signs and verifies access tokens: JWTs of type `access`, RS256 only. */
 @Injectable()
 export class AccessTokensService {
-  /** Sessions that were not found: what an outage must not bring back. */
+  /** Ended sessions, which must stay refused during a database outage. */
   private readonly endedSessions = new LRUCache<string, true>({ max: ENDED_SESSIONS_MAX });
 
   constructor(
@@ -70,9 +70,10 @@ export class AccessTokensService {
   }
 
   /**
-   * Checks a token from anywhere: signature, type, expiry, and that its session has not ended and its client may act.
-   * While the database is away, the last is not known: then a token passes unless this process has refused its session
-   * before, so that other services outlive the outage. Pluto itself lets nobody in by it (see `authenticate`).
+   * Verifies a token for other services: signature, type, expiry, and that its session has not ended or its
+   * client may act. While the database is unreachable, sessions and clients cannot be checked; a token is
+   * then accepted unless this process has refused its session before, so that other services keep working.
+   * Pluto itself then refuses it (see `authenticate`).
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
@@ -81,7 +82,7 @@ export class AccessTokensService {
       if (isOfClientAlone(claims)) await this.checkClient(claims);
       else await this.principalOf(claims);
     } catch (error) {
-      // One that is only busy is not away: whoever keeps it busy must not have ended sessions pass.
+      // Not for an exhausted pool: overloading the database must not make ended sessions valid.
       if (!isDatabaseUnavailable(error) || isPoolExhausted(error)) throw error;
       if (this.endedSessions.has(claims.sid)) throw new PlutoError('invalidAccessToken', { cause: error });
     }
@@ -89,7 +90,7 @@ export class AccessTokensService {
   }
 
   /**
-   * The bearer of a token, whose session has not ended.
+   * The principal of a token whose session has not ended.
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken | userNotExist
    */
   async authenticate(token: string): Promise<Principal> {
@@ -97,8 +98,8 @@ export class AccessTokensService {
   }
 
   /**
-   * The bearer of a token whose signature, type and expiry were checked.
-   * @throws PlutoError invalidAccessToken when its session has ended | userNotExist for that of a client alone
+   * The principal of a token whose signature, type and expiry were verified.
+   * @throws PlutoError invalidAccessToken if its session has ended | userNotExist for a client's own token
    */
   private async principalOf(claims: AccessClaims): Promise<Principal> {
     if (isOfClientAlone(claims)) throw new PlutoError('userNotExist');
@@ -123,7 +124,7 @@ export class AccessTokensService {
   }
 
   /**
-   * The claims of a token whose signature, type and expiry are good: RS256 only, whatever its header says.
+   * Verifies signature, type and expiry of a token: RS256 only, whatever its header says.
    * @throws PlutoError invalidJwt | jwtExpired
    * @see RFC 8725 section 3.1
    */
@@ -143,12 +144,12 @@ export class AccessTokensService {
   }
 }
 
-/** Whether it is about no account: what `client_credentials` gives (RFC 6749 section 4.4). */
+/** Whether the token has no account: issued by `client_credentials` (RFC 6749 section 4.4). */
 function isOfClientAlone({ sub }: AccessClaims): boolean {
   return sub === 0;
 }
 
-/** Finds the failure for what jose throws; what is not its own stays what it is. */
+/** Maps errors of jose; others stay unchanged. */
 function tokenError(error: unknown): unknown {
   if (error instanceof errors.JWTExpired) return new PlutoError('jwtExpired', { cause: error });
   if (error instanceof errors.JOSEError) return new PlutoError('invalidJwt', { cause: error });

@@ -1,5 +1,5 @@
-/** Says which OAuth clients may act; who registers them is above this module and provides it. */
+/** Decides which OAuth clients may act; implemented by the oauth module, which depends on this one. */
 export abstract class ClientGate {
-  /** @param issuedAt of the token that it shows, in seconds since the epoch */
+  /** @param issuedAt `iat` of the client's token, in seconds since the epoch */
   abstract mayAct(clientKey: string, issuedAt: number): Promise<boolean>;
 }

@@ -27,10 +27,10 @@ export interface KeyListing {
 }
 
 const RSA_BITS = 2048;
-/** From publication to first use: instances and other services have seen the key by then. */
+/** From publication to first use: by then all instances and other services have loaded the key. */
 export const PUBLISH_LEAD_SECONDS = 600;
 
-/** Makes, lists and removes the key pairs that sign access tokens. */
+/** Creates, lists and deletes the key pairs that sign access tokens. */
 @Injectable()
 export class KeyRotationService {
   private readonly sealingKey: Buffer;
@@ -47,9 +47,9 @@ export class KeyRotationService {
   }
 
   /**
-   * Makes the next key. It is published at once and signs after `leadSeconds`; the present one verifies until its
-   * last token has expired.
-   * @throws Error when another key is waiting to sign already
+   * Creates the next key. It is published immediately and signs after `leadSeconds`; the current key verifies
+   * until its last token has expired.
+   * @throws Error if another key is already waiting to sign
    */
   async rotate(context: RequestContext | null, leadSeconds = PUBLISH_LEAD_SECONDS): Promise<KeyListing[]> {
     const draft = await this.draft();
@@ -84,7 +84,7 @@ export class KeyRotationService {
     }));
   }
 
-  /** A key pair not yet stored: making one takes a while and is done before the transaction. */
+  /** A key pair not yet stored: generating one is slow, so it happens before the transaction. */
   async draft(): Promise<KeyDraft> {
     const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
     const kid = await calculateJwkThumbprint(await exportJWK(publicKey));
@@ -96,7 +96,7 @@ export class KeyRotationService {
     };
   }
 
-  /** Stores the first key, unless there is one. */
+  /** Stores the first key, unless a key exists. */
   async addFirst(manager: EntityManager, draft: KeyDraft): Promise<void> {
     if (await this.exist(manager)) return;
     const now = nowSeconds();
@@ -136,7 +136,7 @@ export class KeyRotationService {
       verifiesUntil: null,
     });
     if (!latest) return;
-    // Another instance may sign with the old key until it looks again.
+    // Other instances may sign with the old key until they reload.
     const verifiesUntil = signsFrom + RELOAD_SECONDS + this.settings.accessTokenTtlSeconds;
     await manager.update(
       SigningKey,

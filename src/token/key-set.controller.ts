@@ -5,7 +5,7 @@ import { Public } from '../common/access.js';
 import { NoEnvelope } from '../common/http/envelope.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
-/** The keys where standard JWT libraries look for them: with the next one in it, before it signs. */
+/** The keys where standard JWT libraries look for them, including the next key before it signs. */
 @ApiExcludeController()
 @Public()
 @Controller('.well-known')

@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
-/** A browser that is signed in to the hosted pages, for one application; no API takes its token. */
+/** A browser's session on the hosted pages, for one application; the API does not accept its token. */
 @Entity('page_sessions')
 @Index('uq_page_sessions_hash', ['tokenHash'], { unique: true })
 @Index('ix_page_sessions_user', ['userId'])

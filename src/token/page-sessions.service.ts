@@ -6,7 +6,7 @@ import { Settings } from '../config/settings.js';
 import { Purge } from '../database/jobs/purge.js';
 import { PageSession } from './page-session.entity.js';
 
-/** Keeps the browsers that are signed in to the hosted pages. */
+/** Manages the sessions of browsers on the hosted pages. */
 @Injectable()
 export class PageSessionsService {
   constructor(
@@ -16,8 +16,8 @@ export class PageSessionsService {
   ) {}
 
   /**
-   * @param replaced the token of the session that the browser had, which ends; `''` for none
-   * @returns the token for the browser's cookie; it is not stored itself
+   * @param replaced token of the browser's previous session, which ends; `''` for none
+   * @returns the token for the browser's cookie; only its hash is stored
    */
   async open(
     manager: EntityManager,
@@ -37,13 +37,13 @@ export class PageSessionsService {
     return token;
   }
 
-  /** @returns null for a token that is unknown, expired or of another kind */
+  /** @returns null for an unknown or expired token, or one of another kind */
   async find(token: string): Promise<PageSession | null> {
     const session = await this.dataSource.manager.findOneBy(PageSession, { tokenHash: sha256(token) });
     return session && session.expiresAt > nowSeconds() ? session : null;
   }
 
-  /** Keeps a session from ending until the end of the transaction. @returns whether it is there */
+  /** Locks a session until the end of the transaction. @returns whether it exists */
   async lock(manager: EntityManager, { id, userId }: PageSession): Promise<boolean> {
     const { affected } = await manager.update(PageSession, { id }, { userId });
     return affected === 1;

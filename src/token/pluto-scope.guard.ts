@@ -7,8 +7,8 @@ import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { accessOf } from './access-token.guard.js';
 
 /**
- * Lets through the bearer of a token of `pluto` that has one of the scopes, if the account's role has it still:
- * who has lost the role is refused at once, whatever the token says.
+ * Allows a token of `pluto` that has one of the scopes, if the account's role still has it: an account that
+ * has lost the role is refused immediately, whatever its token says.
  */
 @Injectable()
 abstract class PlutoScopeGuard implements CanActivate {

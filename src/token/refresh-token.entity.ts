@@ -2,7 +2,9 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
 
-/** One generation of a session's refresh token. Used ones are kept for a while, to recognise theft; the newest alone is not used. */
+/**
+ * One generation of a session's refresh token. Used ones are kept to detect theft; only the newest is unused.
+ */
 @Entity('refresh_tokens')
 @Index('uq_refresh_tokens_hash', ['tokenHash'], { unique: true })
 @Index('uq_refresh_tokens_generation', ['sessionId', 'generation'], { unique: true })
@@ -30,7 +32,7 @@ export class RefreshToken {
   @Column({ ...unixTime, name: 'expires_at' })
   expiresAt: number;
 
-  /** When it was first exchanged for its successor. */
+  /** When it was first exchanged; null for the newest. */
   @Column({ ...nullableUnixTime, name: 'used_at' })
   usedAt: number | null;
 }

@@ -9,7 +9,7 @@ import type { RoleScopes } from '../rbac/effective-scopes.js';
 import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from '../rbac/held-role.js';
 import type { Session } from './session.entity.js';
 
-/** A refresh token that somebody shows, with the session that it belongs to. */
+/** A presented refresh token with its session. */
 export interface ShownToken {
   sessionId: string;
   generation: number;
@@ -17,7 +17,7 @@ export interface ShownToken {
   expiresAt: number;
   session: Pick<Session, 'userId' | 'applicationId' | 'clientKey' | 'scopes' | 'grantedScopes'>;
   application: { name: string; nameKey: string };
-  /** Held by the account there; null: none. */
+  /** The account's role in the application; null: none. */
   role: RoleScopes | null;
 }
 
@@ -44,8 +44,8 @@ interface UsedRow {
   successorUsedAt: number | null;
 }
 
-// Plain statements, since apps refresh all day long: through entities each takes 50 to 100 µs more. Joined in the order
-// in which they are written (SQLite's CROSS JOIN): else it may read all sessions of the applications, when it takes them for few.
+// Plain SQL, since refreshes are frequent. CROSS JOIN fixes the join order in SQLite, which might otherwise
+// start with all sessions of the applications.
 const findShown = (hashes: string) => `
   SELECT t.token_hash AS tokenHash, t.session_id AS sessionId, t.generation, t.expires_at AS expiresAt, s.user_id AS userId,
     s.application_id AS applicationId, s.client_key AS clientKey, s.scopes, s.granted_scopes AS grantedScopes,
@@ -66,7 +66,7 @@ const ADD = `
   INSERT INTO refresh_tokens (session_id, generation, token_hash, created_at, expires_at, used_at)
   VALUES (?, ?, ?, ?, ?, NULL)`;
 
-/** Stores refresh tokens, by their hashes, and finds them. */
+/** Stores and finds refresh tokens by their hashes. */
 @Injectable()
 export class RefreshTokensService {
   private readonly shown: BatchedRead<string, ShownRow>;
@@ -75,7 +75,7 @@ export class RefreshTokensService {
     this.shown = new BatchedRead(dataSource, { sql: findShown, keyOf: ({ tokenHash }) => tokenHash });
   }
 
-  /** @returns null when it is unknown, or its session has ended */
+  /** @returns null if the token is unknown or its session has ended */
   async find(tokenHash: string, manager?: EntityManager): Promise<ShownToken | null> {
     const rows = manager
       ? await manager.query<ShownRow[]>(FIND_ONE_SHOWN, [tokenHash])
@@ -98,12 +98,12 @@ export class RefreshTokensService {
     };
   }
 
-  /** Marks a token as used, if it is not. */
+  /** Marks an unused token as used. */
   use(tokenHash: string): SqlStatement {
     return { sql: USE, parameters: [nowSeconds(), tokenHash] };
   }
 
-  /** A token that was used, with the one that followed it; null when either is gone. */
+  /** A used token with its successor; null if either is deleted. */
   async findUsed(manager: EntityManager, tokenHash: string): Promise<UsedToken | null> {
     const [row] = await manager.query<UsedRow[]>(FIND_USED, [tokenHash]);
     if (!row) return null;
@@ -111,7 +111,7 @@ export class RefreshTokensService {
     return { usedAt, successor: { expiresAt, usedAt: successorUsedAt } };
   }
 
-  /** Stores a token as a generation of a session, of which 1 is the first. @param expiresAt seconds since the epoch */
+  /** Stores a token as a generation of a session, starting at 1. @param expiresAt seconds since the epoch */
   add(
     token: string,
     { sessionId, generation, expiresAt }: { sessionId: string; generation: number; expiresAt: number },

@@ -21,9 +21,9 @@ interface RefreshRequest {
   refreshToken: string;
   /** The application's name, as the client sent it. */
   applicationName: string;
-  /** Wanted scopes; empty keeps those of the session. */
+  /** Requested scopes; empty keeps those of the session. */
   scopes: string | undefined;
-  /** The OAuth client that asks; null on the first-party route. */
+  /** The requesting OAuth client; null on the first-party route. */
   clientKey: string | null;
   context: RequestContext;
 }
@@ -37,12 +37,12 @@ interface Rotated {
 
 type Rotation = Rotated | { outcome: 'stolen' };
 
-/** A token that may be exchanged. */
+/** A valid token to be exchanged. */
 interface RotationInput extends ShownToken {
   tokenHash: string;
 }
 
-/** The three conditional changes of a rotation, in their order, and what comes of it. */
+/** The three conditional statements of a rotation, in order, and its result. */
 interface RotationStep {
   noteRefresh: SqlStatement;
   useToken: SqlStatement;
@@ -68,9 +68,9 @@ export class RefreshService {
   ) {}
 
   /**
-   * Exchanges a refresh token for its successor, for the client alone that it was issued to. Shown again, it is
-   * answered with the same successor until that has been used, and in any case within the grace period; later it is
-   * taken for stolen, and its session ends.
+   * Exchanges a refresh token for its successor; only for the client that it was issued to. A repeated
+   * exchange returns the same successor until that has been used, and in any case within the grace period.
+   * After that the token counts as stolen and its session ends.
    * @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired |
    *   tooManyRequests
    * @see RFC 6749 section 6; RFC 9700 section 4.14
@@ -92,10 +92,10 @@ export class RefreshService {
     });
   }
 
-  /** Refuses what must not even consume the token. */
+  /** Refuses requests that must not consume the token. */
   private async check(shown: ShownToken | null, request: RefreshRequest): Promise<ShownToken> {
     const isOfApplication = shown?.application.nameKey === applicationKey(request.applicationName);
-    // That there is no such application is told before anything of the token.
+    // An unknown application is reported before any error of the token.
     if (!isOfApplication) await this.applications.getByName(request.applicationName);
     if (!shown || shown.session.clientKey !== request.clientKey) throw new PlutoError('invalidRefreshToken');
     await this.limits.count('refresh-session', shown.sessionId);
@@ -115,20 +115,20 @@ export class RefreshService {
     throw new PlutoError('invalidRefreshToken');
   }
 
-  /** @returns null where the database has no compound statements, and when something is not as it was read */
+  /** @returns null if the database has no compound statements, or if a condition no longer holds */
   private async rotateByCompound(input: RotationInput, request: RefreshRequest): Promise<Rotated | null> {
     const { noteRefresh, useToken, addSuccessor, rotation } = this.stepOf(input, request);
     return (await this.compound.apply([noteRefresh, useToken, addSuccessor])) ? rotation : null;
   }
 
-  /** @returns null when the session has ended, or its scopes have changed, since they were read */
+  /** @returns null if the session has ended or its scopes have changed since it was read */
   private async rotateInTransaction(input: RotationInput, request: RefreshRequest): Promise<Rotation | null> {
     try {
       return await this.transactions.runFor(request.context, (manager) =>
         this.rotateWithin(manager, input, request),
       );
     } catch (error) {
-      // Somebody else ended the session while its successor was being stored.
+      // The session was ended while the successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
       throw error;
     }
@@ -171,7 +171,7 @@ export class RefreshService {
     };
   }
 
-  /** @returns when the successor of a used token expires; null when the token was used by somebody else */
+  /** @returns when the successor of a used token expires; null if the reuse counts as theft */
   private async findSuccessor(manager: EntityManager, tokenHash: string): Promise<number | null> {
     const used = await this.tokens.findUsed(manager, tokenHash);
     if (!used) throw new PlutoError('invalidRefreshToken');

@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
-/** A login that is still good. A session that ends is deleted, and its refresh tokens with it. */
+/** A valid login. Ending a session deletes it together with its refresh tokens. */
 @Entity('sessions')
 @Index('ix_sessions_user', ['userId'])
 @Index('ix_sessions_application', ['applicationId'])
@@ -24,7 +24,7 @@ export class Session {
   @Column({ name: 'application_id', type: 'integer' })
   applicationId: number;
 
-  /** The OAuth client that got the session; null for a first-party login. */
+  /** The OAuth client of the session; null for a first-party login. */
   @Column({ name: 'client_key', type: 'varchar', length: 255, nullable: true })
   clientKey: string | null;
 
@@ -35,7 +35,7 @@ export class Session {
   @Column({ name: 'scopes', type: 'simple-json' })
   scopes: string[];
 
-  /** What an OAuth client was granted, which no refresh exceeds; null for a first-party login. */
+  /** The scopes granted to an OAuth client, which no refresh exceeds; null for a first-party login. */
   @Column({ name: 'granted_scopes', type: 'simple-json', nullable: true })
   grantedScopes: string[] | null;
 

@@ -15,31 +15,31 @@ export type NewSession = Pick<
   'userId' | 'applicationId' | 'clientKey' | 'deviceId' | 'address' | 'userAgent' | 'scopes' | 'grantedScopes'
 >;
 
-/** What a request needs of the session that its token names. */
+/** What a request needs of its token's session. */
 export type Bearer = Pick<Session, 'userId' | 'applicationId' | 'clientKey'>;
 
 const findBearers = (ids: string) => `
   SELECT id, user_id AS userId, application_id AS applicationId, client_key AS clientKey
   FROM sessions WHERE id IN (${ids})`;
 
-// As it is, since every login adds one.
+// Plain SQL, since every login runs it.
 const ADD = `
   INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
     user_agent, created_at, last_used_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_REFRESH = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ? AND scopes = ?';
 
-/** A refresh that came in time may be about to store a successor. */
+/** A refresh that started in time may still be storing a successor. */
 const REFRESH_UNDER_WAY_SECONDS = 60;
 /**
- * A used token shown again betrays a thief only while it is known. It is forgotten when it is both old and far behind:
- * by the count alone a thief could push it out with quick refreshes before its owner comes back, and by the age alone
- * a session that is seldom refreshed would lose what it costs nothing to keep.
+ * Reuse can be detected only while the used token is stored. It is deleted when it is both old and many
+ * generations behind: by generation alone a thief could push it out with quick refreshes before the owner
+ * returns, and by age alone rarely refreshed sessions would lose tokens that cost nothing to keep.
  */
 const USED_RETENTION_SECONDS = 7 * 24 * 60 * 60;
 const KEPT_GENERATIONS = 1000;
 
-/** Keeps the logins that are good. A session that has ended is gone, with its refresh tokens. */
+/** Manages sessions. An ended session is deleted together with its refresh tokens. */
 @Injectable()
 export class SessionsService {
   private readonly bearers: BatchedRead<string, Bearer & Pick<Session, 'id'>>;
@@ -71,42 +71,44 @@ export class SessionsService {
     return id;
   }
 
-  /** For every request that bears a token: as an entity it would take three times as long. */
+  /** Plain SQL, since every request with a token runs it. */
   async findBearer(id: string): Promise<Bearer | null> {
     const [bearer] = await this.bearers.find(id);
     return bearer ?? null;
   }
 
   /**
-   * Notes a refresh with the scopes that it grants, if the session has not ended and its latest token still has the
-   * `former` ones. Others that refresh or end the session wait until the end of the transaction.
-   * @param former the scopes of the session's latest token, as they were read before
+   * Records a refresh with its granted scopes, if the session has not ended and its scopes are still the
+   * `former` ones. Also locks the session until the end of the transaction.
+   * @param former the session's scopes as read before
    */
   noteRefresh(id: string, { former, granted }: { former: string[]; granted: string[] }): SqlStatement {
     const parameters = [nowSeconds(), JSON.stringify(granted), id, JSON.stringify(former)];
     return { sql: NOTE_REFRESH, parameters };
   }
 
-  /** @returns whether it had not ended before */
+  /** @returns whether this call ended it */
   async end(manager: EntityManager, id: string): Promise<boolean> {
     const { affected } = await manager.delete(Session, { id });
     return affected === 1;
   }
 
-  /** Ends every session of the account, those of browsers too; their access tokens are refused from now on. */
+  /**
+   * Ends every session of the account, including page sessions; their access tokens are refused from now on.
+   */
   async endAllOf(manager: EntityManager, userId: number): Promise<void> {
     await manager.delete(Session, { userId });
     await manager.delete(PageSession, { userId });
   }
 
-  /** Ends every session that an OAuth client got. */
+  /** Ends every session of an OAuth client. */
   async endAllOfClient(manager: EntityManager, clientKey: string): Promise<void> {
     await manager.delete(Session, { clientKey });
   }
 
   /**
-   * Deletes sessions whose newest refresh token has expired, the used tokens of the others that have, and those that
-   * a session which is refreshed all the time has left behind.
+   * Deletes sessions whose newest refresh token has expired, used tokens that have expired, and old used
+   * tokens of sessions that are refreshed often.
    */
   async purgeExpired(signal: AbortSignal): Promise<void> {
     const now = nowSeconds();
@@ -118,7 +120,7 @@ export class SessionsService {
     await this.purge.batches(RefreshToken, (limit) => this.findLeftBehind(now, limit), signal);
   }
 
-  /** The newest token of a session is the one that is not used. The used ones that have expired are gone already. */
+  /** The newest token of a session is the unused one. Used tokens that have expired are already deleted. */
   private async findExpired(now: number, limit: number): Promise<string[]> {
     const tokens = await this.dataSource.manager.find(RefreshToken, {
       select: { id: true, sessionId: true, usedAt: true },

@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
 
-/** A key pair for access tokens (RS256). The one with the highest sequence that may sign already, signs. */
+/** A key pair for access tokens (RS256). Of the keys whose `signsFrom` has passed, the newest signs. */
 @Entity('signing_keys')
 @Index('uq_signing_keys_sequence', ['sequence'], { unique: true })
 @Index('uq_signing_keys_kid', ['kid'], { unique: true })
@@ -9,7 +9,7 @@ export class SigningKey {
   @PrimaryGeneratedColumn()
   id: number;
 
-  /** 1, 2, 3, …: two instances that make a key at once meet in this unique key. */
+  /** 1, 2, 3, …; unique, so that concurrent rotations conflict. */
   @Column({ name: 'sequence', type: 'integer' })
   sequence: number;
 
@@ -31,11 +31,11 @@ export class SigningKey {
   @Column({ ...unixTime, name: 'signs_from' })
   signsFrom: number;
 
-  /** The end of the last token that it may have signed; null while no successor is known. */
+  /** When the last token that it may have signed expires; null while it has no successor. */
   @Column({ ...nullableUnixTime, name: 'verifies_until' })
   verifiesUntil: number | null;
 
-  /** When the last of the tokens expires that were to live longer than the settings say; 0: there is none. */
+  /** When the last token with a lifetime above ACCESS_TOKEN_TTL expires; 0: there is none. */
   @Column({ ...unixTime, name: 'long_tokens_until', default: 0 })
   longTokensUntil: number;
 }

@@ -23,12 +23,12 @@ interface KeyRing {
   keys: CachedKey[];
 }
 
-/** What the keys' encryption key is derived for. */
+/** Derivation purpose of the key that encrypts the private keys. */
 export const SIGNING_KEYS_PURPOSE = 'signing-keys';
 
-/** How old an instance's view of the keys may be. */
+/** Maximum age of an instance's copy of the keys. */
 export const RELOAD_SECONDS = 30;
-/** How often an unknown `kid`, or a database that is away, may make an instance look again. */
+/** Minimum pause between reloads for an unknown `kid` or after a failure. */
 const RELOAD_PAUSE_SECONDS = 2;
 
 interface FailedReload {
@@ -37,8 +37,9 @@ interface FailedReload {
 }
 
 /**
- * The keys that sign and verify access tokens: read from the database now and then, parsed once. While the database is
- * away, those that were read last go on verifying and being published until they expire; none signs.
+ * The keys that sign and verify access tokens: reloaded regularly from the database, parsed once. While the
+ * database is unreachable, the last keys are still published and verify tokens until they expire, but do not
+ * sign.
  */
 @Injectable()
 export class SigningKeysService {
@@ -56,22 +57,22 @@ export class SigningKeysService {
     this.sealingKey = secretKey.derive(SIGNING_KEYS_PURPOSE);
   }
 
-  /** The key that signs now. */
+  /** The current signing key. */
   async signingKey(): Promise<{ kid: string; privateKey: KeyObject }> {
-    // Who has something signed has just used the database, so it is not waited for another attempt.
+    // No pause after a failure: callers that sign have just used the database successfully.
     const current = currentOf((await this.load(RELOAD_SECONDS, 0)).keys);
     return { kid: current.kid, privateKey: this.privateKeyOf(current) };
   }
 
-  /** The public half of the key that signs now, as PEM. */
+  /** The public part of the current signing key, as PEM. */
   async publicKey(): Promise<string> {
     return currentOf(await this.knownKeys()).publicPem;
   }
 
-  /** Has a key verify until the expiry of a token that lives longer than the settings say; written before it is signed. */
+  /** Makes a key verify until a long-lived token expires. Must be called before the token is signed. */
   async keepUntil(kid: string, expiresAt: number): Promise<void> {
     const { manager } = this.dataSource;
-    // In this order: a rotation that comes between finds the one, or has set what the other changes.
+    // In this order: a concurrent rotation either reads the first value or has already set the second.
     await manager.update(
       SigningKey,
       { kid, longTokensUntil: LessThan(expiresAt) },
@@ -85,13 +86,13 @@ export class SigningKeysService {
   }
 
   /**
-   * The public key of an id.
-   * @param kid what the header of a token names (RFC 7515 section 4.1.4)
-   * @throws PlutoError invalidJwt when no key of that id may verify tokens
+   * Finds the public key for a `kid`.
+   * @param kid from the header of a token (RFC 7515 section 4.1.4)
+   * @throws PlutoError invalidJwt if no key with that id may verify tokens
    */
   async verificationKey(kid: unknown): Promise<KeyObject> {
     const isOfToken = (key: CachedKey) => key.kid === kid;
-    // It may be a new one, so only a database that answers can tell that there is none.
+    // It may be a new key, so it is unknown only if a reload succeeds.
     const key =
       (await this.knownKeys()).find(isOfToken) ??
       (await this.load(RELOAD_PAUSE_SECONDS)).keys.find(isOfToken);
@@ -99,12 +100,12 @@ export class SigningKeysService {
     return key.publicKey;
   }
 
-  /** Whether the key of that id still verifies tokens. */
+  /** Whether the key with that id still verifies tokens. */
   async isVerifying(kid: string): Promise<boolean> {
     return (await this.knownKeys()).some((key) => key.kid === kid);
   }
 
-  /** All keys that verify or will sign, as a JWK set (RFC 7517 section 5). */
+  /** All keys that verify tokens or will sign, as a JWK set (RFC 7517 section 5). */
   async publicKeySet(): Promise<{ keys: JWK[] }> {
     const keys = await this.knownKeys();
     return {
@@ -120,14 +121,14 @@ export class SigningKeysService {
   }
 
   /**
-   * Opens the key that signs now.
-   * @throws Error when `SECRET_KEY` is not the one that the keys were encrypted with
+   * Decrypts the current signing key.
+   * @throws Error if the keys were encrypted under another `SECRET_KEY`
    */
   async assertReadable(): Promise<void> {
     await this.signingKey();
   }
 
-  /** The keys that have not expired; where they cannot be read again, those that were read last. */
+  /** The keys that have not expired; if the database is unreachable, those loaded last. */
   private async knownKeys(): Promise<CachedKey[]> {
     const { keys } = await this.load(RELOAD_SECONDS).catch((error: unknown) => {
       if (!isDatabaseUnavailable(error)) throw error;
@@ -138,7 +139,7 @@ export class SigningKeysService {
     return live;
   }
 
-  /** @throws what the last attempt failed with, unless it is time for another */
+  /** @throws the error of the last attempt until the pause is over */
   private async load(maxAgeSeconds: number, pauseSeconds = RELOAD_PAUSE_SECONDS): Promise<KeyRing> {
     if (this.ring.keys.length > 0 && isWithin(maxAgeSeconds, this.ring.loadedAt)) return this.ring;
     if (this.failed && isWithin(pauseSeconds, this.failed.at)) throw this.failed.error;
@@ -195,7 +196,7 @@ function currentOf(keys: CachedKey[]): CachedKey {
   return current;
 }
 
-/** A clock that was set back makes it false. */
+/** False if the clock was set back. */
 function isWithin(seconds: number, since: number): boolean {
   const age = nowSeconds() - since;
   return age >= 0 && age < seconds;

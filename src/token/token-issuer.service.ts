@@ -11,7 +11,7 @@ import { AccessTokensService, type TokenBearer } from './access-tokens.service.j
 import { RefreshTokensService } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
 
-/** An access token with the refresh token that goes with it; times in seconds since the epoch. */
+/** An access token and its refresh token; times in seconds since the epoch. */
 export interface TokenPair {
   accessToken: string;
   accessTokenExpiresAt: number;
@@ -20,40 +20,40 @@ export interface TokenPair {
   scopes: string[];
 }
 
-/** An account that has proved who it is, and what it is to get. */
+/** An authenticated account and the session that it gets. */
 export interface Login {
   userId: number;
   application: { id: number; name: string };
-  /** The OAuth client that the session is for; without, a first-party login. */
+  /** The OAuth client of the session; omitted for a first-party login. */
   client?: ClientGrant;
   deviceId: string | undefined;
   caller: Caller;
-  /** False where nobody gets the refresh token: then the session ends with its access token. */
+  /** False if the refresh token is not handed out: then the session ends with its access token. */
   isRefreshable?: boolean;
 }
 
-/** What an OAuth client is to get. */
+/** What is granted to an OAuth client. */
 export interface ClientGrant {
   key: string;
   /** Empty for the default scope of the account's role. */
   requested: string[];
-  /** The scopes that the user was shown, which must not be exceeded. */
+  /** The scopes that the user was shown, which the grant must not exceed. */
   ceiling?: string[];
-  /** Of the first access token, instead of that of the settings. */
+  /** Lifetime of the first access token, instead of ACCESS_TOKEN_TTL. */
   accessTokenTtlSeconds?: number;
 }
 
-/** What a pair of tokens is made of. */
+/** The input for signing a token pair. */
 export interface TokenGrant extends TokenBearer {
   refreshToken: string;
   /** Seconds since the epoch. */
   refreshTokenExpiresAt: number;
 }
 
-/** An access token is signed a moment after its session is stored. */
+/** An access token is signed shortly after its session is stored. */
 const SIGNING_MARGIN_SECONDS = 60;
 
-/** Opens sessions, with their first refresh tokens, and signs pairs of tokens. */
+/** Opens sessions with their first refresh tokens, and signs token pairs. */
 @Injectable()
 export class TokenIssuerService {
   private readonly successorKey: Buffer;
@@ -70,9 +70,9 @@ export class TokenIssuerService {
   }
 
   /**
-   * Stores a session with its first refresh token, in the transaction that has proved whose it is and has locked the
-   * account.
-   * @returns what `sign` makes the tokens of, once that transaction is committed
+   * Stores a session with its first refresh token, in the transaction that has confirmed the credentials and
+   * locked the account.
+   * @returns the input for `sign`, to be called after the transaction is committed
    */
   async openSession(manager: EntityManager, login: Login): Promise<TokenGrant> {
     const { userId, application, client, deviceId = '', caller, isRefreshable = true } = login;
@@ -112,7 +112,7 @@ export class TokenIssuerService {
     };
   }
 
-  /** Signs the access token of a session that is committed. */
+  /** Signs the access token of a committed session. */
   async sign(grant: TokenGrant): Promise<TokenPair> {
     const { accessToken, expiresAt } = await this.accessTokens.sign(grant);
     return {
@@ -125,14 +125,14 @@ export class TokenIssuerService {
   }
 
   /**
-   * The token that follows another. It is derived, not drawn, so that whoever shows the old one again gets the same
-   * successor although only hashes are stored; without the server's key nobody can derive it.
+   * The successor of a refresh token. It is derived rather than random, so that repeating the old token
+   * returns the same successor although only hashes are stored. Deriving it requires the server's key.
    */
   successorOf(refreshToken: string): string {
     return hmac(this.successorKey, refreshToken);
   }
 
-  /** A session goes with its last refresh token, and its access tokens with it. */
+  /** A session ends when its last refresh token expires, which also ends its access tokens. */
   private sessionTtlSeconds(client: ClientGrant | undefined, isRefreshable: boolean): number {
     const { accessTokenTtlSeconds, refreshTokenTtlSeconds } = this.settings;
     const ttlSeconds = (client?.accessTokenTtlSeconds ?? accessTokenTtlSeconds) + SIGNING_MARGIN_SECONDS;

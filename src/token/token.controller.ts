@@ -65,7 +65,7 @@ export class TokenController {
     return this.accessTokens.verify(token);
   }
 
-  /** What the Go services call, which keeps the token out of the address. */
+  /** The Go services use this method, which keeps the token out of the URL. */
   @Post('access/verify')
   @HttpCode(200)
   @ApiExcludeEndpoint()

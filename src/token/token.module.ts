@@ -32,7 +32,7 @@ import { VerifiedTokens } from './verified-tokens.js';
     SigningKeysService,
     TokenIssuerService,
     VerifiedTokens,
-    // Global, in this order: who is it, then what may it do.
+    // Global guards, in this order: authentication before authorization.
     { provide: APP_GUARD, useClass: AccessTokenGuard },
     { provide: APP_GUARD, useClass: UserGuard },
     { provide: APP_GUARD, useClass: AdminGuard },

@@ -4,18 +4,17 @@ import { nowSeconds } from '../common/time.js';
 import type { AccessClaims } from './access-claims.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
-/** At about a kilobyte each. */
 const TOKENS_MAX = 5000;
 
-/** What a token says, and the key whose signature it bears. */
+/** The claims of a token, and the key that signed it. */
 export interface VerifiedToken {
   claims: AccessClaims;
   kid: string;
 }
 
 /**
- * Remembers which tokens were found to be signed by which key. They are known by their hashes (SHA-256), so that the memory
- * holds no tokens. Whether a token's session still exists is not remembered, and looked up each time.
+ * Caches verified tokens by their SHA-256 hashes, so that it holds no tokens. Whether a token's session still
+ * exists is not cached but checked each time.
  */
 @Injectable()
 export class VerifiedTokens {
@@ -23,7 +22,9 @@ export class VerifiedTokens {
 
   constructor(private readonly keys: SigningKeysService) {}
 
-  /** The claims of a token that was verified before; null when it was not, or it or its key has expired. */
+  /**
+   * The claims of a token that was verified before; null if it was not, or the token or its key has expired.
+   */
   async recall(hash: string): Promise<AccessClaims | null> {
     const known = this.tokens.get(hash);
     if (!known) return null;

@@ -28,13 +28,14 @@ export class AccountDeletionService {
   ) {}
 
   /**
-   * Deletes the account and, by the foreign keys, everything that belongs to it: identities, sessions, links, mails,
-   * roles. Its mail and handle are free again; its id is not used again. Deleting a deleted account does nothing.
+   * Deletes the account and, through foreign keys, everything that belongs to it: identities, sessions,
+   * links, mails, roles. Its mail and handle become free; its id is not reused. Deleting a deleted account
+   * does nothing.
    * @throws PlutoError forbidden for the last administrator
    */
   async delete(userId: number, context: RequestContext): Promise<void> {
     await this.transactions.runFor(context, async (manager) => {
-      // Written first, so that no upload at the same moment puts a picture in the row that is read next.
+      // Written first, so that no concurrent upload sets a picture after the row is read.
       await manager.update(User, { id: userId }, { updatedAt: nowSeconds() });
       const user = await manager.findOneBy(User, { id: userId });
       if (!user) return;
@@ -45,7 +46,7 @@ export class AccountDeletionService {
     });
   }
 
-  /** Mails of accounts that went while their mail was being written, or of which a crash spared the files. */
+  /** Deletes mail files of accounts that were deleted while the file was written, or just before a crash. */
   async removeOrphanedMailFiles(): Promise<void> {
     await this.mailFiles.removeOf(await this.accounts.missing(await this.mailFiles.userIds()));
   }

@@ -11,19 +11,19 @@ export interface NewAccount {
   applicationId: number;
   handle: string;
   name: string;
-  /** A picture elsewhere. */
+  /** URL of an external picture. */
   avatarUrl?: string;
   /** Null for an account without a password. */
   passwordHash: string | null;
 }
 
-/** An account with the mail that it signs in by. */
+/** An account with its mail. */
 export interface MailAccount {
   user: User;
   identity: Identity;
 }
 
-/** What a password is checked against. */
+/** What a password is verified against. */
 export interface StoredCredentials {
   userId: number;
   /** Null for an account without a password. */
@@ -32,7 +32,7 @@ export interface StoredCredentials {
   isVerified: boolean;
 }
 
-// As they are, since while many sign in at once others wait for what the process does before it hashes.
+// Plain SQL, since every login runs these before its password is hashed.
 const CREDENTIALS = 'SELECT u.id AS userId, u.password_hash AS passwordHash, i.is_verified AS isVerified';
 const BY_MAIL = `${CREDENTIALS} FROM identities i JOIN users u ON u.id = i.user_id
   WHERE i.application_id = ? AND i.login_type = 'mail' AND i.subject_key = ?`;
@@ -41,12 +41,12 @@ const BY_HANDLE = `${CREDENTIALS} FROM users u JOIN identities i ON i.user_id = 
 
 const LOCK_WITH_PASSWORD = 'UPDATE users SET updated_at = updated_at WHERE id = ? AND password_hash = ?';
 
-/** Makes accounts and finds them. */
+/** Creates and finds accounts. */
 @Injectable()
 export class AccountsService {
   constructor(private readonly dataSource: PlutoDataSource) {}
 
-  /** Stores an account, which nobody can sign in to until it has an identity. Fails on a handle that is taken. */
+  /** Stores an account; nobody can sign in until it has an identity. Fails if the handle is taken. */
   create(manager: EntityManager, account: NewAccount): Promise<User> {
     const now = nowSeconds();
     return manager.save(User, {
@@ -65,16 +65,16 @@ export class AccountsService {
   }
 
   /**
-   * Makes other changes of the account's identities wait until the end of the transaction. As the first statement of
-   * a transaction it also makes the reads after it see what others have committed.
-   * @returns whether the account is there
+   * Locks the account's identities until the end of the transaction. As the first statement of a transaction
+   * it also makes later reads see what others have committed.
+   * @returns whether the account exists
    */
   async lock(manager: EntityManager, userId: number): Promise<boolean> {
     const { affected } = await manager.update(User, { id: userId }, { updatedAt: () => 'updated_at' });
     return affected === 1;
   }
 
-  /** As `lock`, if the account still has that password. */
+  /** Like `lock`, if the account still has that password. */
   async lockWithPassword(manager: EntityManager, userId: number, passwordHash: string): Promise<boolean> {
     return (await execute(manager, { sql: LOCK_WITH_PASSWORD, parameters: [userId, passwordHash] })) === 1;
   }
@@ -84,8 +84,8 @@ export class AccountsService {
   }
 
   /**
-   * What signs in to the account of a mail address, or of a handle that has a mail: what has an `@` is a mail. Phones
-   * add a blank at the end.
+   * Finds the credentials of a mail, or of a handle whose account has a mail. Anything with an `@` is a mail.
+   * Trims, since phone keyboards add a space at the end.
    */
   async findCredentials(applicationId: number, typed: string): Promise<StoredCredentials | null> {
     const account = typed.trim();
@@ -125,14 +125,14 @@ export class AccountsService {
   }
 
   /**
-   * Whether the mailbox's owner is the account's: not while the mail is only bound and not confirmed, since its
-   * address may be mistyped, or claimed by somebody else.
+   * Whether the mail proves to belong to the account: a bound mail does only once confirmed, since the
+   * address may be mistyped or claimed by somebody else.
    */
   async owns({ user, identity }: MailAccount): Promise<boolean> {
     return identity.isVerified || !(await this.isVerified(user.id));
   }
 
-  /** The accounts of those ids with their confirmed mails, `''` for none; oldest first. */
+  /** The accounts with those ids and their confirmed mails, `''` for none; oldest first. */
   async findWithMail(userIds: number[]): Promise<{ user: User; mail: string }[]> {
     const { manager } = this.dataSource;
     const users = await manager.find(User, { where: { id: In(userIds) }, order: { id: 'ASC' } });
@@ -144,7 +144,7 @@ export class AccountsService {
     }));
   }
 
-  /** Those of the ids that no account has. */
+  /** The ids that no account has. */
   async missing(userIds: readonly number[]): Promise<number[]> {
     const users = await this.dataSource.manager.find(User, {
       select: { id: true },
@@ -154,7 +154,7 @@ export class AccountsService {
     return userIds.filter((id) => !known.has(id));
   }
 
-  /** The account that a mail identity belongs to; null when either is gone. */
+  /** The account that a mail identity belongs to; null if either is deleted. */
   async findByIdentity(
     identityId: number,
     manager: EntityManager = this.dataSource.manager,
@@ -164,12 +164,12 @@ export class AccountsService {
     return user ? { user, identity } : null;
   }
 
-  /** The ways in to the account, confirmed or not, oldest first. */
+  /** The account's identities, confirmed or not, oldest first. */
   identitiesOf(userId: number, manager: EntityManager = this.dataSource.manager): Promise<Identity[]> {
     return manager.find(Identity, { where: { userId }, order: { id: 'ASC' } });
   }
 
-  /** Whether the account has proved one of its identities. */
+  /** Whether the account has a confirmed identity. */
   isVerified(userId: number, manager: EntityManager = this.dataSource.manager): Promise<boolean> {
     return manager.existsBy(Identity, { userId, isVerified: true });
   }
@@ -179,8 +179,8 @@ export class AccountsService {
   }
 
   /**
-   * Replaces a hash by a newer one of the same password.
-   * @returns whether the account still had the former one
+   * Replaces a password hash with a new hash of the same password.
+   * @returns whether the account still had the old one
    */
   async replacePasswordHash(userId: number, former: string, renewed: string): Promise<boolean> {
     const account = { id: userId, passwordHash: former };

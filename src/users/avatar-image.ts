@@ -15,7 +15,7 @@ interface Format {
 
 const MAX_SIDE = 512;
 const MAX_INPUT_PIXELS = 25_000_000;
-/** A picture one pixel wide and a million high decodes no faster than it looks. */
+/** A picture one pixel wide and a million high is expensive to decode despite its area. */
 const MAX_INPUT_SIDE = 10_000;
 const TIMEOUT_SECONDS = 10;
 const MAX_WAITING = 16;
@@ -33,15 +33,16 @@ const formats: Format[] = [
   },
 ];
 
-// One picture on one thread at a time: signatures need the rest of the thread pool, and a picture at
-// the pixel limit can take a few hundred megabytes.
+// One picture at a time: signatures need the rest of the thread pool, and a picture at the pixel limit takes
+// a lot of memory.
 const queue = new PQueue({ concurrency: 1 });
 let loaded: typeof MakeSharp | undefined;
 
 /**
- * Makes a picture from anywhere fit to be shown: at most 512×512, upright, without metadata, encoded anew.
- * @param bytes a JPEG or PNG of at most 25 million pixels and 10,000 a side; each stays what it is
- * @throws PlutoError invalidAvatar for everything else, truncated pictures too; serviceUnavailable when too many wait
+ * Re-encodes an untrusted picture: at most 512×512, upright, without metadata, in its own format.
+ * @param bytes a JPEG or PNG of at most 25 million pixels and 10,000 a side
+ * @throws PlutoError invalidAvatar for anything else, including truncated pictures; serviceUnavailable when
+ *   too many are waiting
  */
 export async function normaliseAvatar(bytes: Buffer): Promise<AvatarImage> {
   const format = formats.find(({ signature }) => bytes.subarray(0, signature.length).equals(signature));
@@ -50,11 +51,11 @@ export async function normaliseAvatar(bytes: Buffer): Promise<AvatarImage> {
   return { bytes: await queue.add(() => render(bytes, format)), extension: format.extension };
 }
 
-/** Read with the first picture: most starts see none for long. */
+/** Loaded lazily: most processes never handle an image. */
 async function loadSharp(): Promise<typeof MakeSharp> {
   if (loaded) return loaded;
   const { default: sharp } = await import('sharp');
-  // Pictures come from strangers: of the many decoders in libvips these two stay reachable.
+  // Pictures are untrusted: only these two of the many decoders in libvips stay enabled.
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] });
   sharp.cache(false);
@@ -76,12 +77,12 @@ async function render(bytes: Buffer, format: Format): Promise<Buffer> {
   try {
     return await format.encode(image).toBuffer();
   } catch (cause) {
-    // sharp throws plain errors; whatever it says of these bytes, they make no picture within the limits.
+    // sharp throws plain errors; each means that the bytes are not a picture within the limits.
     throw new PlutoError('invalidAvatar', { cause });
   }
 }
 
-/** Reads the head only. */
+/** Reads the header only. */
 async function refuseHuge(image: Sharp): Promise<void> {
   const head = await image.metadata().catch((cause: unknown) => {
     throw new PlutoError('invalidAvatar', { cause });

@@ -1,15 +1,16 @@
 import { PlutoError } from '../common/errors.js';
 
-/** What a client wants as its picture: none, one elsewhere, or the bytes of one for Pluto to keep (not yet checked). */
+/** The requested avatar: none, an external URL, or the bytes of a picture to store (not yet validated). */
 export type AvatarInput = { kind: 'none' } | { kind: 'url'; url: string } | { kind: 'image'; bytes: Buffer };
 
 const URL_MAX = 2048;
-// Controls, invisible characters, white space and what no URL holds unescaped; a backslash is a slash to browsers only.
+// Control and invisible characters, white space and characters that URLs must escape; only browsers treat a
+// backslash as a slash.
 const NOT_IN_URLS = /[\p{C}\p{Z}"<>\\`]/u;
 const DATA_PREFIX = /^data:image\/(?:png|jpe?g);base64,/i;
 
 /**
- * Reads the field `avatar`.
+ * Parses the field `avatar`.
  * @param text `''`, an http(s) URL of at most 2048 characters, or a picture as base64, with or without a
  *   `data:image/…;base64,` before it and with line breaks inside, as Foundation's Data makes them
  * @throws PlutoError invalidAvatar
@@ -33,8 +34,8 @@ function checkedUrl(text: string): string {
   return text;
 }
 
-// Node's decoder skips what it does not know, and takes base64url and missing padding: only what it would itself have
-// written is base64.
+// Node's decoder skips unknown characters and accepts base64url and missing padding, so only text that it
+// would encode the same way is accepted.
 function decodeBase64(text: string): Buffer {
   const base64 = text.replace(/[ \t\r\n]+/g, '');
   const bytes = Buffer.from(base64, 'base64');

@@ -12,17 +12,17 @@ const TEMPORARY = '.tmp';
 const ORPHAN_AGE_MS = 60 * 60 * 1000;
 const SWEEP_BATCH = 500;
 
-/** The folder of the pictures that Pluto keeps; made when the first one is stored. */
+/** The folder of stored pictures; created with the first one. */
 export function avatarsFolder({ dataDir }: Pick<Settings, 'dataDir'>): string {
   return join(dataDir, 'avatars');
 }
 
-/** Whether a name is one that `store` gives; others in the folder are not to be served. */
+/** Whether `store` could have created the name; other files in the folder must not be served. */
 export function isAvatarFile(name: string): boolean {
   return AVATAR_FILE.test(name);
 }
 
-/** Keeps the pictures of accounts in `DATA_DIR/avatars`; `users.avatar_file` says which are in use. */
+/** Stores the pictures of accounts in `DATA_DIR/avatars`; `users.avatar_file` names those in use. */
 @Injectable()
 export class AvatarsService {
   private readonly folder: string;
@@ -35,8 +35,9 @@ export class AvatarsService {
   }
 
   /**
-   * Normalises a picture and writes it to disk durably, before anything refers to it. Discard it if that fails.
-   * @returns the name of its file: 32 hex digits that cannot be guessed, and `.jpg` or `.png`
+   * Normalises a picture and writes it to disk durably, before any row refers to it. Discard it if that row
+   * is not written.
+   * @returns the file name: 32 random hex digits and `.jpg` or `.png`
    * @throws PlutoError invalidAvatar | serviceUnavailable
    */
   async store(picture: Buffer): Promise<string> {
@@ -47,8 +48,8 @@ export class AvatarsService {
   }
 
   /**
-   * Deletes a stored picture; one that is gone already is fine.
-   * @throws Error on a name that `store` cannot have given
+   * Deletes a stored picture, if it exists.
+   * @throws Error for a name that `store` cannot have created
    */
   async discard(file: string): Promise<void> {
     if (!isAvatarFile(file)) throw new Error('not the name of a stored avatar');
@@ -56,8 +57,8 @@ export class AvatarsService {
   }
 
   /**
-   * Deletes what crashes have left behind: pictures and half-written files that no account names. Files younger than
-   * an hour are spared, since an upload under way is named by its account only at the commit.
+   * Deletes what crashes have left behind: pictures and partial files that no account names. Files younger
+   * than an hour are kept, since an upload in progress is named by its account only at the commit.
    * @returns how many files were deleted
    */
   async sweep(): Promise<number> {
@@ -72,7 +73,7 @@ export class AvatarsService {
     return swept;
   }
 
-  /** The URL of an account's picture, ours or one elsewhere; `''` for none. */
+  /** The URL of an account's picture, stored or external; `''` for none. */
   urlOf({ avatarUrl, avatarFile }: Pick<User, 'avatarUrl' | 'avatarFile'>): string {
     return avatarFile === null ? avatarUrl : `${this.settings.publicUrl}/avatars/${avatarFile}`;
   }
@@ -140,7 +141,7 @@ function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
-// A rename or a new folder survives a power failure once the folder that names it is on disk.
+// A rename or a new folder survives a power failure once its parent folder is synced.
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

@@ -1,2 +1,2 @@
-/** What the account that the first start makes is called. */
+/** Names of the account that the first start creates. */
 export const FIRST_ADMINISTRATOR = { handle: 'admin', name: 'Administrator' } as const;

@@ -34,15 +34,15 @@ export class Identity {
   @Column({ name: 'login_type', type: 'varchar', length: 16 })
   loginType: LoginType;
 
-  /** The mail's comparison key; for a provider the first of its subjects, which are in `provider_subjects`. */
+  /** The mail's comparison key; for a provider the first of its subjects in `provider_subjects`. */
   @Column({ name: 'subject_key', type: 'varchar', length: 255 })
   subjectKey: string;
 
-  /** The address as its owner wrote it, or the one that the provider told; `''` for none. */
+  /** The address as its owner wrote it, or as the provider sent it; `''` for none. */
   @Column({ name: 'mail', type: 'varchar', length: 254, default: '' })
   mail: string;
 
-  /** What administrators find it by; `''` while a mail that was bound to an account is not confirmed. */
+  /** The search key for administrators; `''` for a bound mail that is not confirmed yet. */
   @Column({ name: 'mail_key', type: 'varchar', length: 254, default: '' })
   mailKey: string;
 

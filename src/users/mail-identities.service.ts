@@ -19,8 +19,8 @@ export interface NewMailAccount extends NewAccount {
 const PENDING_BATCH = 500;
 
 /**
- * Knows which account a mail signs in to. A mail that nobody has confirmed belongs to whoever gave it last: it must
- * not keep the mailbox's owner out.
+ * Maps mails to accounts. An unconfirmed mail belongs to the account that claimed it last, so that it cannot
+ * keep out the owner of the mailbox.
  */
 @Injectable()
 export class MailIdentitiesService {
@@ -40,7 +40,7 @@ export class MailIdentitiesService {
   }
 
   /**
-   * Makes an account with a mail.
+   * Creates an account with a mail.
    * @throws PlutoError mailAlreadyRegistered | userIdExists
    */
   async createAccount(manager: EntityManager, account: NewMailAccount): Promise<MailAccount> {
@@ -53,8 +53,8 @@ export class MailIdentitiesService {
     } catch (error) {
       const key = violatedUniqueKey(error);
       if (key !== 'uq_users_handle' && key !== 'uq_identities_subject') throw error;
-      // Someone registered the mail meanwhile; the next attempt sees whether that account is confirmed. Its handle
-      // may be this one: the same form sent twice.
+      // Someone registered the mail meanwhile; the next attempt sees whether that account is confirmed. It
+      // may have the same handle if the form was sent twice.
       const registered = await this.find(applicationId, mail, manager);
       if (registered || key === 'uq_identities_subject') throw new RetryTransaction();
       throw new PlutoError('userIdExists', { cause: error });
@@ -62,8 +62,8 @@ export class MailIdentitiesService {
   }
 
   /**
-   * Gives an account that has no mail, and that the caller has locked, one that is to be confirmed. Until then nobody
-   * finds the account by it.
+   * Adds an unconfirmed mail to an account without one, which the caller has locked. The account cannot be
+   * found by it until it is confirmed.
    * @throws PlutoError mailAlreadyRegistered
    */
   async add(manager: EntityManager, user: User, mail: string): Promise<Identity> {
@@ -80,7 +80,7 @@ export class MailIdentitiesService {
     await manager.update(Identity, { id: identityId }, { isVerified: true, mailKey: () => 'subject_key' });
   }
 
-  /** Mails that were given before that time and never confirmed, oldest first; batch by batch. */
+  /** Unconfirmed mails older than the given time, oldest first, read in batches. */
   async *findPendingBefore(time: number): AsyncGenerator<Identity> {
     for (let last: Pick<Identity, 'createdAt' | 'id'> | undefined = { createdAt: 0, id: 0 }; last;) {
       const batch: Identity[] = await this.findPendingAfter(last, time);
@@ -89,14 +89,14 @@ export class MailIdentitiesService {
     }
   }
 
-  /** Keeps others from an unconfirmed mail until the end of the transaction. @returns false when there is none */
+  /** Locks an unconfirmed mail until the end of the transaction. @returns false if it is gone or confirmed */
   async lockPending(manager: EntityManager, { id }: Identity): Promise<boolean> {
     const { affected } = await manager.update(Identity, { id, isVerified: false }, { isVerified: false });
     return affected === 1;
   }
 
   /**
-   * Deletes an unconfirmed mail, and its account unless that has another way in.
+   * Deletes an unconfirmed mail, and its account unless that has another identity.
    * @returns false when it was confirmed or replaced meanwhile
    */
   async deletePending(manager: EntityManager, identity: Identity): Promise<boolean> {
@@ -133,7 +133,7 @@ export class MailIdentitiesService {
     await this.withdrawMails(manager, identity);
   }
 
-  /** The links in them are dead. */
+  /** The links in queued mails no longer work. */
   private async withdrawMails(manager: EntityManager, { userId }: Identity): Promise<void> {
     await this.outbox.withdraw(manager, userId, ['verify-mail', 'password-reset']);
   }
@@ -157,7 +157,7 @@ export class MailIdentitiesService {
     const identity = await this.find(applicationId, mail, manager);
     if (!identity) return;
     if (identity.isVerified) throw new PlutoError('mailAlreadyRegistered');
-    // The condition decides, not the look before it: the mail may be confirmed or given anew at the same moment.
+    // The condition of the deletion decides: the mail may be confirmed or claimed again concurrently.
     if (!(await this.deletePending(manager, identity))) throw new RetryTransaction();
   }
 

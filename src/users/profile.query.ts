@@ -20,8 +20,8 @@ type NullableIdentity = { [Column in 'loginType' | 'mail' | 'isVerified']: Ident
 type Row = Pick<User, UserColumn> & NullableIdentity & { isPasswordSet: boolean; role: string | null };
 
 /**
- * Apps ask for it at every start: as entities, in three statements, it takes four times as long. SQLite keeps a CROSS JOIN
- * in its order: it must not begin with all accounts of the applications, when it takes them for few.
+ * Plain SQL, since apps read profiles at every start. CROSS JOIN fixes the join order in SQLite, which might
+ * otherwise start with all accounts of the applications.
  */
 const findProfiles = (ids: string) => `
   SELECT u.id, u.handle, u.is_handle_updated AS isHandleUpdated, u.name, u.avatar_url AS avatarUrl,
@@ -43,7 +43,7 @@ export class ProfileQuery {
     this.rows = new BatchedRead(dataSource, { sql: findProfiles, keyOf: ({ id }) => id });
   }
 
-  /** @returns null when there is no such account */
+  /** @returns null for an unknown account */
   async find(userId: number): Promise<Profile | null> {
     return toProfile(await this.rows.find(userId));
   }

@@ -19,7 +19,7 @@ export interface ProfileChange {
   handle?: string | undefined;
 }
 
-/** Shows and changes profiles. */
+/** Reads and updates profiles. */
 @Injectable()
 export class ProfileService {
   private readonly profiles: ProfileQuery;
@@ -41,7 +41,7 @@ export class ProfileService {
   }
 
   /**
-   * Changes what is given and leaves the rest; an avatar of `''` removes the picture.
+   * Updates the given fields only; an avatar of `''` removes the picture.
    * @throws PlutoError userNotExist | userIdExists | invalidAvatar
    */
   async update(
@@ -57,7 +57,8 @@ export class ProfileService {
     try {
       await this.transactions.runFor(context, (manager) => this.apply(manager, userId, change, handle));
     } catch (error) {
-      // After an unknown outcome the account may name the picture; if it does not, the sweep finds it.
+      // If the outcome of the commit is unknown, the account may name the picture; otherwise the cleanup
+      // finds it.
       if (picture?.avatarFile && !(error instanceof CommitOutcomeUnknown))
         await this.avatars.discard(picture.avatarFile);
       if (isUniqueViolation(error, 'uq_users_handle')) throw new PlutoError('userIdExists', { cause: error });
@@ -65,14 +66,14 @@ export class ProfileService {
     }
   }
 
-  /** Public profiles by account id; unknown ids are left out. */
+  /** Public profiles by account id; unknown ids are omitted. */
   findPublic(ids: number[]): Promise<User[]> {
     return this.dataSource.manager.find(User, { where: { id: In(ids) }, order: { id: 'ASC' } });
   }
 
   /**
-   * The public profile of a handle. Without an application the handle may be taken in several; then the oldest
-   * account is shown.
+   * The public profile of a handle. Without an application, several accounts may have the handle; the oldest
+   * is returned.
    * @throws PlutoError applicationNotExist | userIdNotExist
    */
   async getPublicByHandle(handle: string, applicationName: string | undefined): Promise<User> {
@@ -109,7 +110,7 @@ export class ProfileService {
     change: Partial<User>,
     handle: string | undefined,
   ): Promise<void> {
-    // Takes the row's lock: of two changes at once the second must see the picture that the first has set.
+    // Locks the row: the second of two concurrent updates must see the picture that the first has set.
     await manager.update(User, { id: userId }, { updatedAt: nowSeconds() });
     const before = await manager.findOneBy(User, { id: userId });
     if (!before) throw new PlutoError('userNotExist');

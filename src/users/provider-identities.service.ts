@@ -13,11 +13,11 @@ import { parseAvatar } from './avatar-input.js';
 import { Identity, type ProviderType } from './identity.entity.js';
 import { ProviderSubject } from './provider-subject.entity.js';
 
-/** What a provider says of a person; `''` for what it does not say. */
+/** A provider's claims about a person; `''` for missing ones. */
 export interface IdentityClaims {
-  /** The names by which the provider knows the person, the most certain one first. */
+  /** The provider's identifiers of the person, the most reliable first. */
   subjects: [string, ...string[]];
-  /** Only one that the provider has confirmed. */
+  /** Only if the provider has verified it. */
   mail: string;
   name: string;
   avatarUrl: string;
@@ -32,7 +32,7 @@ const HANDLE_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 const HANDLE_LETTERS = 12;
 const NAME_MAX = 60;
 
-/** Knows which account a person at a provider signs in to. */
+/** Maps people at providers to accounts. */
 @Injectable()
 export class ProviderIdentitiesService {
   private readonly logger = new Logger('Accounts');
@@ -43,8 +43,8 @@ export class ProviderIdentitiesService {
   ) {}
 
   /**
-   * Finds the identity of a person, or makes an account for them: never one that is known by the mail alone. The
-   * account is locked until the end of the transaction.
+   * Finds the identity of a person, or creates an account. Never matches an existing account by mail alone.
+   * The account is locked until the end of the transaction.
    */
   async findOrCreate(
     manager: EntityManager,
@@ -60,8 +60,9 @@ export class ProviderIdentitiesService {
   }
 
   /**
-   * Gives an account, which the caller has locked, one more way to sign in.
-   * @throws PlutoError bindExists, when the account has one at that provider or the person has an account
+   * Adds an identity to an account that the caller has locked.
+   * @throws PlutoError bindExists, if the account has an identity at the provider or the person already has
+   *   an account
    */
   async add(
     manager: EntityManager,
@@ -97,17 +98,19 @@ export class ProviderIdentitiesService {
     return first ? manager.findOneBy(Identity, { id: first.identityId }) : null;
   }
 
-  /** Locks account and identity, in the order in which a deletion does; what went since it was found is looked for anew. */
+  /**
+   * Locks account and identity, in the same order as a deletion, and retries if either was deleted meanwhile.
+   */
   private async refresh(manager: EntityManager, identity: Identity, { mail }: IdentityClaims): Promise<void> {
     const { id, userId } = identity;
     const told = mail === '' ? {} : { mail, mailKey: comparisonKey(mail) };
     const isLocked = await this.accounts.lock(manager, userId);
-    // A provider's identity is confirmed from the beginning: without a mail this only looks whether it is there still.
+    // A provider's identity is always confirmed: without a mail this only checks that it still exists.
     const { affected } = await manager.update(Identity, { id, userId }, { isVerified: true, ...told });
     if (!isLocked || affected !== 1) throw new RetryTransaction();
   }
 
-  /** Notes the names that are new: an app's openid, a union id that the provider did not tell before. */
+  /** Stores subjects that are new: the openid of another app, or a union id not sent before. */
   private async adopt(
     manager: EntityManager,
     identity: Identity,
@@ -189,7 +192,10 @@ export class ProviderIdentitiesService {
   }
 }
 
-/** The same person came, or went, at the same moment, or a handle was drawn twice: the next attempt sees it. */
+/**
+ * The person signed in or was deleted concurrently, or a generated handle was taken: the next attempt sees
+ * it.
+ */
 async function retryIfRaced<T>(insert: () => Promise<T>): Promise<T> {
   try {
     return await insert();
@@ -199,7 +205,7 @@ async function retryIfRaced<T>(insert: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `user-` and 60 random bits: for the user to change. */
+/** `user-` and 60 random bits; the user can change it. */
 function generateHandle(): string {
   const letters = Array.from(
     { length: HANDLE_LETTERS },

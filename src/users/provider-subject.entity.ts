@@ -4,8 +4,8 @@ import { unixTime } from '../database/columns.js';
 import type { ProviderType } from './identity.entity.js';
 
 /**
- * One of the names by which a provider knows a person. Google and Apple have one; WeChat has one for each of its apps
- * and one for all of them. Whoever signs in by any of them has the identity.
+ * A provider's identifier of a person. Google and Apple have one; WeChat has one for each app and one for all
+ * of them. Each of them signs in to the same identity.
  */
 @Entity('provider_subjects')
 @Index('uq_provider_subjects_subject', ['applicationId', 'loginType', 'subject'], { unique: true })
@@ -33,7 +33,7 @@ export class ProviderSubject {
   @Column({ name: 'login_type', type: 'varchar', length: 16 })
   loginType: ProviderType;
 
-  /** Compared as it is, with regard to case. */
+  /** Compared case-sensitively. */
   @Column({ name: 'subject', type: 'varchar', length: 255 })
   subject: string;
 

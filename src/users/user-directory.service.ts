@@ -36,9 +36,9 @@ export class UserDirectoryService {
   ) {}
 
   /**
-   * Accounts whose name, handle or mail is the text or begins with it, without regard to case: those found by name
-   * first, then by handle, then by mail, each in the order of what they were found by, so that exact matches lead.
-   * @returns the page, and how many match in all; of `CACHED_FROM` or more that is up to ten seconds old
+   * Accounts whose name, handle or mail begins with the text, ignoring case: matches by name first, then by
+   * handle, then by mail, each sorted by the matching field, so that exact matches come first.
+   * @returns the page and the total, which may be ten seconds old if it is `CACHED_FROM` or more
    */
   async search(
     text: string,
@@ -49,7 +49,7 @@ export class UserDirectoryService {
     return { users: await this.load(await matches.readPage(counts, page)), total: counts.total };
   }
 
-  /** Counts accounts; nothing is loaded. With `CACHED_FROM` or more the counts are up to ten seconds old. */
+  /** Counts accounts without loading them. From `CACHED_FROM` on the counts may be ten seconds old. */
   async summarize(): Promise<UserSummary> {
     const { applications: totals, ...counts } = await this.userCounts.get('all', () =>
       countUsers(this.dataSource),

@@ -7,7 +7,7 @@ import { PLUTO } from '../applications/pluto-names.js';
 import { UserRolesService } from '../rbac/user-roles.service.js';
 import { AccountsService } from './accounts.service.js';
 
-/** Gives accounts roles of the application that they belong to. */
+/** Assigns roles to accounts of the same application. */
 @Injectable()
 export class UserRoleAssignmentService {
   constructor(
@@ -18,9 +18,10 @@ export class UserRoleAssignmentService {
   ) {}
 
   /**
-   * Gives the account a role in place of the one it has; its next token carries it.
-   * @throws PlutoError userNotExist, also for an account of another application | applicationNotExist | roleNotExist |
-   *   mailNotVerified, for an account of `pluto` | forbidden, when nobody would be left to administer Pluto
+   * Replaces the account's role; its next token carries the new one.
+   * @throws PlutoError userNotExist, also for an account of another application | applicationNotExist |
+   *   roleNotExist | mailNotVerified, for an account of `pluto` | forbidden, when Pluto would lose its last
+   *   administrator
    */
   async assign(
     userId: number,
@@ -37,7 +38,8 @@ export class UserRoleAssignmentService {
           message: 'User is not exist: the account belongs to another application',
         });
       }
-      // Whoever registers its mail again replaces an unconfirmed account, an administrator like any other.
+      // Anyone can replace an unconfirmed account by registering its mail again, so it must not administer
+      // Pluto.
       if (application.nameKey === PLUTO.application && !(await this.accounts.isVerified(userId, manager))) {
         throw new PlutoError('mailNotVerified');
       }

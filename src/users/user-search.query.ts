@@ -8,7 +8,7 @@ interface Page {
   offset: number;
 }
 
-/** The last code point: no key that begins with a prefix is greater than the prefix followed by it. */
+/** The last code point: a prefix followed by it is an upper bound for all keys with that prefix. */
 const LAST_CHARACTER = '\u{10ffff}';
 
 const NAME_MATCHES = 'u.name_key BETWEEN ? AND ?';
@@ -16,9 +16,9 @@ const HANDLE_MATCHES = 'u.handle_key BETWEEN ? AND ?';
 const MAIL_MATCHES = 'i.mail_key BETWEEN ? AND ?';
 
 /**
- * The accounts that match, in three parts that share none: by name, else by handle, else by mail. Each part is read
- * in the order of its index, so a page costs no more than its place in it, however many accounts match. A range
- * rather than LIKE: both dialects serve it by the indexes, and no character in it is a wildcard.
+ * The matching accounts in three disjoint parts: by name, else by handle, else by mail. Each part is read in
+ * the order of its index, so the cost of a page depends on its offset, not on the number of matches. A range
+ * rather than LIKE: both dialects use the indexes for it, and it has no wildcards.
  */
 const BY_NAME = { from: `users u WHERE ${NAME_MATCHES}`, order: 'u.name_key, u.id' };
 const BY_HANDLE = {
@@ -36,12 +36,12 @@ const COUNTS = `SELECT (SELECT COUNT(*) FROM ${BY_NAME.from}) AS names,
   (SELECT COUNT(*) FROM ${BY_HANDLE.from}) AS handles,
   (SELECT COUNT(*) FROM identities i WHERE ${MAIL_MATCHES}) AS withMail`;
 
-/** From indexes alone: looking up each account that a mail was found of takes far longer. */
+/** Uses indexes only: looking up the account of each matching mail takes far longer. */
 const TOTAL = `SELECT COUNT(*) AS total FROM (SELECT u.id FROM users u WHERE ${NAME_MATCHES}
   UNION SELECT u.id FROM users u WHERE ${HANDLE_MATCHES}
   UNION SELECT i.user_id FROM identities i WHERE ${MAIL_MATCHES}) matching`;
 
-/** How many accounts match: in all, and by each of the parts. */
+/** The number of matches, in total and per part. */
 export interface MatchCounts {
   total: number;
   names: number;
@@ -51,7 +51,7 @@ export interface MatchCounts {
 
 /** The accounts whose name, handle or mail begins with a text. */
 export class UserSearch {
-  /** The text in the form in which it is compared: two of the same form ask for the same accounts. */
+  /** The comparison key of the text: texts with equal keys match the same accounts. */
   readonly key: string;
   private readonly range: Range;
 
@@ -68,14 +68,15 @@ export class UserSearch {
     const others = names + handles;
     if (withMail === 0) return { total: others, names, handles, mails: 0 };
     const { total = 0 } = await this.readNumbers(TOTAL);
-    // Accounts may have gone between the two.
+    // Accounts may have been deleted between the two queries.
     const mails = Math.max(0, total - others);
     return { total: others + mails, names, handles, mails };
   }
 
   /**
-   * The ids of a page. Each part has the places that it was counted to fill, also where accounts have come or gone since: what lies
-   * between two parts stays where it is from page to page, and no page goes beyond the total.
+   * The ids of a page. Each part keeps the offsets given by its count, even if accounts were created or
+   * deleted since, so that the boundaries between parts stay fixed from page to page and no page exceeds the
+   * total.
    */
   async readPage({ names, handles, mails }: MatchCounts, { limit, offset }: Page): Promise<number[]> {
     const parts = [
@@ -101,13 +102,13 @@ export class UserSearch {
     return rows.map(({ id }) => id);
   }
 
-  /** MySQL's driver returns some numbers as texts. */
+  /** MySQL's driver returns some numbers as strings. */
   private async readNumbers(sql: string): Promise<Record<string, number>> {
     const [row = {}] = await this.read<Record<string, unknown>>(sql);
     return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
   }
 
-  /** The range is given once for each place that asks for one. */
+  /** Repeats the range for each pair of placeholders. */
   private read<Row>(sql: string, ...more: number[]): Promise<Row[]> {
     const places = sql.split('BETWEEN ? AND ?').length - 1;
     const ranges = Array.from({ length: places }, () => this.range).flat();

@@ -7,13 +7,13 @@ export interface UserCounts {
   newIn24Hours: number;
   newIn7Days: number;
   newIn30Days: number;
-  /** By application id; none for one without accounts. */
+  /** By application id; applications without accounts are missing. */
   applications: Map<number, number>;
 }
 
 interface Count {
   counted: 'unverified' | 'newIn24Hours' | 'newIn7Days' | 'newIn30Days' | 'application';
-  /** Of the application; else 0. */
+  /** The application's id for `application`, else 0. */
   id: number;
   count: number;
 }
@@ -21,8 +21,9 @@ interface Count {
 const DAY_SECONDS = 24 * 60 * 60;
 
 /**
- * In one statement, so that the counts fit together, and each read from an index alone. The verified are what the
- * unverified leave, which are few since unconfirmed mails are given up. Every account has an identity.
+ * One statement, so that the counts are consistent; each is read from an index only. Verified accounts are
+ * computed from the unverified ones, which are few since unconfirmed mails are deleted. Every account has an
+ * identity.
  */
 const COUNTS = `
   SELECT 'unverified' AS counted, 0 AS id, COUNT(DISTINCT i.user_id) AS count FROM identities i

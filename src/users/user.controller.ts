@@ -25,7 +25,7 @@ import {
 } from './user.dto.js';
 import { presentPublicUser, presentUserInfo, type AvatarUrl } from './user.presenter.js';
 
-/** Room for an avatar as base64. */
+/** Fits an avatar as base64. */
 const PROFILE_BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 
 @ApiTags('User Management')

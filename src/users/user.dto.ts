@@ -9,7 +9,7 @@ import type { LoginType } from './identity.entity.js';
 
 const PUBLIC_IDS_MAX = 100;
 
-/** Its examples are what the first administrator has: sent as they are they rename nobody, whoever sends them. */
+/** The examples are the first administrator's values, so that sending them unchanged renames nobody. */
 export class UpdateUserInfoDto {
   @Field('userName', { description: 'User display name', optional: true, example: FIRST_ADMINISTRATOR.name })
   name?: string;
@@ -140,7 +140,9 @@ export class UserInfoDto {
   bindings: BindingDto[];
 }
 
-/** `ids=1&ids=2` arrives as texts: one, several, or none. What is no number stays a text and is refused. */
+/**
+ * `ids=1&ids=2` arrives as one string, several or none. Anything but a number stays a string and is refused.
+ */
 function toIds(value: unknown): unknown[] {
   const values: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value];
   return [

@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
-/** An account of one application. Its id is never used again, not even after the account is deleted. */
+/** An account of one application. Ids are never reused, not even after the account is deleted. */
 @Entity('users')
 @Index('uq_users_handle', ['applicationId', 'handleKey'], { unique: true })
 @Index('ix_users_handle', ['handleKey', 'nameKey'])
@@ -19,14 +19,14 @@ export class User {
   @Column({ name: 'application_id', type: 'integer' })
   applicationId: number;
 
-  /** The public name that the user chose; `user_id` on the wire. */
+  /** The public name chosen by the user; `user_id` on the wire. */
   @Column({ name: 'handle', type: 'varchar', length: 100 })
   handle: string;
 
   @Column({ name: 'handle_key', type: 'varchar', length: 100 })
   handleKey: string;
 
-  /** Whether the handle was changed since the account was made. */
+  /** Whether the handle was changed since the account was created. */
   @Column({ name: 'is_handle_updated', type: 'boolean', default: false })
   isHandleUpdated: boolean;
 
@@ -36,15 +36,15 @@ export class User {
   @Column({ name: 'name_key', type: 'varchar', length: 180 })
   nameKey: string;
 
-  /** A picture elsewhere; `''` for none. */
+  /** URL of an external picture; `''` for none. */
   @Column({ name: 'avatar_url', type: 'varchar', length: 2048, default: '' })
   avatarUrl: string;
 
-  /** The name of a picture of ours in the avatar folder. */
+  /** File name of a picture in the avatar folder. */
   @Column({ name: 'avatar_file', type: 'varchar', length: 64, nullable: true })
   avatarFile: string | null;
 
-  /** PHC string; null for an account that signs in by a provider only. */
+  /** PHC string; null for an account that only signs in with providers. */
   @Column({ name: 'password_hash', type: 'varchar', length: 255, nullable: true })
   passwordHash: string | null;
 

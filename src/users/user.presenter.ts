@@ -5,15 +5,15 @@ import type { FoundUser } from './user-directory.service.js';
 import type { BindingDto, PublicUserDto, UserInfoDto } from './user.dto.js';
 import type { User } from './user.entity.js';
 
-/** Makes the URL of an account's picture; `''` for none. */
+/** Returns the URL of an account's picture; `''` for none. */
 export type AvatarUrl = (user: Pick<User, 'avatarUrl' | 'avatarFile'>) => string;
 
-/** What everybody may know of an account. */
+/** The public view of an account. */
 export function presentPublicUser(user: User, avatarUrl: AvatarUrl): PublicUserDto {
   return { id: user.id, name: user.name, avatar: avatarUrl(user) };
 }
 
-/** What the owner of an account is told. */
+/** The owner's view of an account. */
 export function presentUserInfo(
   profile: Profile,
   applicationName: string,
@@ -37,7 +37,7 @@ export function presentUserInfo(
   };
 }
 
-/** What administrators are told of an account. */
+/** The administrators' view of an account. */
 export function presentFoundUser(
   { user, identities, application, role }: FoundUser,
   avatarUrl: AvatarUrl,
@@ -52,7 +52,10 @@ export function presentFoundUser(
   };
 }
 
-/** A mail that was bound counts when it is confirmed; that of a registration is all that the account has. */
+/**
+ * A bound mail is shown once confirmed; the mail of a registration always, as the account has no other
+ * identity.
+ */
 function countingIdentities(identities: Profile['identities']): Profile['identities'] {
   const confirmed = identities.filter(({ isVerified }) => isVerified);
   return confirmed.length > 0 ? confirmed : identities;

@@ -76,7 +76,7 @@ export class AuthorizeController {
       : redirect(exchange.reply, redirectUri);
   }
 
-  /** @returns where to send the browser */
+  /** @returns the URL to redirect the browser to */
   private async decided(form: AuthorizeForm, exchange: Exchange, caller: Caller): Promise<string> {
     const request = await this.authorization.examine(readParameters({ ...form }), 'registeredRedirectUri');
     if ('refusedAt' in request) return request.refusedAt;
@@ -112,7 +112,7 @@ export class AuthorizeController {
       scopes,
       longerSeconds: request.isLongerThanUsual ? request.accessTokenTtlSeconds : 0,
       destination: destinationOf(redirectUri),
-      // What is shown is what is asked for, whatever the role becomes meanwhile.
+      // The form requests exactly the scopes shown, even if the role changes meanwhile.
       fields: writeParameters({ ...parameters, scopes: scopes.join(' ') }),
       logoutAction: LOGOUT_PATH,
       logoutCsrfToken: this.pages.csrfToken(exchange, LOGOUT_PATH),
@@ -121,17 +121,19 @@ export class AuthorizeController {
   }
 }
 
-/** Consent is given by whom the page has named: not by whoever has signed in in the same browser since. */
+/**
+ * Ties the form to the session named on the page: somebody else may sign in to the same browser meanwhile.
+ */
 function consentOf({ session }: SignedIn): string {
   return `${PATH}:${session.id}`;
 }
 
-/** The login page, which leads back. */
+/** The login page, which returns to the request. */
 function loginPageOf(request: AuthorizationRequest): string {
   return loginAddress({ application: request.application, next: addressOf(request) });
 }
 
-/** The page of the request, with every parameter as it was sent. */
+/** The address of the request, with every parameter as it was sent. */
 function addressOf({ parameters }: AuthorizationRequest): string {
   return pageAddress(
     PATH,
@@ -139,7 +141,10 @@ function addressOf({ parameters }: AuthorizationRequest): string {
   );
 }
 
-/** A browser takes the answer to a form, a redirect to the client, for a part of its submission (CSP level 3). */
+/**
+ * CSP level 3: `form-action` also applies to redirects after a form submission, such as the one to the
+ * client.
+ */
 function allowFormTargets({ reply }: Exchange, targets: string): void {
   const policy = String(reply.getHeader('content-security-policy'));
   void reply.header(

@@ -3,7 +3,7 @@ import { Allow } from 'class-validator';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
-/** Judged as a whole: some faults are told to the client, others to the user alone. */
+/** Validated as a whole: some errors are reported to the client, others only to the user. */
 export class AuthorizeQuery {
   @Allow()
   @ApiProperty({ type: String, description: 'Client key', example: 'desk' })

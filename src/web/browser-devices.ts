@@ -8,7 +8,7 @@ const COOKIE = 'pluto_device';
 const PATH = '/web';
 const YEAR_SECONDS = 365 * 86_400;
 
-/** Knows a browser again after it has signed out. The cookie signs nobody in. */
+/** Recognises a browser after it has signed out. The cookie does not sign anybody in. */
 @Injectable()
 export class BrowserDevices {
   private readonly isSecure: boolean;
@@ -17,7 +17,7 @@ export class BrowserDevices {
     this.isSecure = publicUrl.startsWith('https:');
   }
 
-  /** The secret of the browser, a new one where it has none; `keep` has it kept. */
+  /** The secret of the browser, or a new one, which `keep` stores in its cookie. */
   secretOf({ request }: Exchange): string {
     const kept = request.cookies[COOKIE] ?? '';
     return /^[\w-]{43}$/.test(kept) ? kept : randomToken();

@@ -8,7 +8,7 @@ import { AccountsService } from '../users/accounts.service.js';
 import type { User } from '../users/user.entity.js';
 import type { Exchange } from './page.js';
 
-/** Named by the wire contract; it holds a page session and no access token. */
+/** Named by the wire contract; it holds a page session, not an access token. */
 const COOKIE = 'access_token';
 const PATH = '/web';
 
@@ -18,7 +18,7 @@ export interface SignedIn {
   session: PageSession;
 }
 
-/** Who is signed in to the hosted pages in this browser. */
+/** Finds and changes a browser's session on the hosted pages. */
 @Injectable()
 export class BrowserSessions {
   private readonly isSecure: boolean;
@@ -31,7 +31,7 @@ export class BrowserSessions {
     this.isSecure = settings.publicUrl.startsWith('https:');
   }
 
-  /** Who is signed in for the application; a session for another one is none. */
+  /** The browser's session for the application; null for a session of another application. */
   async findFor(exchange: Exchange, applicationId: number): Promise<SignedIn | null> {
     const session = await this.pageSessions.find(this.tokenOf(exchange));
     if (session?.applicationId !== applicationId) return null;
@@ -39,7 +39,7 @@ export class BrowserSessions {
     return user && { user, session };
   }
 
-  /** What the browser holds; `''` for nothing. */
+  /** The token in the browser's cookie; `''` for none. */
   tokenOf({ request }: Exchange): string {
     return request.cookies[COOKIE] ?? '';
   }

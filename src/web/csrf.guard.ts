@@ -2,7 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { CsrfService } from './csrf.js';
 
-/** Lets through only forms that were shown to the browser which posts them. */
+/** Allows only forms that were rendered for the same browser. */
 @Injectable()
 export class CsrfGuard implements CanActivate {
   constructor(private readonly csrf: CsrfService) {}

@@ -7,8 +7,8 @@ import { pathOf } from '../common/http/requests.js';
 import { Settings } from '../config/settings.js';
 
 /**
- * Ties a form to the browser that it was shown to: the browser holds a secret in a cookie, the form a token made
- * from it.
+ * Ties a form to the browser that it was rendered for: the browser has a secret in a cookie, the form a token
+ * derived from it.
  */
 @Injectable()
 export class CsrfService {
@@ -22,14 +22,14 @@ export class CsrfService {
   }
 
   /**
-   * Makes the token for a form; a browser without a secret is given one.
-   * @param purpose the path that the form posts to, and whatever else must not change before it does
+   * Creates the token for a form, and the browser's secret if it has none.
+   * @param purpose the path that the form posts to, plus anything that must not change before it is posted
    */
   issue(request: FastifyRequest, reply: FastifyReply, purpose: string): string {
     const known = request.cookies[this.cookieName] ?? '';
     const secret = known === '' ? this.tokens.secretSync() : known;
     if (known === '') {
-      // For a second form on the same page.
+      // A second form on the same page must use the same secret.
       request.cookies[this.cookieName] = secret;
       void reply.setCookie(this.cookieName, secret, {
         path: '/',
@@ -41,7 +41,7 @@ export class CsrfService {
     return this.tokens.create(secret, purpose);
   }
 
-  /** @throws PlutoError forbidden, when the form was not shown to this browser */
+  /** @throws PlutoError forbidden, if the form was not rendered for this browser */
   assertFrom(request: FastifyRequest, purpose = pathOf(request.url)): void {
     const secret = request.cookies[this.cookieName];
     const token = (request.body as { _csrf?: unknown } | null | undefined)?._csrf;

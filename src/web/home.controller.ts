@@ -2,7 +2,7 @@ import { Controller, Get, Redirect } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 
-/** Who opens the bare address in a browser is most likely a developer. */
+/** People who open the root address are most likely developers. */
 @ApiExcludeController()
 @Controller()
 export class HomeController {

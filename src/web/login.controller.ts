@@ -87,7 +87,7 @@ export class LoginController {
     return redirect(exchange.reply, onward(place));
   }
 
-  /** No cookie is set, so there is nothing that a form elsewhere could gain by posting here. */
+  /** Needs no CSRF token: it sets no cookie, so a form on another site gains nothing by posting here. */
   private async answerProgram(form: LoginForm, exchange: Exchange, caller: Caller): Promise<TokenAnswer> {
     const { application } = await this.placeOf(form);
     const deviceId = isOpaque(form.device_id, 255) ? textOf(form.device_id) : undefined;
@@ -130,7 +130,7 @@ export class LoginController {
   }
 }
 
-/** What cannot be right is not even looked up. */
+/** Impossible credentials are refused without a lookup. */
 function readCredentials({ account, password }: LoginForm): { account: string; password: string } {
   const isPossible =
     isOpaque(account, MAIL_MAX) &&

@@ -1,7 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 
-/** What a browser sends is judged where it is used: a page says what is wrong, and a wrong next page is none. */
+/**
+ * Form fields are validated in the controller so that the page can show the error; an invalid `next` is
+ * ignored.
+ */
 export class LoginQuery {
   @Allow()
   @ApiPropertyOptional({ type: String, description: 'Application ID', example: 'pluto' })

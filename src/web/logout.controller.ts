@@ -16,7 +16,7 @@ export class LogoutController {
     private readonly signIn: SignInPages,
   ) {}
 
-  /** Signs the browser out and shows the sign-in page, to go on from there as somebody else. */
+  /** Signs the browser out and shows the sign-in page, so that somebody else can sign in and continue. */
   @UseGuards(CsrfGuard)
   @Post()
   @HttpCode(200)

@@ -16,7 +16,7 @@ export class MailVerificationController {
     private readonly pages: Pages,
   ) {}
 
-  /** Confirms nothing: mail scanners follow links. */
+  /** GET must not confirm anything: mail scanners follow links. */
   @Get()
   @Page({
     summary: 'Verify the mail registration',

@@ -10,20 +10,20 @@ import { Operation, type OperationOptions } from '../common/operation.js';
 interface PageOptions {
   summary: string;
   description: string;
-  /** What is refused, by HTTP status. */
+  /** Reasons for refusals, by HTTP status. */
   refusals?: Record<number, string>;
-  /** The same for a client that does not prefer HTML, beside what every route can give. */
+  /** Errors for a client that does not prefer HTML, in addition to those of every route. */
   errors?: ErrorKey[];
-  /** Where a browser is sent instead of being shown a page. */
+  /** Where a browser may be redirected instead of getting a page. */
   redirects?: string;
 }
 
 const HTML = 'text/html; charset=utf-8';
 
-/** What every page of a mailed link refuses. */
+/** The refusal that all pages of mailed links share. */
 export const INVALID_LINK = { 404: 'the link is unknown, used or expired' };
 
-/** A route whose answer is an HTML document. */
+/** A route that returns an HTML document. */
 export function Page({
   summary,
   description,
@@ -46,7 +46,7 @@ export function Page({
   );
 }
 
-/** A form's route, which sends browsers on, and answers a client that asks for JSON like the API. */
+/** The route of a form: redirects browsers, and answers clients that ask for JSON like the API. */
 export function FormTarget({
   redirects,
   ...operation
@@ -64,13 +64,13 @@ function redirectResponse(redirects: string): MethodDecorator {
   return ApiResponse({ status: 302, description: `A browser is sent on: ${redirects}` });
 }
 
-/** The answer to a client that asks for JSON, in the envelope of the API. */
+/** The response to a client that asks for JSON, in the envelope of the API. */
 export function answerJson<T>({ reply }: Exchange, body: T): { status: 'ok'; body: T } {
   void reply.type('application/json; charset=utf-8');
   return { status: 'ok', body };
 }
 
-/** The token of a mailed link in the address, as the document shows it. */
+/** Documents the token of a mailed link in the path. */
 export function LinkToken(description: string): ClassDecorator & MethodDecorator {
   return ApiParam({
     name: 'token',
@@ -79,12 +79,12 @@ export function LinkToken(description: string): ClassDecorator & MethodDecorator
   });
 }
 
-/** A field of a form as text; what is none is as good as empty. */
+/** A form field as a string; anything else counts as empty. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** The request and the reply of a page, as a controller's parameter. */
+/** The request and reply of a page, as a controller parameter. */
 export interface Exchange {
   request: FastifyRequest;
   reply: FastifyReply;

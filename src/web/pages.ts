@@ -12,7 +12,7 @@ type FormName = {
   [Name in PageName]: PageContexts[Name] extends Record<FormFields, string> ? Name : never;
 }[PageName];
 
-/** Renders pages for whoever asks: in the browser's language, forms with their CSRF token. */
+/** Renders pages in the browser's language, and forms with their CSRF token. */
 @Injectable()
 export class Pages {
   constructor(
@@ -25,7 +25,7 @@ export class Pages {
     return this.views.renderPage(page, chooseLanguage(request.headers['accept-language']), context);
   }
 
-  /** A form that posts to its own address. */
+  /** Renders a form that posts to its own address. */
   renderForm<Name extends FormName>(
     exchange: Exchange,
     page: Name,
@@ -34,7 +34,7 @@ export class Pages {
     return this.renderFormTo(exchange, pathOf(exchange.request.url), page, context);
   }
 
-  /** A form that posts to that path. */
+  /** Renders a form that posts to the given path. */
   renderFormTo<Name extends FormName>(
     exchange: Exchange,
     action: string,
@@ -50,12 +50,12 @@ export class Pages {
     return this.csrf.issue(request, reply, purpose);
   }
 
-  /** What to call the application in front of whoever asks. */
+  /** The application's name in the reader's language. */
   nameOf(application: Application, { request }: Exchange): Promise<string> {
     return this.applicationNames.displayName(application, request.headers['accept-language']);
   }
 
-  /** Says that a link is unknown, used or expired, and what to do next. */
+  /** Explains that a link is unknown, used or expired, and what to do next. */
   renderInvalidLink(exchange: Exchange, kind: InvalidLinkKind): string {
     void exchange.reply.status(404);
     return this.render(exchange, 'link-invalid', { applicationName: 'Pluto', kind });

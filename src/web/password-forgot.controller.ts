@@ -32,7 +32,7 @@ export class PasswordForgotController {
     return this.render(query, exchange, { mail: '', isMailInvalid: false });
   }
 
-  /** The answer is the same for a mail that is known and for one that is not. */
+  /** The response is the same for known and unknown mails. */
   @UseGuards(CsrfGuard)
   @Post()
   @LimitedByAddress('mail-address')

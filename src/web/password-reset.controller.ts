@@ -11,7 +11,7 @@ import { CsrfGuard } from './csrf.guard.js';
 import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 
-/** What the form sends; a fault is shown in the form, so nothing is refused before. */
+/** Fields are validated in the controller so that the form can show the error. */
 class PasswordResetForm {
   @Allow()
   @ApiProperty({ type: String, minLength: 8, description: 'New password', example: 'correct horse' })

@@ -14,14 +14,14 @@ export const LOGOUT_PATH = '/web/logout';
 export const FORGOT_PATH = '/web/password/forgot';
 export const WECHAT_PATH = '/web/login/wechat';
 
-/** What a page of signing in is about. */
+/** The target of a sign-in page. */
 export interface SignInTarget {
   application: Application;
-  /** Where to go on; `''` for nowhere. */
+  /** The page to continue with; `''` for none. */
   next: string;
 }
 
-/** What the pages of signing in have in common. */
+/** Shared by the sign-in pages. */
 @Injectable()
 export class SignInPages {
   constructor(
@@ -31,7 +31,7 @@ export class SignInPages {
   ) {}
 
   /**
-   * The application that a page is for; none named: `pluto`.
+   * The application of a page; `pluto` by default.
    * @throws PlutoError applicationNotExist
    */
   async applicationOf(name: unknown): Promise<Application> {
@@ -65,7 +65,7 @@ export function loginAddress({ application, next }: SignInTarget): string {
   return pageAddress(LOGIN_PATH, { app_id: application.name, next });
 }
 
-/** Where to go on after signing in. */
+/** The page to continue with after signing in. */
 export function onward({ application, next }: SignInTarget): string {
   return next === '' ? loginAddress({ application, next }) : next;
 }

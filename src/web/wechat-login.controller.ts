@@ -30,7 +30,7 @@ const COOKIE = 'pluto_wechat';
 const NEXT_MAX = 3900;
 const MAX_AGE_SECONDS = 600;
 
-/** Signs a browser in to the hosted pages by WeChat's QR code. */
+/** Signs a browser in to the hosted pages with WeChat's QR code. */
 @ApiExcludeController()
 @LimitedByAddress('provider-address')
 @Controller('web/login/wechat')
@@ -49,7 +49,7 @@ export class WechatLoginController {
     const application = await this.signIn.applicationOf(query.app_id);
     const secret = randomToken();
     const address = await this.logins.startInBrowser(application.name, secret);
-    // What WeChat sends the browser back with is good in the browser alone that holds this.
+    // Only the browser with this cookie can complete the sign-in.
     const next = ownPage(query.next);
     const kept = encodeURIComponent(next).length > NEXT_MAX ? '' : next;
     void reply.setCookie(COOKIE, `${secret}:${kept}`, {

@@ -37,8 +37,8 @@ export class BindingsService {
   ) {}
 
   /**
-   * Binds a mail, which takes effect once the link sent to it has been used. Until then another mail may replace it,
-   * with a new link; binding the same mail again sends another link.
+   * Binds a mail, which takes effect once the link sent to it has been used. Until then another mail may
+   * replace it, with a new link; binding the same mail again sends another link.
    * @throws PlutoError bindExists | mailAlreadyRegistered | tooManyRequests
    */
   async bindMail({ userId, applicationId }: Account, mail: string, caller: Caller): Promise<void> {
@@ -50,8 +50,8 @@ export class BindingsService {
   /**
    * Binds an account at a provider.
    * @param credential Google: the ID token; Apple and WeChat: the authorization code
-   * @throws PlutoError bindExists | forbidden | invalidGoogleIdToken | invalidAppleIdToken | invalidWechatCode |
-   *   serviceUnavailable
+   * @throws PlutoError bindExists | forbidden | invalidGoogleIdToken | invalidAppleIdToken |
+   *   invalidWechatCode | serviceUnavailable
    */
   async bindProvider(
     account: Account,
@@ -73,8 +73,8 @@ export class BindingsService {
   }
 
   /**
-   * Removes a way to sign in, with the links that were mailed to it. Sessions stay. One usable way must remain: a
-   * confirmed mail, or a provider that is configured for the application.
+   * Removes a way to sign in, with the links that were mailed to it. Sessions stay. One usable way must
+   * remain: a confirmed mail, or a provider that is configured for the application.
    * @throws PlutoError bindNotExist | cannotUnbindLast
    */
   async unbind({ userId, applicationId }: Account, type: LoginType, context: RequestContext): Promise<void> {

@@ -6,7 +6,8 @@ const DEVICE_ID_LEAST = 16;
 const ADDRESS = 'address:';
 
 /**
- * Identifiers that recognise a device: the id sent by an app, the cookie of a browser, and the network address.
+ * Identifiers that recognise a device: the id sent by an app, the cookie of a browser, and the network
+ * address.
  * @param device.id as the client sent it
  * @param device.browser the secret in the browser's cookie
  */

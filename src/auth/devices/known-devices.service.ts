@@ -24,7 +24,9 @@ const FIND_ALL = `
   SELECT id, device_hash AS deviceHash, last_used_at AS lastUsedAt
   FROM known_devices WHERE user_id = ? ORDER BY last_used_at DESC, id DESC`;
 
-/** Remembers the devices that an account has signed in on: guesses from elsewhere do not lock it out there. */
+/**
+ * Remembers the devices that an account has signed in on: guesses from elsewhere do not lock it out there.
+ */
 @Injectable()
 export class KnownDevicesService {
   private readonly hashKey: Buffer;

@@ -7,7 +7,8 @@ let commonPasswords: Set<string> | undefined;
 
 /**
  * Whether the password is on the list of common passwords, ignoring case.
- * @see NIST SP 800-63B section 5.1.1.2; the list is that of zxcvbn-ts, 18,000 entries of which are long enough
+ * @see NIST SP 800-63B section 5.1.1.2; the list is that of zxcvbn-ts, 18,000 entries of which are long
+ *   enough
  */
 export function isCommonPassword(password: string): boolean {
   commonPasswords ??= readList();

@@ -23,8 +23,8 @@ export interface BegunAttempt {
 }
 
 /**
- * Limits password guessing: per account for all unknown devices together, per address, and separately for each device
- * that the account knows, so that strangers cannot lock the owner out there.
+ * Limits password guessing: per account for all unknown devices together, per address, and separately for
+ * each device that the account knows, so that strangers cannot lock the owner out there.
  * @see OWASP, "Slow Down Online Guessing Attacks with Device Cookies"
  */
 @Injectable()
@@ -40,7 +40,8 @@ export class LoginAttempts {
     const target = userId === 0 ? `${applicationId}:${comparisonKey(account.trim())}` : String(userId);
     if (device?.isSure) return this.count('login-device', `${target}:${device.hash}`);
 
-    // An address may be shared with strangers: its device limit is separate, but the address limit still applies.
+    // An address may be shared with strangers: its device limit is separate, but the address limit still
+    // applies.
     const network = networkOf(address);
     await this.limits.assertLeft('login-failures', network);
     const attempt = device

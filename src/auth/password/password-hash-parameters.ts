@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
 /**
- * The cost of an argon2id hash: OWASP's minimum. A separate provider, so that tests can replace it with a cheap one.
+ * The cost of an argon2id hash: OWASP's minimum. A separate provider, so that tests can replace it with a
+ * cheap one.
  */
 @Injectable()
 export class PasswordHashParameters {

@@ -13,7 +13,10 @@ export function matches(phc: string, password: string): Promise<boolean> {
   return phc.startsWith('$scrypt$') ? matchesScrypt(phc, password) : verify(phc, password);
 }
 
-/** `$scrypt$ln=14,r=8,p=1$<salt>$<hash>`, base64 without padding: the format imported from the earlier servers. */
+/**
+ * `$scrypt$ln=14,r=8,p=1$<salt>$<hash>`, base64 without padding: the format imported from the earlier
+ * servers.
+ */
 async function matchesScrypt(phc: string, password: string): Promise<boolean> {
   const parts = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(
     phc,

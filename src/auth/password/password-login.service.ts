@@ -63,8 +63,8 @@ export class PasswordLoginService {
   }
 
   /**
-   * Verifies a password, outside transactions since hashing takes long. An unknown account and a wrong password get
-   * the same answer after the same work.
+   * Verifies a password, outside transactions since hashing takes long. An unknown account and a wrong
+   * password get the same answer after the same work.
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
   async prove(credentials: Credentials): Promise<PasswordProof> {
@@ -94,7 +94,8 @@ export class PasswordLoginService {
 
   /**
    * Confirms a proof in the transaction that relies on it, locks the account, and records the sign-in.
-   * @throws PlutoError invalidPassword if the password was changed or the account deleted since it was verified
+   * @throws PlutoError invalidPassword if the password was changed or the account deleted since it was
+   *   verified
    */
   async authenticate(manager: EntityManager, proof: PasswordProof): Promise<void> {
     const { application, userId, passwordHash, identifiers } = proof;

@@ -62,8 +62,9 @@ export class PasswordResetService {
   }
 
   /**
-   * Sets the password and consumes the link. The link proves the mailbox, so the mail is confirmed. All sessions end,
-   * other links to the account become invalid, and its known devices are forgotten, except the current address.
+   * Sets the password and consumes the link. The link proves the mailbox, so the mail is confirmed. All
+   * sessions end, other links to the account become invalid, and its known devices are forgotten, except the
+   * current address.
    * @returns the account; null for an unknown, used or expired link
    * @throws PlutoError badRequest for a common password
    */

@@ -49,8 +49,9 @@ export async function verifyIdToken(
 }
 
 /**
- * OIDC Core section 3.1.3.7: a token with an untrusted audience is refused, even if ours is listed too. `azp` names
- * the client that requested the token, not its audience, and may be anybody's client of the same provider.
+ * OIDC Core section 3.1.3.7: a token with an untrusted audience is refused, even if ours is listed too. `azp`
+ * names the client that requested the token, not its audience, and may be anybody's client of the same
+ * provider.
  */
 function isMeantFor(aud: unknown, ours: string[]): boolean {
   const audiences: unknown[] = [aud].flat();

@@ -63,7 +63,10 @@ export class ProviderLoginService {
     return this.signIn(application, type, { ...person, name: person.name || name }, { deviceId, caller });
   }
 
-  /** Finds or creates the account of a person authenticated by a provider and opens a session, in one transaction. */
+  /**
+   * Finds or creates the account of a person authenticated by a provider and opens a session, in one
+   * transaction.
+   */
   async signIn(
     application: Application,
     type: ProviderType,

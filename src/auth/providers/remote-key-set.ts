@@ -10,8 +10,8 @@ const REFETCH_PAUSE_MS = 60_000;
 type PublishedKeys = ReturnType<typeof createRemoteJWKSet>;
 
 /**
- * A provider's published keys, as a key source for jose: fetched on first use, then every ten minutes, and for an
- * unknown `kid` at most once a minute, whether the fetch succeeds or fails.
+ * A provider's published keys, as a key source for jose: fetched on first use, then every ten minutes, and
+ * for an unknown `kid` at most once a minute, whether the fetch succeeds or fails.
  * @throws PlutoError serviceUnavailable when the keys are needed and cannot be fetched
  */
 export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey {
@@ -36,7 +36,8 @@ function publishedKeys(provider: ProviderName, url: URL): PublishedKeys {
     cacheMaxAge: MAX_AGE_MS,
     cooldownDuration: REFETCH_PAUSE_MS,
     [customFetch]: async () => {
-      // Fresh keys are refetched only for an unknown `kid`; jose's cooldown applies after a success, not a failure.
+      // Fresh keys are refetched only for an unknown `kid`; jose's cooldown applies after a success, not a
+      // failure.
       if (keys.fresh && isRecent(fetchedAt)) throw new errors.JWKSNoMatchingKey();
       fetchedAt = Date.now();
       const { body } = await requestJson(provider, url);

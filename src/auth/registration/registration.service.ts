@@ -45,8 +45,8 @@ export class RegistrationService {
 
   /**
    * Creates an account and queues its verification mail, unless SKIP_REGISTER_VERIFY_MAIL is set.
-   * @throws PlutoError badRequest for a common password | applicationNotExist | mailAlreadyRegistered | userIdExists |
-   *   tooManyRequests
+   * @throws PlutoError badRequest for a common password | applicationNotExist | mailAlreadyRegistered |
+   *   userIdExists | tooManyRequests
    */
   async register(registration: Registration, caller: Caller): Promise<{ mail: string; isVerified: boolean }> {
     assertUncommon(registration.password);
@@ -66,7 +66,10 @@ export class RegistrationService {
     return { mail: registration.mail, isVerified };
   }
 
-  /** Deletes mails not confirmed within a month, and accounts without another identity, which frees their handles. */
+  /**
+   * Deletes mails not confirmed within a month, and accounts without another identity, which frees their
+   * handles.
+   */
   async purgeAbandoned(signal: AbortSignal): Promise<void> {
     const longAgo = nowSeconds() - ABANDONED_AFTER_SECONDS;
     for await (const identity of this.mails.findPendingBefore(longAgo)) {

@@ -24,7 +24,10 @@ export class AuthorizationCodeGrant implements Grant {
     private readonly tokens: TokenIssuerService,
   ) {}
 
-  /** @throws PlutoError authorizationCodeNotFound | authorizationCodeExpired | invalidRedirectUri | invalidClient */
+  /**
+   * @throws PlutoError authorizationCodeNotFound | authorizationCodeExpired | invalidRedirectUri |
+   * invalidClient
+   */
   async issue({ client, parameters, caller }: TokenRequest): Promise<TokenPair> {
     const code = await this.codes.find(parameters.required('code'));
     if (code?.clientId !== client.id) throw new PlutoError('authorizationCodeNotFound');
@@ -35,7 +38,7 @@ export class AuthorizationCodeGrant implements Grant {
     throw new PlutoError('authorizationCodeNotFound');
   }
 
-  /** @returns null when another request has used the code up since it was looked at */
+  /** @returns null when another request has consumed the code meanwhile */
   private async exchange(
     code: AuthorizationCode,
     { client, parameters, caller }: TokenRequest,

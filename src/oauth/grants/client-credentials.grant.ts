@@ -10,8 +10,8 @@ import type { Grant, TokenRequest } from './grant.js';
 const NOBODY = 0;
 
 /**
- * Gives a client an access token of its own, about no user and without a refresh token. It may have the scopes of the
- * application's default role: what an account may do that was given no role.
+ * Issues an access token for the client itself, without user and refresh token. Its scopes are limited to
+ * those of the application's default role: the permissions of an account without an assigned role.
  * @see RFC 6749 section 4.4
  */
 @Injectable()

@@ -11,7 +11,7 @@ export interface TokenRequest {
   caller: Caller;
 }
 
-/** One way to get tokens. */
+/** A grant type. */
 export interface Grant {
   issue(request: TokenRequest): Promise<TokenPair>;
 }
@@ -19,18 +19,18 @@ export interface Grant {
 const MAX_LENGTH = 8192;
 const DEVICE_ID_MAX = 255;
 
-/** The parameters of a token request, read when a grant wants them. */
+/** The parameters of a token request, validated when a grant reads them. */
 export class TokenParameters {
   constructor(private readonly given: Record<string, unknown>) {}
 
-  /** @throws PlutoError badRequest when it is missing, too long or no text */
+  /** @throws PlutoError badRequest when it is missing, too long or not a string */
   required(name: string): string {
     const value = this.optional(name);
     if (value === undefined) throw badRequest([`${name} is required`]);
     return value;
   }
 
-  /** An empty one counts as left out (RFC 6749 section 3.2). */
+  /** An empty parameter counts as omitted (RFC 6749 section 3.2). */
   optional(name: string, max = MAX_LENGTH): string | undefined {
     const value = this.given[name];
     if (value === undefined || value === null || value === '') return undefined;
@@ -38,7 +38,7 @@ export class TokenParameters {
     return value as string;
   }
 
-  /** As it was sent; passwords may hold anything. */
+  /** Unchanged: passwords may contain any characters. */
   password(): string {
     const { password } = this.given;
     if (typeof password !== 'string' || password === '' || Buffer.byteLength(password) > 1024)
@@ -46,7 +46,7 @@ export class TokenParameters {
     return password;
   }
 
-  /** Names separated by commas or blanks; `scope` is what RFC 6749 section 3.3 calls the field. */
+  /** Names separated by commas or spaces; RFC 6749 section 3.3 calls the field `scope`. */
   get scopes(): string | undefined {
     return this.optional('scopes') ?? this.optional('scope');
   }

@@ -7,7 +7,7 @@ import { ClientsService } from '../clients.service.js';
 import type { Grant, TokenRequest } from './grant.js';
 
 /**
- * Exchanges a user's password, for clients that the user trusts with it.
+ * Issues tokens for a user's password.
  * @see RFC 6749 section 4.3
  */
 @Injectable()

@@ -3,8 +3,8 @@ import { SetNullOnDelete, BelongsTo } from '../../../database/belongs-to.js';
 import { unixTime } from '../../../database/columns.js';
 
 /**
- * A person's authorization at Apple for one of our client ids. It must be revoked at Apple once its identity is
- * deleted; the foreign key records that in the same transaction, however the identity is deleted.
+ * A person's authorization at Apple for one of our client ids. It must be revoked at Apple once its identity
+ * is deleted; the foreign key records that in the same transaction, however the identity is deleted.
  */
 @Entity('apple_grants')
 @Index('uq_apple_grants_client', ['identityId', 'clientId'], { unique: true })

@@ -66,8 +66,8 @@ export class AppleGrantsService {
   }
 
   /**
-   * Claims the grant whose revocation is due longest. The claim moves its next attempt into the future, so that no
-   * other instance claims it and it becomes due again if this process dies. `settle` it before then.
+   * Claims the grant whose revocation is due longest. The claim moves its next attempt into the future, so
+   * that no other instance claims it and it becomes due again if this process dies. `settle` it before then.
    */
   async takeDue(): Promise<DueGrant | null> {
     const now = nowSeconds();
@@ -95,8 +95,9 @@ export class AppleGrantsService {
   }
 
   /**
-   * Whether the person has consented again, or has an account of another application by the same client: revoking ends
-   * their whole authorization for the client. A consent given during the request to Apple is not seen.
+   * Whether the person has consented again, or has an account of another application by the same client:
+   * revoking ends their whole authorization for the client. A consent given during the request to Apple is
+   * not seen.
    */
   isInUse({ clientId, subjectHash }: DueGrant): Promise<boolean> {
     return this.dataSource.manager.existsBy(AppleGrant, { clientId, subjectHash, identityId: Not(IsNull()) });

@@ -8,8 +8,8 @@ import { AppleProvider } from './apple.provider.js';
 const POLL_MS = 5000;
 
 /**
- * Revokes the tokens of deleted accounts and unbound identities at Apple, and retries until Apple acknowledges it:
- * App Review requires this. Started by the server only, not by commands.
+ * Revokes the tokens of deleted accounts and unbound identities at Apple, and retries until Apple
+ * acknowledges it: App Review requires this. Started by the server only, not by commands.
  */
 @Injectable()
 export class AppleRevocationWorker {

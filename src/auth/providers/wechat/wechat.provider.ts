@@ -15,8 +15,9 @@ const CODE_FAULTS = [40029, 40163, 41008, 42003];
 const IDENTIFIER = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * Sign-in with WeChat: the app or the browser sends the code that it got from WeChat. A person has one openid for each
- * of our apps at WeChat, and one union id for all of them once the apps are linked there, which may happen later.
+ * Sign-in with WeChat: the app or the browser sends the code that it got from WeChat. A person has one openid
+ * for each of our apps at WeChat, and one union id for all of them once the apps are linked there, which may
+ * happen later.
  * @see https://developers.weixin.qq.com/doc/oplatform/Mobile_App/WeChat_Login/Development_Guide.html
  * @see https://developers.weixin.qq.com/doc/oplatform/Website_App/WeChat_Login/Wechat_Login.html
  */
