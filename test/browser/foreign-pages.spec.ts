@@ -47,7 +47,7 @@ describeInChromium('a page of another origin in a browser', () => {
   }
 
   // Cookies know no port: to another port of this host they go along, to another name they do not.
-  it.each(['127.0.0.1', 'localhost'])('cannot press buttons for who is signed in: %s', async (host) => {
+  it.each(['127.0.0.1', 'localhost'])('cannot submit forms for the signed-in user: %s', async (host) => {
     const origin = `http://${host}:${site.port}`;
     const account = await addAccount(app, { app_id: shop.name });
     const forged = await Promise.all([

@@ -68,7 +68,7 @@ describeInChromium('a client in a browser', () => {
     }
   }
 
-  it('gets a code for who signs in, after a wrong password, and allows', async () => {
+  it('gets a code after a wrong password, a sign-in and consent', async () => {
     const account = await addAccount(app, { app_id: shop.name });
     const { verifier, request } = makePkce();
     const target = authorizeUrl(desk, { scopes: 'shop.buy', ...request });
@@ -105,7 +105,7 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  it('is told that access was denied', async () => {
+  it('gets an error when access is denied', async () => {
     await inBrowser(ENGLISH, async (page) => {
       await signIn(page);
       await page.goto(authorizeUrl(desk));
@@ -134,7 +134,7 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  it('gets the answer of somebody else who signs in instead', async () => {
+  it('gets the consent of another user who signs in instead', async () => {
     const account = await addAccount(app, { app_id: shop.name });
     await inBrowser(ENGLISH, async (page) => {
       const other = await signIn(page);
@@ -150,7 +150,7 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  it('does not lose the browser of somebody who forgot the password', async () => {
+  it('gets the browser back after a password reset', async () => {
     const account = await addAccount(app, { app_id: shop.name });
     await inBrowser(ENGLISH, async (page) => {
       await page.goto(authorizeUrl(desk));
@@ -174,7 +174,7 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  it('is asked about anew when the sign-in has ended meanwhile', async () => {
+  it('requires a new sign-in when the session has ended meanwhile', async () => {
     await inBrowser(ENGLISH, async (page) => {
       await signIn(page);
       await page.goto(authorizeUrl(desk));
@@ -184,14 +184,14 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  it('is told at once of a fault in its request', async () => {
+  it('gets errors in its request without a sign-in', async () => {
     await inBrowser(ENGLISH, async (page) => {
       await page.goto(authorizeUrl(desk, { response_type: 'id_token' }));
       expect(await backAtClient(page)).toMatchObject({ error: 'unsupported_response_type' });
     });
   });
 
-  it('may send the browser on to another address of its own', async () => {
+  it('may redirect the browser within its own origin', async () => {
     const client = await addClient(app, { redirectUri: `${site.url}/callback` });
     site.redirects.set('/callback', '/welcome');
     site.pages.set('/welcome', page('Welcome', ''));
@@ -204,7 +204,7 @@ describeInChromium('a client in a browser', () => {
   });
 
   // A browser judges the client's own redirects by the policy of Pluto's page too.
-  it('may send the browser on to another origin', async () => {
+  it('may redirect the browser to another origin', async () => {
     const client = await addClient(app, { redirectUri: `${site.url}/handover` });
     const other = `http://localhost:${site.port}`;
     site.redirects.set('/handover', `${other}/back`);
@@ -216,7 +216,7 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  it.each(['Allow', 'Do not allow'])('may be an app with a scheme of its own: %s', (button) =>
+  it.each(['Allow', 'Do not allow'])('may be an app with a custom scheme: %s', (button) =>
     expectSentOn('org.example.desk:/back', button),
   );
 

@@ -86,7 +86,7 @@ describeInChromium('the pages in a browser', () => {
     },
   );
 
-  it('are worked by the keyboard alone', async () => {
+  it('work with the keyboard alone', async () => {
     const account = await registerIn('en');
     await inBrowser({ locale: 'en-GB' }, async (page) => {
       const focused = () => page.evaluate<string>('document.activeElement.id || document.activeElement.type');
@@ -119,7 +119,7 @@ describeInChromium('the pages in a browser', () => {
     });
   });
 
-  it('keep a password that is too short in the form', async () => {
+  it('do not submit a password that is too short', async () => {
     const account = await addAccount(app);
     await inBrowser({ locale: 'en-GB' }, async (page) => {
       await page.goto(await resetLink(account, 1));
@@ -133,7 +133,7 @@ describeInChromium('the pages in a browser', () => {
     });
   });
 
-  it('say that a link was used, and that a reset link works once', async () => {
+  it('say that a link was used, and accept a reset link once', async () => {
     const account = await registerVerified(app);
     const confirmed = app.url + (await app.mailbox.linkTo(account.mail));
     const reset = await resetLink(account, 2);
@@ -161,7 +161,7 @@ describeInChromium('the pages in a browser', () => {
     });
   });
 
-  it('explain a form that was not shown to this browser, and a fault of the server', async () => {
+  it('explain a form from another browser, and a server error', async () => {
     const account = await registerIn('en');
     await inBrowser({ viewport: PHONE, locale: 'en-GB' }, async (page) => {
       const link = app.url + (await app.mailbox.linkTo(account.mail));
@@ -178,7 +178,7 @@ describeInChromium('the pages in a browser', () => {
     });
   });
 
-  it('hold long names and addresses without spilling over', async () => {
+  it('show long names and addresses without overflow', async () => {
     const account = await registerIn('en', {
       name: 'W'.repeat(60),
       user_id: `${'w'.repeat(90)}${Date.now() % 1e9}`,
@@ -197,7 +197,7 @@ describeInChromium('the pages in a browser', () => {
     });
   });
 
-  it('show a name that is meant to be markup as it was typed', async () => {
+  it('show a name with markup as plain text', async () => {
     const name = '<img src=x onerror=alert(1)>';
     const account = await registerIn('en', { name });
     await inBrowser({ javaScriptEnabled: true, locale: 'en-GB' }, async (page) => {

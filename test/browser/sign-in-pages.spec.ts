@@ -150,7 +150,7 @@ describeInChromium('the pages of sign-in and consent in a browser', () => {
     },
   );
 
-  it.each(everyPage)('give axe nothing to object to: %s', async (_name, _heading, open) => {
+  it.each(everyPage)('pass the axe checks: %s', async (_name, _heading, open) => {
     const axe = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
     await inBrowser({ ...ENGLISH, javaScriptEnabled: true, reducedMotion: 'reduce' }, async (page) => {
       await open(page);
@@ -172,7 +172,7 @@ describeInChromium('the pages of sign-in and consent in a browser', () => {
     });
   });
 
-  it('are worked by the keyboard alone', async () => {
+  it('work with the keyboard alone', async () => {
     const account = await addAccount(app, { app_id: shop.name });
     await inBrowser(ENGLISH, async (page) => {
       const focused = async () => {
@@ -226,7 +226,7 @@ describeInChromium('the pages of sign-in and consent in a browser', () => {
     });
   });
 
-  it('keep an empty form', async () => {
+  it('do not submit an empty form', async () => {
     await inBrowser(ENGLISH, async (page) => {
       await page.goto(loginUrl('pluto'));
       await press(page, 'Sign in');
@@ -237,7 +237,7 @@ describeInChromium('the pages of sign-in and consent in a browser', () => {
     });
   });
 
-  it('hold long names without spilling over', async () => {
+  it('show long names without overflow', async () => {
     const client = await addClient(app, {
       key: 'k'.repeat(LONG),
       redirectUri: `https://${'long-host-name.'.repeat(16)}example/back`,
@@ -275,7 +275,7 @@ describeInChromium('the pages of sign-in and consent in a browser', () => {
     });
   });
 
-  it('show a client that is meant to be markup as it is called', async () => {
+  it('show a client key with markup as plain text', async () => {
     const key = `<img src=x onerror=alert(1)>"'&amp;`;
     const client = await addClient(app, { key, redirectUri: `${site.url}/back` });
     await inBrowser({ ...ENGLISH, javaScriptEnabled: true }, async (page) => {

@@ -118,7 +118,7 @@ describeInChromium('sign-in with WeChat in a browser', () => {
     expect(await page.context().cookies()).toEqual([]);
   });
 
-  it('leaves nothing to sign in with behind: going back and forth, and loading again', async () => {
+  it('leaves no usable sign-in in the history: back, forward and reload', async () => {
     wechat.scanAs(wechat.person());
     await page.goto(`${website.url}/`);
     await page.getByRole('link').click();

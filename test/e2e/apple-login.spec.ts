@@ -107,7 +107,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
   afterAll(() => app.close());
 
   describe('with a good code', () => {
-    it('answers with tokens for an account that it makes', async () => {
+    it('creates an account and returns its tokens', async () => {
       const person = newPerson();
       const answer = await send({ code: apple.code(person), name: ' Ann Lee ', device_id: 'phone-1' });
       expectOk(answer, {
@@ -134,7 +134,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(session.deviceId).toBe('phone-1');
     });
 
-    it('finds the same account at the next login, whose name and handle stay', async () => {
+    it('finds the same account at the next login and keeps its name and handle', async () => {
       const person = newPerson();
       const first = await signIn(person, { name: 'Ann' });
       const second = await signIn(person, { name: 'Somebody Else' });
@@ -187,7 +187,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(info).toMatchObject({ mail: '', bindings: [{ login_type: 'apple', mail }] });
     });
 
-    it('notes another mail at a later login, and keeps the one it knows where Apple tells none', async () => {
+    it('stores a new mail at a later login, and keeps the old one if Apple sends none', async () => {
       const { sub } = newPerson();
       const bindings = async (claims: Fields) => (await signIn({ sub, ...claims })).info.bindings;
       const old = [{ login_type: 'apple', mail: 'old@icloud.com' }];
@@ -197,14 +197,14 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(await bindings({ email: 'new@icloud.com' })).toMatchObject([{ mail: 'new@icloud.com' }]);
     });
 
-    it('never signs in to an account for having the same mail', async () => {
+    it('never signs in to an existing account with the same mail', async () => {
       const { mail, user_id } = await addAccount(app);
       const { info } = await signIn({ email: mail });
       expect(info).toMatchObject({ mail: '', bindings: [{ login_type: 'apple', mail }] });
       expect(info.user_id).not.toBe(user_id);
     });
 
-    it('makes an account in each application', async () => {
+    it('creates an account in each application', async () => {
       const person = newPerson();
       const here = await signIn(person);
       const there = await signIn(person, { app_id: shop.name });
@@ -213,7 +213,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(decodeToken(there.token).claims).toMatchObject({ iss: shop.name, scopes: ['shop.buy'] });
     });
 
-    it('makes one account of fifteen first logins at once', async () => {
+    it('creates one account for fifteen concurrent first logins', async () => {
       const person = newPerson();
       const answers = await Promise.all(
         Array.from({ length: 15 }, () => send({ code: apple.code(person), name: 'Ann' })),
@@ -226,7 +226,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(await app.dataSource.manager.countBy(AppleGrant, { identityId: identity.id })).toBe(1);
     });
 
-    it('works without a refresh token, and keeps nothing to revoke', async () => {
+    it('works without a refresh token, and stores nothing to revoke', async () => {
       const before = await app.dataSource.manager.count(AppleGrant);
       apple.alterNext(APPLE_TOKEN, { refresh_token: undefined });
       await signIn();
@@ -235,7 +235,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
   });
 
   describe('the client secret', () => {
-    it('is one for an hour, and another one before that is over', async () => {
+    it('is reused for an hour and replaced before it expires', async () => {
       passSeconds(2 * HOUR_SECONDS);
       const start = apple.calls.length;
       for (const seconds of [0, HOUR_SECONDS / 2, HOUR_SECONDS / 2 - 1, 1]) {
@@ -252,7 +252,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       expect(exp! - iat!).toBeLessThanOrEqual(HOUR_SECONDS);
     });
 
-    it("is the application's own where it has an account at Apple, and follows its changes", async () => {
+    it('belongs to the application if it has an account at Apple, and follows its changes', async () => {
       const market = await addApplication(app, { name: `org.example.market${nextNumber()}` });
       const attempt = () => send({ code: apple.code(), app_id: market.name });
       // The fake knows one client only: it refuses the others, who can be seen to have asked as themselves.
@@ -326,7 +326,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
     ['no response', 'drop'],
     ['unexpected response', 'not-json'],
     ['error response without an error code', { status: 400, body: {} }],
-  ])('answers 503 and logs that it is Apple, when that says %s', async (reason, fault) => {
+  ])('answers 503 and names Apple in the log: %s', async (reason, fault) => {
     apple.fail(APPLE_TOKEN, fault);
     const start = app.log().length;
     await expectRefusal(503, 1010, undefined, 'Service unavailable: Apple is currently unreachable');
@@ -382,7 +382,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       await expectRefusal(status, errorCode);
     });
 
-    it('of an unknown key with 3007, after it has looked for that key once', async () => {
+    it('of an unknown key with 3007, after fetching the keys once', async () => {
       await signIn();
       passSeconds(KEYS_PAUSE_SECONDS);
       const before = apple.countOf(APPLE_KEYS);
@@ -403,7 +403,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
     });
   });
 
-  it('shows no code, token, client secret or key in the log or in the database', async () => {
+  it('never logs or stores a code, token, client secret or key in clear', async () => {
     const start = apple.calls.length;
     const tokens = [];
     const people = [newPerson(), newPerson()];
@@ -436,7 +436,7 @@ describe('POST /v1/user/login/apple/mobile on a server without an account at App
   beforeAll(async () => (app = await startTestApp({ env: { APPLE_BASE_URL: apple.url } })));
   afterAll(() => app.close());
 
-  it('answers 1002 without asking Apple, but for an application with an account of its own', async () => {
+  it('answers 1002 without asking Apple, except for an application with its own account', async () => {
     const market = await addApplication(app, { name: 'org.example.market' });
     const start = apple.calls.length;
     for (const app_id of ['pluto', market.name]) {

@@ -117,7 +117,7 @@ describe('a consent given at Apple', () => {
       expect(app.log()).toContain('consent revoked at Apple');
     });
 
-    it('when Apple is unbound from an account that has a mail by now', async () => {
+    it('when Apple is unbound from an account that now has a mail', async () => {
       const sub = newSub();
       const token = await signIn(app.client, sub);
       const mail = `user${nextNumber()}@example.com`;
@@ -144,7 +144,7 @@ describe('a consent given at Apple', () => {
       expect(await grantsOf(app)).toEqual([]);
     });
 
-    it('no more, when the same person has consented anew meanwhile: it would end that consent, too', async () => {
+    it('not if the same person has consented again meanwhile, which it would revoke too', async () => {
       const { token } = await signedIn(app);
       const sub = newSub();
       expectOk(await bindApple(token, sub), {});
@@ -159,7 +159,7 @@ describe('a consent given at Apple', () => {
       expect(await grantsOf(app)).toEqual([]);
     });
 
-    it('again, when the server ended before it noted the acknowledgement', async () => {
+    it('again, when the server stopped before it recorded the acknowledgement', async () => {
       await leave(app.client);
       const due = await app.app.get(AppleGrantsService).takeDue();
       await app.app.get(AppleProvider).revoke({ id: due!.applicationId, name: 'pluto' }, due!);
@@ -174,7 +174,7 @@ describe('a consent given at Apple', () => {
   });
 
   describe('stays', () => {
-    it('while the account does, whatever worker and housekeeping do', async () => {
+    it('while the account exists, whatever worker and housekeeping do', async () => {
       const sub = newSub();
       await signIn(app.client, sub);
       const bound = await grantsOf(app);
@@ -210,11 +210,11 @@ describe('a consent given at Apple', () => {
         { status: 503, contentType: 'text/html', body: '<h1>Sorry</h1>' },
         'failed with status 503',
       ],
-      ['knows our client no more', { status: 400, body: { error: 'invalid_client' } }, '400 invalid_client'],
+      ['rejects our client', { status: 400, body: { error: 'invalid_client' } }, '400 invalid_client'],
       ['sends us elsewhere', 'redirect', 'failed with status 302'],
       ['hangs up', 'drop', 'no response'],
       ['does not end', 'huge', 'no response'],
-    ])('since it %s is kept, with the reason', async (_what, fault, reason) => {
+    ])('is kept with the reason, if Apple %s', async (_what, fault, reason) => {
       apple.fail(APPLE_REVOKE, fault);
       const token = await leave(app.client);
       const start = app.log().length;
@@ -230,7 +230,7 @@ describe('a consent given at Apple', () => {
       expect(await grantsOf(app)).toEqual([]);
     });
 
-    it('is tried again after growing pauses, for as long as it takes', async () => {
+    it('is retried with growing pauses, without limit', async () => {
       apple.fail(APPLE_REVOKE, { status: 503 });
       const token = await leave(app.client);
       const days = Array<number>(48).fill(3600);
@@ -252,7 +252,7 @@ describe('a consent given at Apple', () => {
       expect(await grantsOf(app)).toEqual([]);
     });
 
-    it('does not hold up the others', async () => {
+    it('does not block the others', async () => {
       apple.fail(APPLE_REVOKE, { status: 503 }, 1);
       const tokens = [await leave(app.client), await leave(app.client)];
       await work(app);
@@ -260,7 +260,7 @@ describe('a consent given at Apple', () => {
       expect(tokens.map((token) => apple.isRevoked(token))).toEqual([false, true]);
     });
 
-    it('shows nothing secret in log, reason and database, not even what Apple says back', async () => {
+    it("keeps secrets and Apple's responses out of log, reason and database", async () => {
       const token = await leave(app.client);
       apple.fail(APPLE_REVOKE, { status: 400, body: { error: token, error_description: token } }, 1);
       await work(app);
@@ -306,7 +306,7 @@ describe('a consent given at Apple to an application with an account of its own'
     return { name: shop.name, set, settings };
   }
 
-  it('is revoked in the name of the client that got it, whatever the client is now', async () => {
+  it('is revoked with the client that got it, whatever client is configured now', async () => {
     const { name, set } = await addShop();
     const sub = newSub();
     const token = await signIn(app.client, sub, name);
@@ -318,7 +318,7 @@ describe('a consent given at Apple to an application with an account of its own'
     expect(apple.isRevoked(apple.issuedTo(sub)[0]!)).toBe(true);
   });
 
-  it('is kept while that account is not set, and revoked when it is back', async () => {
+  it('is kept while that account is not configured, and revoked when it is again', async () => {
     const { name, set, settings } = await addShop();
     const token = await leave(app.client, name);
     await set(Object.fromEntries(Object.keys(settings).map((setting) => [setting, ''])));
@@ -349,7 +349,7 @@ describe('a consent given at Apple that several servers know', () => {
     await first.close();
   });
 
-  it('is revoked after a restart, when the first server ended before it could', async () => {
+  it('is revoked after a restart, if the first server stopped before it could', async () => {
     const token = await leave(first.client);
     await first.stop();
     expect(apple.isRevoked(token)).toBe(false);
@@ -358,7 +358,7 @@ describe('a consent given at Apple that several servers know', () => {
     expect(apple.isRevoked(token)).toBe(true);
   });
 
-  it('is revoked once by two servers at work', async () => {
+  it('is revoked once by two running servers', async () => {
     const tokens = await Promise.all(Array.from({ length: 20 }, () => leave(first.client)));
     second = await startTestApp({ env: apple.env, on: first });
     const workers = [first, second].map((server) => server.app.get(AppleRevocationWorker));
@@ -386,7 +386,7 @@ describe('a server process', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('revokes by itself, and ends at SIGTERM while Apple does not answer', async () => {
+  it('revokes on its own, and stops at SIGTERM while Apple does not answer', async () => {
     const server = await ServerProcess.start(folder, { ...apple.env, PORT: await freePort() });
     const client = await server.ready();
     // The first one is acknowledged.

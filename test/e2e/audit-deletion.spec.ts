@@ -41,7 +41,7 @@ describe('the deletion of an account', () => {
     ]);
   });
 
-  it('of an account with a long trail is completed by upkeep', async () => {
+  it('of an account with a long trail is completed by housekeeping', async () => {
     const { id, caller } = await newPerson();
     await addEvents(app, 1203, { userId: id, actorId: id, type: 'mail.bound', address: ADDRESS });
     expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
@@ -109,7 +109,7 @@ describe('the deletion of an account', () => {
     expect((await list({ actor_id: adminId, limit: 200 })).events).toEqual(before);
   });
 
-  it('is completed for what was being recorded meanwhile', async () => {
+  it('is completed for events recorded concurrently', async () => {
     const { caller, id } = await newPerson();
     expectOk(await send(caller, 'POST', '/v1/user/delete'));
     await addEvents(app, 1, {
@@ -135,7 +135,7 @@ describe('the deletion of an account', () => {
 });
 
 describe('the retention', () => {
-  it('deletes what is older than AUDIT_RETENTION_DAYS, however much, and nothing else', async () => {
+  it('deletes all events older than AUDIT_RETENTION_DAYS and nothing else', async () => {
     const { manager } = app.dataSource;
     const limit = nowSeconds() - 180 * DAY_SECONDS;
     const userId = 920_001;

@@ -18,7 +18,7 @@ describe('GET /v1/audit', () => {
     expectFailure(await app.client.get('/v1/audit', token === undefined ? {} : { token }), status, code);
   });
 
-  it('answers strings and numbers where there is nothing to say', async () => {
+  it('returns empty strings and 0 for missing values', async () => {
     const [id] = await addEvents(app, 1, { requestId: 'empty' });
     expect(await list({ request_id: 'empty' })).toEqual({
       events: [
@@ -38,7 +38,7 @@ describe('GET /v1/audit', () => {
     });
   });
 
-  it('names no application that is no more', async () => {
+  it('does not name deleted applications', async () => {
     await addEvents(app, 1, { applicationId: 2_000_000, requestId: 'orphan' });
     expect((await list({ request_id: 'orphan' })).events).toMatchObject([{ app_id: '' }]);
   });
@@ -90,7 +90,7 @@ describe('GET /v1/audit', () => {
       expect(await found(query)).toEqual(expected);
     });
 
-    it('refuses an application that there is not with 4005', async () => {
+    it('refuses an unknown application with 4005', async () => {
       expectFailure(await admin.get('/v1/audit?app_id=org.example.nowhere'), 403, 4005);
     });
 
@@ -121,7 +121,7 @@ describe('GET /v1/audit', () => {
   });
 
   describe('page by page', () => {
-    it('tells each event once, while others are recorded', async () => {
+    it('returns each event once while others are recorded', async () => {
       const now = nowSeconds();
       const userId = 910_001;
       // Seven a second: pages end amid events of the same second.
@@ -143,7 +143,7 @@ describe('GET /v1/audit', () => {
       expect(told).toEqual(ids.reverse());
     });
 
-    it('goes on below its place when the event that it names is gone', async () => {
+    it('continues at the same place when the event of its cursor is deleted', async () => {
       const userId = 910_002;
       const ids = await addEvents(app, 4, { userId });
       const { next_cursor } = await list({ user_id: userId, limit: 2 });

@@ -74,7 +74,7 @@ describe('the audit trail', () => {
     ]);
   });
 
-  it('records failed logins, without what was typed', async () => {
+  it('records failed logins without what was typed', async () => {
     const account = await registerVerified(app);
     const unconfirmed = registration();
     expectOk(await app.client.post('/v1/user/register', unconfirmed));
@@ -183,7 +183,7 @@ describe('the audit trail', () => {
       expect(await recordedFor(answer)).toMatchObject([{ type: 'login.failed', ...HERE, actor: ANONYMOUS }]);
   });
 
-  it('records that a client showed a used refresh token', async () => {
+  it('records that a client reused a refresh token', async () => {
     const account = await registerVerified(app);
     const client = await addClient(app);
     const { mail: user, password, app_id } = account;
@@ -199,7 +199,7 @@ describe('the audit trail', () => {
     expect(await recordedFor(stolen)).toMatchObject([{ type: 'refresh.reused', actor: ANONYMOUS }]);
   });
 
-  it('records that a refresh token was used by two, and the end of its session', async () => {
+  it('records the reuse of a refresh token and the end of its session', async () => {
     const { tokens } = await signedIn(app);
     const { sub, sid } = decodeToken(tokens.access_token).claims;
     freezeClock();

@@ -108,7 +108,7 @@ describe('the audit trail records of administrators', () => {
     await expectRecorded(answer, { type: 'scope.created', app_id: desk.name, detail: { scope: 'lift' } });
   });
 
-  it('a role that is made, given scopes, a default scope, and made the default', async () => {
+  it('a role that is created, gets scopes and a default scope, and becomes the default', async () => {
     const event = { type: 'role.changed', app_id: desk.name };
     const made = await send(admin, 'POST', '/v1/rbac/role/create', { app_id: desk.id, name: 'agent' });
     await expectRecorded(made, { ...event, detail: { role: 'agent', change: 'created' } });
@@ -178,7 +178,7 @@ describe('the audit trail records of administrators', () => {
     });
   });
 
-  it('nothing of what is refused', async () => {
+  it('no refused requests', async () => {
     const role = { app_id: desk.id, name: 'guest' };
     const refused = [
       await send(admin, 'POST', '/v1/rbac/role/create', role),
@@ -217,7 +217,7 @@ describe('the audit trail records of users', () => {
     await expectRecorded(unbound, { ...event, type: 'provider.unbound' });
   });
 
-  it('a mail that is bound, exchanged, confirmed by its link, and unbound', async () => {
+  it('a mail that is bound, replaced, confirmed by its link, and unbound', async () => {
     const { caller, id, actor } = await newGooglePerson();
     const event = { app_id: 'pluto', user_id: id, actor };
     const [mistyped, mail] = [registration().mail, registration().mail];
@@ -253,7 +253,7 @@ describe('the audit trail records of users', () => {
     });
   });
 
-  it('an unconfirmed account that goes when its mail is registered again, as done by nobody known', async () => {
+  it('an unconfirmed account deleted because its mail is registered again, with unknown actor', async () => {
     const account = registration();
     const id = await register(account);
     await register({ ...registration(), mail: account.mail });
@@ -264,7 +264,7 @@ describe('the audit trail records of users', () => {
     });
   });
 
-  it('an unconfirmed mail that goes when another registers it, while its account stays', async () => {
+  it('an unconfirmed mail that is removed because another account registers it', async () => {
     const { caller, id } = await newGooglePerson();
     const account = registration();
     expectOk(await caller.post('/v1/user/binding', { type: 'mail', mail: account.mail }));
@@ -280,7 +280,7 @@ describe('the audit trail records of users', () => {
 describe('the audit trail records without a request', () => {
   const nobody = { address: '', request_id: '' };
 
-  it('what the first start makes, as done by the system', async () => {
+  it('what the first start creates, as done by the system', async () => {
     const actor = { kind: 'system', user_id: 0, client: '' };
     const event = { app_id: 'pluto', actor, ...nobody };
     const { events } = await list({ user_id: adminId });
@@ -332,7 +332,7 @@ describe('the audit trail records without a request', () => {
 });
 
 describe('an event', () => {
-  it('is refused, and what happened with it, where nobody has said on whose behalf that is', async () => {
+  it('is refused together with its change in a transaction without request context', async () => {
     const [transactions, events] = [app.app.get(Transactions), app.app.get(SecurityEvents)];
     const count = () => app.dataSource.manager.count(AuditEvent);
     const before = await count();
@@ -352,7 +352,7 @@ describe('an event and what happened', () => {
   const createScope = (name: string) =>
     send(admin, 'POST', '/v1/rbac/scope/create', { app_id: desk.id, name });
 
-  it('are undone together when the transaction fails after the event', async () => {
+  it('are rolled back together when the transaction fails after the event', async () => {
     let isToFail = true;
     app.app.get(SecurityEvents).subscribe((_, { type }) => {
       if (type === 'scope.created' && isToFail) throw new Error('a listener failed');
@@ -369,7 +369,7 @@ describe('an event and what happened', () => {
     });
   });
 
-  it('are undone together when the event cannot be recorded', async () => {
+  it('are rolled back together when the event cannot be recorded', async () => {
     await app.dataSource.query('ALTER TABLE audit_events RENAME TO elsewhere');
     const failed = await createScope('unseen');
     await app.dataSource.query('ALTER TABLE elsewhere RENAME TO audit_events');
@@ -379,7 +379,7 @@ describe('an event and what happened', () => {
 });
 
 describe('what is recorded', () => {
-  it('holds nothing that people typed of themselves, and no secret', async () => {
+  it('contains no personal input and no secret', async () => {
     const details = await recordedDetails();
     expect(details).toContain('"provider":"google"');
     expect(typed.length).toBeGreaterThan(20);

@@ -21,7 +21,7 @@ import {
 
 useAuthorizations();
 
-describe('a request with a fault that the client is told', () => {
+describe('an invalid request that is reported to the client', () => {
   it.each([
     ['another response type', { response_type: 'id_token' }, 'unsupported_response_type', '1001'],
     ['both response types', { response_type: 'code token' }, 'unsupported_response_type', '1001'],
@@ -68,7 +68,7 @@ describe('a request with a fault that the client is told', () => {
   });
 });
 
-describe('a request that goes nowhere', () => {
+describe('a request that is not redirected', () => {
   beforeAll(async () => {
     await addClient('pending', { status: 'pend' });
     await addClient('denied', { status: 'denied' });

@@ -55,7 +55,7 @@ const findCode = (code = '') =>
 const grantedScopes = async (answer: PageAnswer) => (await findCode(query(answer).code)).scopes;
 
 describe('GET /web/authorize', () => {
-  it('sends who is not signed in to the login page, and back with every parameter as it was', async () => {
+  it('redirects to the login page without a session, and back with every parameter unchanged', async () => {
     const account = await addAccount(app, { app_id: shop.name });
     const by = new Browser(app.url);
     const pkce = { code_challenge: CHALLENGE, code_challenge_method: 'S256' };
@@ -70,7 +70,7 @@ describe('GET /web/authorize', () => {
     expect(query(answer)).toEqual({ code: expect.any(String), state: STATE });
   });
 
-  it('shows who asks for what, for whom, and where the browser goes', async () => {
+  it('shows client, scopes, user and destination', async () => {
     const { browser, name } = await signedIn();
     const page = await open({ scopes: 'shop.buy shop.unknown,shop.read' }, browser);
     expectPage(page, 200, 'Allow access?');
@@ -88,7 +88,7 @@ describe('GET /web/authorize', () => {
     ['native', 'org.example.desk: https:', 'org.example.desk'],
     ['loopback6', 'http: https:', '[::1]:8099'],
     ['odd', 'https:', 'client;x'],
-  ] as const)('lets the form of %s lead to addresses of %s and nowhere else', async (key, target, shown) => {
+  ] as const)('allows the form of %s to redirect to %s only', async (key, target, shown) => {
     const page = await open({ client_id: key, redirect_uri: REGISTERED[key] });
     expect(page.words).toContain(`redirected to ${shown}.`);
     const policy = page.headers.get('content-security-policy')!.split('; ');
@@ -113,7 +113,7 @@ describe('GET /web/authorize', () => {
     expect(await grantedScopes(await decide('allow', change))).toEqual(scopes);
   });
 
-  it('says so when there is nothing to permit', async () => {
+  it('says that no permissions are requested', async () => {
     const { browser } = await signedIn('nobody');
     const page = await open({ scopes: 'shop.buy' }, browser);
     expectPage(page, 200, 'requests no other permissions');
@@ -158,7 +158,7 @@ describe('POST /web/authorize', () => {
     );
   });
 
-  it('gives state back byte for byte, and leaves out one that was not sent', async () => {
+  it('returns state byte for byte, and omits it if it was not sent', async () => {
     const { location } = await decide('allow');
     expect(location.split('&state=')[1]).toBe(encodeURIComponent(STATE));
     expect(query(await decide('allow', { state: undefined }))).toEqual({ code: expect.any(String) });
@@ -172,7 +172,7 @@ describe('POST /web/authorize', () => {
     expect((await decide('allow', change)).location).toMatch(location);
   });
 
-  it('tells the client when it is denied', async () => {
+  it('reports a denial to the client', async () => {
     const before = await countGrants();
     const denied = { error: 'access_denied', error_code: '1002', state: STATE };
     expect(query(await decide('deny'))).toEqual(denied);
@@ -180,7 +180,7 @@ describe('POST /web/authorize', () => {
     expect(await countGrants()).toEqual(before);
   });
 
-  it('gives a token in the fragment, and no refresh token', async () => {
+  it('returns a token in the fragment, without a refresh token', async () => {
     const change = { response_type: 'token', scopes: 'shop.buy,shop.read', life_time: '120' };
     const { access_token: token = '', ...rest } = fragment(await decide('allow', change));
     expect(rest).toEqual({
@@ -232,7 +232,7 @@ describe('POST /web/authorize', () => {
     },
   );
 
-  it('grants no new default scope that was not shown', async () => {
+  it('does not grant a new default scope that was not shown', async () => {
     const other = await addApplication(app, { name: 'org.example.other', roles: { one: ['a', 'b'] } });
     const id = await addUser(app, { applicationId: other.id });
     const by = new Browser(app.url);
@@ -251,13 +251,13 @@ describe('POST /web/authorize', () => {
   });
 
   // The browser is the user's: who changes the form there grants what they could have been asked for.
-  it('grants of a changed form what the role has', async () => {
+  it('limits a modified form to the scopes of the role', async () => {
     const form = { scopes: 'shop.rate shop.sell' };
     const answer = await decide('allow', { response_type: 'token', scopes: 'shop.buy' }, { form });
     expect(fragment(answer).scopes).toBe('shop.rate');
   });
 
-  it('grants the default scope to a form without scopes, and takes one without redirect URI', async () => {
+  it('grants the default scope to a form without scopes, and accepts one without redirect URI', async () => {
     const { _csrf = '' } = (await open()).forms[0]!.fields;
     const fields = request({ redirect_uri: undefined });
     const answer = await reader.post(PATH, { ...fields, _csrf, decision: 'allow' });
@@ -276,7 +276,7 @@ describe('POST /web/authorize', () => {
     },
   );
 
-  it('grants nothing for two decisions or none', async () => {
+  it('grants nothing for a repeated or missing decision', async () => {
     const before = await countGrants();
     const { fields } = (await open()).forms[0]!;
     delete fields.decision;
@@ -285,7 +285,7 @@ describe('POST /web/authorize', () => {
     expect(await countGrants()).toEqual(before);
   });
 
-  it.each([0, 1])('does nothing without the form that this browser was shown: form %i', async (index) => {
+  it.each([0, 1])('refuses a form that was not rendered for this browser: form %i', async (index) => {
     const before = await countGrants();
     const { browser: stranger } = await signedIn();
     const page = await open();
@@ -306,7 +306,7 @@ describe('POST /web/authorize', () => {
     expect((await reader.submit(form)).status).toBe(302);
   });
 
-  it('does nothing for whom the page has not named: somebody else has signed in in the same browser', async () => {
+  it('refuses the form when somebody else has signed in to the same browser', async () => {
     const { browser } = await signedIn();
     const form = (await open({}, browser)).forms[0]!;
     const other = await addUser(app, { applicationId: shop.id });
@@ -325,11 +325,11 @@ describe('POST /web/authorize', () => {
     },
   );
 
-  it('takes no JSON', async () => {
+  it('refuses JSON', async () => {
     expectFailure(await app.client.post(PATH, request()), 415, 1008);
   });
 
-  it('answers a program with the address', async () => {
+  it('answers a program with the URL', async () => {
     const { forms } = await open();
     const json = { accept: 'application/json' };
     const allowed = await reader.submit(forms[0], {}, json);
@@ -341,7 +341,7 @@ describe('POST /web/authorize', () => {
     expectFailure(await reader.submit(forms[0], { redirect_uri: 'https://e.com' }, json), 403, 5003);
   });
 
-  it('is of no use for another application than the one that the browser is signed in to', async () => {
+  it('requires a sign-in to the requested application', async () => {
     const before = await countGrants();
     const away = await open({ app_id: 'pluto' });
     expect(away.location).toMatch(/^\/web\/login\?app_id=pluto&next=/);
@@ -350,7 +350,7 @@ describe('POST /web/authorize', () => {
     expect(await countGrants()).toEqual(before);
   });
 
-  it('lets somebody else sign in, and comes back to the request', async () => {
+  it('lets another user sign in, and returns to the request', async () => {
     const { browser } = await signedIn();
     const answer = await browser.submit((await open({ scopes: 'shop.buy' }, browser)).forms[2]);
     const login = new URL(answer.location, app.url);
@@ -365,7 +365,7 @@ describe('POST /web/authorize', () => {
     expect((await open({}, browser)).location).toContain('/web/login?');
   });
 
-  it('goes nowhere when the client was denied meanwhile', async () => {
+  it('does not redirect when the client was denied meanwhile', async () => {
     const key = `desk${nextNumber()}`;
     await addClient(key);
     const page = await open({ client_id: key });
@@ -374,7 +374,7 @@ describe('POST /web/authorize', () => {
       expectNoWay(await reader.submit(form), 403, 'App not approved');
   });
 
-  it('asks for a sign-in when the account was deleted meanwhile', async () => {
+  it('requires a sign-in when the account was deleted meanwhile', async () => {
     const { browser, userId: id } = await signedIn();
     const page = await open({}, browser);
     const { accessToken } = await openSession(app, id, shop.name);
@@ -392,7 +392,7 @@ describe('POST /web/authorize', () => {
   });
 });
 
-it('says how long the access lasts where that is longer than usual', async () => {
+it('shows the lifetime if it is longer than usual', async () => {
   expect((await open()).text).not.toContain('Access lasts');
   expect((await open({ life_time: '99999999' })).text).toContain('Access lasts 30 days');
 });

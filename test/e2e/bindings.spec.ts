@@ -132,7 +132,7 @@ async function accountWith(first: LoginType, ...others: ProviderType[]) {
 }
 
 describe('POST /v1/user/binding', () => {
-  it.each(providerTypes)('lets the account be signed in to by %s, and changes nothing else', async (type) => {
+  it.each(providerTypes)('lets the account sign in with %s, and changes nothing else', async (type) => {
     const { token, account } = await signedIn(app);
     const before = await infoOf(token);
     const person = newPerson(type);
@@ -146,7 +146,7 @@ describe('POST /v1/user/binding', () => {
     expectOk(await app.client.post('/v1/user/login/account', { ...account, account: account.mail }));
   });
 
-  it('gives somebody who came by Google also Apple and WeChat', async () => {
+  it('adds Apple and WeChat to an account created with Google', async () => {
     const people = [newPerson('google'), newPerson('apple'), newPerson('wechat')] as const;
     const { token, id } = await signIn(people[0]);
     const before = await infoOf(token);
@@ -180,7 +180,7 @@ describe('POST /v1/user/binding', () => {
     expectOk(await bind(elsewhere.token, { type, ...proofs.other }), {});
   });
 
-  it.each(providerTypes)('refuses a person at %s who has an account with 2007', async (type) => {
+  it.each(providerTypes)('refuses a person at %s who already has an account with 2007', async (type) => {
     const [came, bound] = [newPerson(type), newPerson(type)];
     const owners = [await signIn(came), await mailAccount()] as const;
     expectOk(await bindPerson(owners[1].token, bound), {});
@@ -192,7 +192,7 @@ describe('POST /v1/user/binding', () => {
     expect((await signIn(bound)).id).toBe(owners[1].id);
   });
 
-  it('refuses a WeChat person whose union id or openid has an account with 2007, and keeps nothing', async () => {
+  it('refuses a WeChat person whose union id or openid has an account with 2007, and stores nothing', async () => {
     const [early, union] = [wechat.person({ unionid: undefined }), wechat.person()];
     const owners = [await signIn(wechatPerson(early)), await signIn(wechatPerson(union))] as const;
     const before = await app.dataSource.manager.count(ProviderSubject);
@@ -251,7 +251,7 @@ describe('POST /v1/user/binding', () => {
     expect(await loginTypesOf(token)).toEqual(['mail']);
   });
 
-  it('takes null for what the type does not need, and ignores what it does not know', async () => {
+  it('accepts null for fields of other types, and ignores unknown fields', async () => {
     const { token } = await signIn(newPerson('google'));
     const more = { user_id: 1, app_id: shop.name, name: 'Not me', device_id: 5 };
     const proof = await newPerson('apple').prove();
@@ -283,14 +283,14 @@ describe('POST /v1/user/unbinding', () => {
     expectFailure(await unbind(token, type), 403, 2008);
   });
 
-  it('refuses a type that is none with 1001', async () => {
+  it('refuses an invalid type with 1001', async () => {
     const { token } = await mailAccount();
     const message = expect.stringMatching('^Bad Request: type takes');
     for (const type of [undefined, null, '', 'facebook', 'MAIL', '__proto__', ['mail'], {}, 0])
       expectFailure(await unbind(token, type), 400, 1001, message);
   });
 
-  it('refuses to remove the only way in with 2010', async () => {
+  it('refuses to remove the only way to sign in with 2010', async () => {
     const { token } = await mailAccount();
     expectFailure(await unbind(token, 'mail'), 403, 2010);
     for (const type of providerTypes) {
@@ -315,7 +315,7 @@ describe('POST /v1/user/unbinding', () => {
     expectFailure(await unbind(token, type), 403, 2008);
   });
 
-  it.each(providerTypes)('lets a person at %s go, who then has no account', async (type) => {
+  it.each(providerTypes)('unbinds a person at %s, who then has no account', async (type) => {
     const { token, id } = await mailAccount();
     for (const next of ['signs in', 'is bound elsewhere'] as const) {
       const person = newPerson(type);
@@ -329,7 +329,7 @@ describe('POST /v1/user/unbinding', () => {
     expect(await loginTypesOf(token)).toEqual(['mail']);
   });
 
-  it('leaves the sessions as they are, that of the provider too', async () => {
+  it('keeps all sessions, including that of the provider', async () => {
     const { token, refreshToken, id } = await mailAccount();
     const person = newPerson('google');
     expectOk(await bindPerson(token, person), {});
@@ -342,7 +342,7 @@ describe('POST /v1/user/unbinding', () => {
       expectOk(await app.client.post('/v1/token/refresh', { refresh_token, app_id: 'pluto' }));
   });
 
-  it('closes the way by mail and password until the mail is bound and confirmed again', async () => {
+  it('disables sign-in with mail and password until the mail is bound and confirmed again', async () => {
     const { token, account } = await signedIn(app);
     const { mail, user_id, password, app_id } = account;
     const login = (name: string) =>
@@ -367,7 +367,7 @@ describe('POST /v1/user/unbinding', () => {
 });
 
 describe.each(['/v1/user/binding', '/v1/user/unbinding'])('POST %s', (path) => {
-  it('is refused without a token, with junk, and to an account that was deleted', async () => {
+  it('is refused without a token, with an invalid token, and for a deleted account', async () => {
     const { token } = await mailAccount();
     expectOk(await app.client.post('/v1/user/delete', undefined, { token }), {});
     const body = { type: 'mail', mail: 'a@example.com' };
@@ -377,7 +377,7 @@ describe.each(['/v1/user/binding', '/v1/user/unbinding'])('POST %s', (path) => {
   });
 });
 
-describe('where a provider is not set up', () => {
+describe('without a configured provider', () => {
   it.each(providerTypes)('POST /v1/user/binding refuses %s with 1002', async (type) => {
     const { token } = await mailAccount();
     const message = expect.stringMatching(/^Operation Forbidden: sign-in with \w+ is not configured/);
@@ -385,7 +385,7 @@ describe('where a provider is not set up', () => {
     expect(await loginTypesOf(token)).toEqual(['mail']);
   });
 
-  it('POST /v1/user/unbinding does not count it as a way in', async () => {
+  it('POST /v1/user/unbinding does not count it as a way to sign in', async () => {
     const { token } = await accountWith('mail', ...providerTypes);
     expectFailure(await unbind(token, 'mail', bare), 403, 2010);
     expectOk(await unbind(token, 'google', bare), {});
@@ -394,7 +394,7 @@ describe('where a provider is not set up', () => {
     expectOk(await unbind(token, 'apple'), {});
   });
 
-  it('an application counts what it has set up itself, and not what it has cleared', async () => {
+  it('an application counts its own configured providers, and not cleared ones', async () => {
     const admin = await firstAdministrator(bare);
     const set = async (change: object) =>
       expectOk(await admin.put('/v1/rbac/application/settings', { app_id: shop.id, ...change }));
@@ -425,7 +425,7 @@ describe(`at the same moment, ${ROUNDS} times`, () => {
     expect(await loginTypesOf(token)).toEqual([answers[0].code === 0 ? type : 'mail']);
   });
 
-  race('binding one person to two accounts gives it to one', async (type) => {
+  race('binding one person to two accounts succeeds for one', async (type) => {
     const [person, ...accounts] = [newPerson(type), await mailAccount(), await mailAccount()] as const;
     const answers = await Promise.all(accounts.map(({ token }) => bindPerson(token, person)));
     expect(countByCode(answers)).toEqual({ 0: 1, 2007: 1 });
@@ -465,7 +465,7 @@ describe(`at the same moment, ${ROUNDS} times`, () => {
     expect(await loginTypesOf(token)).toEqual(['mail']);
   });
 
-  race('binding a person and deleting the account leave nothing of it', async (type) => {
+  race('binding a person and deleting the account leave nothing behind', async (type) => {
     const tables = [User, Identity, ProviderSubject, AppleGrant];
     const before = await Promise.all(tables.map((table) => app.dataSource.manager.count(table)));
     const { token } = await mailAccount();
@@ -480,7 +480,7 @@ describe(`at the same moment, ${ROUNDS} times`, () => {
 });
 
 describe('pluto', () => {
-  it('knows accounts without a mail: role assign by handle, admin list', async () => {
+  it('supports accounts without a mail: role assign by handle, admin list', async () => {
     const { token } = await signIn(newPerson('google'));
     const { sub, user_id, name } = (await infoOf(token)) as { sub: number; user_id: string; name: string };
     const place = { env: environmentOf(app), cwd: app.dataDir };

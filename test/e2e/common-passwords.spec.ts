@@ -21,7 +21,7 @@ describe('a common password', () => {
     expectOk(await app.client.post('/v1/user/register', { ...account, password: `${password} but longer` }));
   });
 
-  it('is refused by the reset page, which uses nothing up', async () => {
+  it('is refused by the reset page, which does not consume the link', async () => {
     const account = await addAccount(app);
     const { mail, app_id } = account;
     expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
@@ -30,7 +30,7 @@ describe('a common password', () => {
     expectPage(await app.client.submit(link, { password: 'fresh horse battery' }), 200, 'Password changed');
   });
 
-  it('is still good to sign in with for whoever has it already', async () => {
+  it('still signs in to accounts that already have it', async () => {
     const { user_id: handle, mail, app_id } = await addAccount(app);
     const passwordHash = await hash('password', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
     await app.dataSource.manager.update(User, { handle }, { passwordHash });

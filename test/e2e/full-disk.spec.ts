@@ -29,7 +29,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
     return answer;
   }
 
-  it('answers what has to write with 503, and works on when there is room', async () => {
+  it('answers writes with 503, and recovers when there is space', async () => {
     const { refresh_token, access_token: token } = await login(app, account);
     await app.dataSource.query('PRAGMA max_page_count = 1');
     expectFailure(await refreshUntilRefused(refresh_token), 503, 1010);
@@ -42,7 +42,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
     expectOk(await app.client.post('/v1/user/register', registration()));
   });
 
-  it('answers so too when it may not be written', async () => {
+  it('answers the same when the file is read-only', async () => {
     const { refresh_token } = await login(app, account);
     await app.dataSource.query('PRAGMA query_only = ON');
     const refresh = () => app.client.post('/v1/token/refresh', { refresh_token, app_id: 'pluto' });
@@ -55,7 +55,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
 
 // The same name on either database, so that this file is never without a test.
 describe('GET /health/live', () => {
-  it('answers whatever the database does', async () => {
+  it('answers whatever the state of the database', async () => {
     const app = await startTestApp();
     await app.dataSource.destroy();
     try {

@@ -87,7 +87,7 @@ async function expectRefused(answer: Answer, usersBefore: number): Promise<void>
 }
 
 describe('POST /v1/user/login/google/mobile', () => {
-  it('makes an account of what Google says, and signs it in', async () => {
+  it("creates an account from Google's claims, and signs in", async () => {
     const { sub, email } = newPerson();
     const picture = 'https://lh3.googleusercontent.com/a/grace=s96-c';
     const answer = await attempt({ sub, email, name: 'Grace Hopper', picture });
@@ -118,7 +118,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     });
   });
 
-  it('lets the user change the handle that was made up', async () => {
+  it('lets the user change the generated handle', async () => {
     const token = await signIn();
     const user_id = `grace-${nextNumber()}`;
     expectOk(await app.client.put('/v1/user/info', { user_id }, { token }), {});
@@ -137,7 +137,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     expect((await info(first)).status).toBe(200);
   });
 
-  it('keeps name and picture as they are here, and takes over a mail that Google has confirmed', async () => {
+  it('keeps name and picture of the account, and stores a mail that Google has verified', async () => {
     const person = newPerson();
     const { name, avatar } = (await info(await signIn(person))).body;
     const change = { ...person, name: 'Another Name', picture: 'https://example.com/other.png' };
@@ -151,12 +151,12 @@ describe('POST /v1/user/login/google/mobile', () => {
     expect((await info(confirmed)).body).toMatchObject(taken);
   });
 
-  it('tells people apart whose ids at Google differ in case only', async () => {
+  it('distinguishes people whose ids at Google differ only in case', async () => {
     const { sub } = newPerson();
     expect(idOf(await signIn({ sub: `a${sub}` }))).not.toBe(idOf(await signIn({ sub: `A${sub}` })));
   });
 
-  it('takes an application in any case, a device id that is null, and fields that it does not know', async () => {
+  it('accepts an application in any case, a null device id and unknown fields', async () => {
     const token = await signIn({}, { app_id: 'PLUTO', device_id: null, name: 7, code: { a: 1 }, nonce: [] });
     expect((await sessionOf(token)).deviceId).toBe('');
   });
@@ -185,7 +185,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     else await expectRefused(answer, users);
   });
 
-  describe('refuses with 3004, and makes no account for,', () => {
+  describe('refuses with 3004, and creates no account for,', () => {
     const withAlgorithm = async (alg: string) => google.idToken({}, { alg, key: await strangersKey(alg) });
     const withSecret = async (form: 'pem' | 'jwk') =>
       google.idToken({}, { alg: 'HS256', key: await google.keys.publicKeyAs(form) });
@@ -255,7 +255,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     });
   });
 
-  describe('of what Google says, takes', () => {
+  describe("of Google's claims, takes", () => {
     it.each<[string, Fields, string]>([
       ['a mail that is confirmed', { email: 'a@example.com' }, 'a@example.com'],
       ['no mail that is not', { email_verified: false }, ''],
@@ -308,8 +308,8 @@ describe('POST /v1/user/login/google/mobile', () => {
     });
   });
 
-  describe('with a mail that is known here', () => {
-    it('makes another account, and leaves the registered one alone', async () => {
+  describe('with a mail that is already registered', () => {
+    it('creates another account, and does not change the registered one', async () => {
       const account = await addAccount(app);
       const own = idOf((await loginByPassword(app, account)).access_token);
       const token = await signIn({ email: account.mail });
@@ -320,7 +320,7 @@ describe('POST /v1/user/login/google/mobile', () => {
       expect((await info(after)).body.bindings).toEqual([{ login_type: 'mail', mail: account.mail }]);
     });
 
-    it('does not take the mail from those who register it later', async () => {
+    it('does not block the mail for a later registration', async () => {
       const account = registration();
       const token = await signIn({ email: account.mail });
       expect(idOf((await loginByPassword(app, await addAccount(app, account))).access_token)).not.toBe(
@@ -331,7 +331,7 @@ describe('POST /v1/user/login/google/mobile', () => {
   });
 
   describe('by application', () => {
-    it('makes one account each', async () => {
+    it('creates one account each', async () => {
       const { name } = await addApplication(app, { name: `org.example.${nextNumber()}` });
       const person = newPerson();
       const here = await signIn(person);
@@ -367,7 +367,7 @@ describe('POST /v1/user/login/google/mobile', () => {
       expectFailure(await attempt(own, { app_id: name }), 403, 3004);
     });
 
-    it('refuses with 1002, and asks nobody, where no client ids are set', async () => {
+    it('refuses with 1002 without a request if no client ids are set', async () => {
       const calls = google.countOf(GOOGLE_CERTS);
       const body = { id_token: await google.idToken(), app_id: 'pluto' };
       const message = 'Operation Forbidden: sign-in with Google is not configured for pluto';
@@ -391,7 +391,7 @@ describe('POST /v1/user/login/google/mobile', () => {
       );
   });
 
-  describe('at the same moment', () => {
+  describe('concurrently', () => {
     const accountsOf = async (sub: string): Promise<number[]> => {
       const { manager } = app.dataSource;
       const subjects = await manager.findBy(ProviderSubject, { subject: sub, loginType: 'google' });
@@ -410,7 +410,7 @@ describe('POST /v1/user/login/google/mobile', () => {
       expect(await app.dataSource.manager.countBy(Session, { userId: In([...ids]) })).toBe(20);
     });
 
-    it.each([1, 2, 3])('logins and the deletion of the account end in one piece (%d)', async () => {
+    it.each([1, 2, 3])('logins and the deletion of the account leave a consistent state (%d)', async () => {
       const person = newPerson();
       const first = await signIn(person);
       const users = await countUsers();
@@ -435,7 +435,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     });
   });
 
-  it('makes a new account after the deletion of the old, whose token stays refused', async () => {
+  it('creates a new account after the deletion of the old one, whose token stays refused', async () => {
     const person = newPerson();
     const old = await signIn(person);
     expectOk(await app.client.post('/v1/user/delete', undefined, { token: old }), {});
@@ -447,7 +447,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     expectFailure(await info(old), 403, 3009);
   });
 
-  it('leaves no token, mail or id of Google in the log', async () => {
+  it('never logs a token, mail or id of Google', async () => {
     const person = newPerson();
     const tokens = await Promise.all([
       google.idToken(person),

@@ -138,7 +138,7 @@ describe('Housekeeping', () => {
     expect(app.log()).not.toContain('"level":50');
   });
 
-  it('removes mails that nobody confirmed after those whose links are still good', async () => {
+  it('finds unconfirmed mails behind those whose links are still valid', async () => {
     freezeClock();
     const accounts = [registration(), registration(), registration()];
     for (const account of accounts) await app.client.post('/v1/user/register', account);
@@ -154,14 +154,14 @@ describe('Housekeeping', () => {
     expect(await manager.existsBy(User, { handle: accounts[2]!.user_id })).toBe(false);
   });
 
-  it('removes more rows than a batch has, and spares the others', async () => {
+  it('removes more rows than a batch, and keeps the others', async () => {
     await addStates(2 * PURGE_BATCH + 1, nowSeconds());
     await addStates(3, nowSeconds() + 60);
     await upkeep();
     expect(await count(ConsumedState)).toBe(3);
   });
 
-  it('forgets used refresh tokens that are old and far behind, and still notices theft by the others', async () => {
+  it('deletes used refresh tokens that are old and far behind, and still detects reuse of the others', async () => {
     freezeClock();
     const { tokens } = await signedIn(app);
     const longAgo = nowSeconds() - 7 * DAY;
@@ -184,7 +184,7 @@ describe('Housekeeping', () => {
     expect(await count(Session)).toBe(0);
   });
 
-  it('keeps all generations of a session that is as old but was refreshed seldom', async () => {
+  it('keeps all generations of a session that is as old but rarely refreshed', async () => {
     freezeClock();
     await signedIn(app);
     await addUsedGenerations(900, () => nowSeconds() - 20 * DAY);
@@ -192,7 +192,7 @@ describe('Housekeeping', () => {
     expect(await usedGenerations()).toHaveLength(900);
   });
 
-  it('goes on with the other steps when one fails', async () => {
+  it('continues with the other steps when one fails', async () => {
     await addStates(1, nowSeconds());
     await app.dataSource.query('ALTER TABLE one_time_tokens RENAME TO mislaid');
     await upkeep();
@@ -201,7 +201,7 @@ describe('Housekeeping', () => {
     expect(app.log()).toContain('"step":"mailed links"');
   });
 
-  it('looks for what is due by an index', async () => {
+  it('finds due rows by an index', async () => {
     const queries = await collectQueries(app, () => upkeep());
     const looks = queries.filter(
       ({ sql }) => sql.startsWith('SELECT') && sql.includes(`LIMIT ${PURGE_BATCH}`),
@@ -244,7 +244,7 @@ describe('Housekeeping of several instances', () => {
     expect(await count(ConsumedState)).toBe(0);
   });
 
-  it('passes on from an instance that died, once its lease has run out', async () => {
+  it('moves on from a crashed instance once its lease has expired', async () => {
     await upkeep(other);
     await addStates(1, nowSeconds());
     const died = "UPDATE leases SET owner = 'a dead instance', expires_at = ? WHERE name = 'housekeeping'";

@@ -29,7 +29,7 @@ describe('a method that an address does not answer', () => {
     expect(answer.headers.get('allow')).toBe(allow);
   });
 
-  it('is said in a page to a browser', async () => {
+  it('is reported to a browser as a page', async () => {
     const answer = await app.client.request('DELETE', '/web/mail/verify/token', {
       headers: { accept: 'text/html' },
     });
@@ -37,7 +37,7 @@ describe('a method that an address does not answer', () => {
     expect(answer.headers.get('allow')).toBe('GET, HEAD, POST');
   });
 
-  it.each(['TRACE', 'PROPFIND', 'BREW'])('is refused when nobody answers it: %s', async (method) => {
+  it.each(['TRACE', 'PROPFIND', 'BREW'])('is refused if no route supports it: %s', async (method) => {
     const answer = await sendRaw(
       app,
       `${method} /v1/healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
@@ -49,7 +49,7 @@ describe('a method that an address does not answer', () => {
 });
 
 describe('the request id', () => {
-  it('is made up, told in the answer, and is on every line of the log', async () => {
+  it('is generated, returned in the answer, and on every line of the log', async () => {
     const answer = await app.client.post('/v1/user/register', registration());
     const id = answer.headers.get('x-request-id')!;
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
@@ -58,7 +58,7 @@ describe('the request id', () => {
     ]);
   });
 
-  it('is on what services log for it', async () => {
+  it('is on the log lines of services', async () => {
     const { tokens } = await signedIn(app);
     const deletion = await app.client.post('/v1/user/delete', undefined, { token: tokens.access_token });
     const { key } = await addClient(app, { status: 'pend' });
@@ -77,7 +77,7 @@ describe('the request id', () => {
     }
   });
 
-  it('is the one that was given, where that is harmless', async () => {
+  it('is taken from the request if it is harmless', async () => {
     const answer = await app.client.get('/v1/nothing', { headers: { 'x-request-id': 'proxy-7.a_B' } });
     expect(answer.headers.get('x-request-id')).toBe('proxy-7.a_B');
     expect(await linesOf(app, 'proxy-7.a_B')).toHaveLength(1);
@@ -91,7 +91,7 @@ describe('the request id', () => {
     },
   );
 
-  it('is on an error page, for who asks for help', async () => {
+  it('is on an error page, for support', async () => {
     jest.spyOn(app.app.get(MailVerificationService), 'look').mockRejectedValue(new Error('boom'));
     const answer = await app.client.page('/web/mail/verify/some-token');
     expectPage(answer, 500);
@@ -122,7 +122,7 @@ describe('security headers', () => {
     },
   );
 
-  it('let the documentation style itself and run its own scripts only', async () => {
+  it('let the documentation use its own styles and scripts only', async () => {
     const { headers } = await app.client.page('/docs');
     expect(Object.fromEntries(headers)).toMatchObject(common);
     const csp = headers.get('content-security-policy')!;
@@ -131,7 +131,7 @@ describe('security headers', () => {
     expect(csp).not.toMatch(/unsafe-eval|\*|https?:|script-src[^;]*unsafe/);
   });
 
-  it('let assets be kept for a while', async () => {
+  it('let assets be cached', async () => {
     const { headers, status } = await app.client.get('/web/assets/pluto.css');
     expect(status).toBe(200);
     expect(headers.get('cache-control')).toMatch(/^public, max-age=\d+$/);
@@ -139,7 +139,7 @@ describe('security headers', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  it('ask for HTTPS from then on, and give Secure cookies, where PUBLIC_URL is https:', async () => {
+  it('require HTTPS and set Secure cookies if PUBLIC_URL is https:', async () => {
     const secure = await startTestApp({
       env: { PUBLIC_URL: 'https://pluto.test' },
       on: app,
@@ -238,7 +238,7 @@ describe('CORS_ORIGINS', () => {
       expectFailure(await listed.client.request('OPTIONS', '/v1/nothing', { headers }), 404, 1005);
     });
 
-    it('answers the question that comes before', async () => {
+    it('answers preflight requests', async () => {
       const answer = await listed.client.request('OPTIONS', '/v1/user/info', preflight(ORIGIN));
       expect(answer.status).toBe(204);
       expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN);
@@ -260,7 +260,7 @@ describe('CORS_ORIGINS', () => {
       for (const answer of answers) expect(answer.headers.get('access-control-allow-origin')).toBeNull();
     });
 
-    it.each(['/web/mail/verify/x', '/docs', '/'])('never opens a page: %s', async (path) => {
+    it.each(['/web/mail/verify/x', '/docs', '/'])('never allows pages: %s', async (path) => {
       const answer = await listed.client.get(path, from(ORIGIN));
       expect(corsHeaders(answer)).toEqual([]);
       const asked = await listed.client.request('OPTIONS', path, preflight(ORIGIN));
@@ -304,7 +304,7 @@ describe('what is public', () => {
       await server.stop();
     });
 
-    it('is kept, and not sent again while it is the same', async () => {
+    it('is cached, and not sent again while unchanged', async () => {
       const { headers, text } = await app.client.get(path);
       expect(headers.get('content-security-policy')).toContain("default-src 'none'");
       const etag = headers.get('etag')!;
@@ -322,7 +322,7 @@ describe('what is public', () => {
     });
   });
 
-  it('is nothing else: what a person is told stays with who asked, and is not kept', async () => {
+  it('is nothing else: personal answers are private and not cached', async () => {
     const { token } = await signedIn(app);
     const answer = await app.client.get('/v1/user/info', { token, headers: ANYBODY });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
@@ -332,7 +332,7 @@ describe('what is public', () => {
 });
 
 describe('a cookie', () => {
-  it('is not taken by the API', async () => {
+  it('is ignored by the API', async () => {
     const { token } = await signedIn(app);
     for (const name of ['access_token', 'token', 'authorization'])
       expectFailure(

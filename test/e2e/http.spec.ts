@@ -16,7 +16,7 @@ import {
 
 useServer();
 
-describe('an address that is not there', () => {
+describe('an unknown address', () => {
   it.each(['/v1', '/v1/', '/v1/nothing', '/v1/user', '/v1/user/info/', '/v1//healthcheck'])(
     'is 1005 at %s, for a browser as well',
     async (path) => {
@@ -52,7 +52,7 @@ describe('an address that is not there', () => {
   });
 });
 
-describe('an address that cannot be read', () => {
+describe('a malformed address', () => {
   it.each(['/v1/user/info/%ZZ/public', '/v1/%', '/v1/user/info/%E0%A4%A/public'])(
     'is 1001: %s',
     async (path) => {
@@ -70,18 +70,18 @@ describe('an address that cannot be read', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('is no handle when it is longer than any', async () => {
+  it('is not a handle if it is too long', async () => {
     expectFailure(await app.client.get(`/v1/user/info/${'a'.repeat(101)}/public`), 403, 2005);
     expectFailure(await app.client.get(`/v1/user/info/${'a'.repeat(4000)}/public`), 400, 1001);
   });
 
-  it('is a page for a browser, also when a link was mangled on its way', async () => {
+  it('is a page for a browser, even for a broken link', async () => {
     expectPage(await app.client.page('/web/mail/verify/%ZZ'), 400);
     expectPage(await app.client.page(`/web/mail/verify/${'a'.repeat(100)}`), 404);
     expectPage(await app.client.page(`/web/mail/verify/${'a'.repeat(4000)}`), 400);
   });
 
-  it('is 1001 when it is longer than a head may be', async () => {
+  it('is 1001 when it exceeds the limit of the head', async () => {
     const answer = await sendRaw(
       app,
       `GET /v1/healthcheck?${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
@@ -91,7 +91,7 @@ describe('an address that cannot be read', () => {
   });
 });
 
-describe('what is not HTTP', () => {
+describe('input that is not HTTP', () => {
   it.each([
     ['garbage', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello\r\n\r\n'],
     ['an unknown version', 'GET /v1/healthcheck HTTP/9.9\r\nHost: x\r\n\r\n'],
@@ -112,12 +112,12 @@ describe('what is not HTTP', () => {
     expect(answer).not.toMatch(LIBRARY_TEXT);
   });
 
-  it('does not keep others from being answered', async () => {
+  it('does not affect other connections', async () => {
     await Promise.all(Array.from({ length: 20 }, () => sendRaw(app, 'nonsense\r\n\r\n')));
     expect((await app.client.get('/v1/healthcheck')).status).toBe(200);
   });
 
-  it('hears requests that follow each other on one connection in their order', async () => {
+  it('answers pipelined requests in order', async () => {
     const ask = (path: string, last = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
     const answer = await sendRaw(
       app,
@@ -131,7 +131,7 @@ describe('what is not HTTP', () => {
   });
 });
 
-describe('a body with more than it should hold', () => {
+describe('a body with too much content', () => {
   it.each([
     '{"__proto__":{"isAdmin":true},"mail":"a@example.com"}',
     '{"constructor":{"prototype":{"isAdmin":true}}}',
@@ -143,7 +143,7 @@ describe('a body with more than it should hold', () => {
 });
 
 describe('the access log', () => {
-  it('has the pattern of the route and never what may be a token', async () => {
+  it('has the pattern of the route and never a possible token', async () => {
     const { access_token: token } = await login(app, ADMIN);
     await app.client.page('/web/mail/verify/token-of-verification');
     await app.client.page('/web/password/reset/token-of-reset');
@@ -167,8 +167,8 @@ describe('the access log', () => {
   });
 });
 
-describe('a fault of the server', () => {
-  it('is 1000 and says nothing of itself, but to the log', async () => {
+describe('an internal error', () => {
+  it('is 1000 with details only in the log', async () => {
     const fault = new Error("SELECT password_hash FROM users WHERE mail = 'x' -- at /src/secret.ts:1");
     jest.spyOn(app.app.get(RegistrationService), 'register').mockRejectedValue(fault);
     const answer = await app.client.post('/v1/user/register', registration());
@@ -196,7 +196,7 @@ describe('a fault of the server', () => {
 });
 
 describe('the health of the server', () => {
-  it('is told with its version', async () => {
+  it('is reported with its version', async () => {
     const answer = await app.client.get('/v1/healthcheck');
     expect(answer.json).toEqual({
       status: 'ok',
@@ -206,7 +206,7 @@ describe('the health of the server', () => {
     expect((await app.client.get('/health/ready')).status).toBe(200);
   });
 
-  it('is 1010 without the database, whose absence does not end the process', async () => {
+  it('is 1010 without the database, which does not stop the process', async () => {
     const other = await startTestApp({ on: app, sendMails: false });
     await other.dataSource.destroy();
     for (const path of ['/v1/healthcheck', '/health/ready'])

@@ -54,7 +54,7 @@ describe('guessing a password', () => {
   beforeAll(async () => (app = await limited()));
   afterAll(() => app.close());
 
-  it('ends after ten wrong ones for strangers all together, and begins anew a quarter of an hour after the first', async () => {
+  it('is limited to ten wrong ones from all unknown devices in a quarter of an hour', async () => {
     freezeClock();
     const account = await addAccount(app);
     expect(countByCode(await guesses(account, 10))).toEqual({ 3001: 10 });
@@ -65,7 +65,7 @@ describe('guessing a password', () => {
     expectOk(await login(account));
   });
 
-  it('does not lock the owner out where the account has signed in before: device, address, browser', async () => {
+  it('does not lock the owner out on known devices: device, address, browser', async () => {
     const account = await addAccount(app);
     const home = newAddress();
     expectOk(await login(account, { address: home }));
@@ -95,14 +95,14 @@ describe('guessing a password', () => {
     ]);
   });
 
-  it('does not take a short device id, which others could guess, for a known device', async () => {
+  it('does not recognise a device by a short id, which others could guess', async () => {
     const account = await addAccount(app);
     expectOk(await login(account, { device_id: 'iPhone15,2' }));
     await guesses(account, 11);
     expectLimited(await login(account, { device_id: 'iPhone15,2' }), QUARTER_SECONDS);
   });
 
-  it('is bounded on a known device too, by itself', async () => {
+  it('is limited separately on a known device', async () => {
     const account = await addAccount(app);
     const other = `${DEVICE}-other`;
     expectOk(await login(account, { device_id: DEVICE }));
@@ -113,13 +113,13 @@ describe('guessing a password', () => {
     expectOk(await login(account));
   });
 
-  it('counts guesses that come at once', async () => {
+  it('counts concurrent guesses', async () => {
     const account = await addAccount(app);
     const answers = await Promise.all(Array.from({ length: 25 }, () => guess(account)));
     expect(countByCode(answers)).toEqual({ 3001: 10, 1006: 15 });
   });
 
-  it('counts an account as one, by mail or user id and however that is written', async () => {
+  it('counts all spellings of an account together, by mail or user id', async () => {
     const account = await addAccount(app);
     const { mail, user_id: handle } = account;
     const spellings = [mail, ` ${mail}`, `${mail}  `, mail.toUpperCase(), `\u3000${mail}`];
@@ -134,7 +134,7 @@ describe('guessing a password', () => {
     expectLimited(await guess({ ...nobody, mail: `${nobody.mail}${' '.repeat(10)}` }), QUARTER_SECONDS);
   });
 
-  it('is not what right passwords at the same moment are taken for', async () => {
+  it('does not count concurrent right passwords', async () => {
     const account = await addAccount(app);
     const address = newAddress();
     await Promise.all(Array.from({ length: 30 }, () => login(account, { address })));
@@ -142,7 +142,7 @@ describe('guessing a password', () => {
     expectOk(await login(account));
   });
 
-  it('counts for an address that the account shares with strangers, too', async () => {
+  it('also counts for an address that the account shares with others', async () => {
     const office = newAddress();
     const colleagues = [];
     for (let count = 0; count < 7; count++) {
@@ -156,7 +156,7 @@ describe('guessing a password', () => {
     expect(codes).toEqual([...Array<number>(60).fill(3001), ...Array<number>(3).fill(1006)]);
   });
 
-  it('begins anew for everybody but the one who has reset the password', async () => {
+  it('is counted again for every device except that of the password reset', async () => {
     const account = await addAccount(app);
     const { mail, app_id } = account;
     expectOk(await login(account, { device_id: DEVICE }));
@@ -170,7 +170,7 @@ describe('guessing a password', () => {
     expectOk(await login({ ...account, password }, { address: home }));
   });
 
-  it('is bounded alike where there is no such account', async () => {
+  it('is limited equally for unknown accounts', async () => {
     const nobody = registration();
     expect(countByCode(await guesses(nobody, 11))).toEqual({ 3001: 10, 1006: 1 });
     expect(countByCode(await guesses({ ...nobody, mail: nobody.mail.toUpperCase() }, 1))).toEqual({
@@ -178,7 +178,7 @@ describe('guessing a password', () => {
     });
   });
 
-  it('leaves right passwords uncounted, also those of accounts that are not confirmed', async () => {
+  it('does not count right passwords, even of unconfirmed accounts', async () => {
     const account = await addAccount(app);
     const unconfirmed = registration();
     expectOk(await app.client.post('/v1/user/register', unconfirmed));
@@ -188,7 +188,7 @@ describe('guessing a password', () => {
     }
   });
 
-  it('is bounded through the password grant of OAuth clients and the JSON answer of the login page too', async () => {
+  it('is also limited through the password grant and the JSON answer of the login page', async () => {
     const account = await addAccount(app);
     const client = await addClient(app);
     const grant = (password: string) =>
@@ -214,7 +214,7 @@ describe('guessing a password', () => {
     expect(await manager.countBy(KnownDevice, { userId })).toBe(0);
   });
 
-  it('keeps neither device ids nor addresses in clear', async () => {
+  it('stores neither device ids nor addresses in clear', async () => {
     const account = await addAccount(app);
     expectOk(await login(account, { address: '198.51.100.77', device_id: DEVICE }));
     const rows = JSON.stringify(await app.dataSource.manager.find(KnownDevice));
@@ -244,7 +244,7 @@ describe('mails to one address', () => {
   beforeAll(async () => (app = await limited()));
   afterAll(() => app.close());
 
-  it('that confirm it are five an hour, and as many for an address that nobody has', async () => {
+  it('that confirm it are limited to five an hour, also for unknown addresses', async () => {
     const account = registration();
     const { mail, app_id } = account;
     const ask = (change = {}) =>
@@ -264,7 +264,7 @@ describe('mails to one address', () => {
     expectLimited(await ask({ mail: nobody }), 3600);
   });
 
-  it('that reset a password are five an hour, through the page too, and as many for an address that nobody has', async () => {
+  it('that reset a password are limited to five an hour, also through the page and for unknown addresses', async () => {
     const { mail, app_id } = await addAccount(app);
     const ask = (change = {}) => app.client.post('/v1/user/password/reset/mail', { mail, app_id, ...change });
     for (let done = 0; done < 4; done++) expectOk(await ask());
@@ -279,7 +279,7 @@ describe('mails to one address', () => {
     expectOk(await app.client.post('/v1/user/register', registration({ mail: nobody })));
   });
 
-  it('are not counted where none is sent: a mail that is confirmed, a user id that is taken', async () => {
+  it('are not counted if none is sent: a confirmed mail, a taken user id', async () => {
     const { mail, app_id, user_id } = await addAccount(app);
     for (let done = 0; done < 6; done++) {
       const asked = await app.client.post('/v1/user/register/verify/mail', { mail, app_id });
@@ -292,7 +292,7 @@ describe('mails to one address', () => {
     expectOk(await app.client.post('/v1/user/register', { ...late, user_id: `${user_id}-late` }));
   });
 
-  it('asked for by handle are not sent beyond that, without a word', async () => {
+  it('requested by handle are silently dropped beyond the limit', async () => {
     const account = registration();
     const { user_id, app_id } = account;
     expectOk(await app.client.post('/v1/user/register', account));
@@ -380,7 +380,7 @@ describe('requests from one address', () => {
     expect((await app.client.get(path, { headers })).status).not.toBe(429);
   });
 
-  it('are bounded for wrong passwords of whatever account, but not on known devices', async () => {
+  it('are limited for wrong passwords of any account, but not on known devices', async () => {
     const [mine, other] = [await addAccount(app), await addAccount(app)];
     const address = newAddress();
     expectOk(await login(mine, { device_id: DEVICE }));
@@ -391,7 +391,7 @@ describe('requests from one address', () => {
     expectOk(await login(mine, { device_id: DEVICE }));
   });
 
-  it('are bounded for wrong secrets of OAuth clients', async () => {
+  it('are limited for wrong secrets of OAuth clients', async () => {
     const client = await addClient(app);
     const { headers } = from(newAddress());
     const ask = (secret: string) =>
@@ -404,7 +404,7 @@ describe('requests from one address', () => {
     expectOk(await askTokens(app, client, { grant_type: 'client_credentials', app_id: 'pluto' }));
   });
 
-  it('are bounded for one session, whose refresh token stays good', async () => {
+  it('are limited for one session, whose refresh token stays valid', async () => {
     const { body } = await login(await addAccount(app));
     let refresh_token = body.refresh_token as string;
     const refresh = () =>
@@ -420,7 +420,7 @@ describe('requests from one address', () => {
     expectOk(await refresh());
   });
 
-  it('are bounded for the OAuth clients that an account registers', async () => {
+  it('are limited for the OAuth clients of an account', async () => {
     const id = await addUser(app, {});
     const { accessToken: token } = await openSession(app, id, 'pluto');
     const codes: number[] = [];
@@ -431,7 +431,7 @@ describe('requests from one address', () => {
     expect(codes).toEqual([0, 0, 1006]);
   });
 
-  it('count one household of IPv6 as one', async () => {
+  it('count one IPv6 network as one', async () => {
     const send = (address: string) =>
       app.client.post('/v1/token/refresh', { refresh_token: 'x', app_id: 'none' }, from(address));
     const home = ['2001:db8:0:1101::1', '2001:db8:0:11ff:a:b:c:d', '2001:0db8::1180:0:0:0:5'];
@@ -448,14 +448,14 @@ describe('X-Forwarded-For', () => {
   const send = (forwarded: string) =>
     app.client.post('/v1/token/refresh', { refresh_token: 'x', app_id: 'none' }, from(forwarded));
 
-  it('says nothing when it does not come from TRUST_PROXY', async () => {
+  it('is ignored when it does not come from TRUST_PROXY', async () => {
     app = await limited({ ...LIMITS, TRUST_PROXY: '192.0.2.1' });
     const codes = [];
     for (let done = 0; done < 3; done++) codes.push((await send(newAddress())).code);
     expect(codes).toEqual([4005, 4005, 1006]);
   });
 
-  it('counts by what the proxy itself saw, not by what its client claims', async () => {
+  it('counts by the address that the proxy saw, not by what its client claims', async () => {
     app = await limited(LIMITS);
     const codes = [];
     for (let done = 0; done < 3; done++) codes.push((await send(`${newAddress()}, 203.0.113.9`)).code);
@@ -468,7 +468,7 @@ describe('RATE_LIMIT=false', () => {
   beforeAll(async () => (app = await limited({ RATE_LIMIT: 'false', RATE_LIMITS: 'refresh-address=1/60' })));
   afterAll(() => app.close());
 
-  it('turns every limit off', async () => {
+  it('disables every limit', async () => {
     const account = await addAccount(app);
     expect(countByCode(await guesses(account, 12, { address: '203.0.113.1' }))).toEqual({ 3001: 12 });
     const { mail, app_id } = account;

@@ -86,7 +86,7 @@ describe('a login', () => {
     expect(await sessionCount()).toBe(6);
   });
 
-  it('is refused when the password was replaced since it was checked', async () => {
+  it('is refused if the password was changed since it was verified', async () => {
     beforeWriting(async (write) => {
       await app.dataSource.manager.update(User, { id: userId }, { passwordHash: await hash('another') });
       return write();
@@ -97,7 +97,7 @@ describe('a login', () => {
     expect(await recorded()).toEqual([]);
   });
 
-  it('is refused when the account was deleted since', async () => {
+  it('is refused if the account was deleted since', async () => {
     beforeWriting(async (write) => {
       await app.dataSource.manager.delete(User, { id: userId });
       return write();
@@ -106,7 +106,7 @@ describe('a login', () => {
     expect(await sessionCount()).toBe(0);
   });
 
-  it('takes the device for known when another login has noted it since', async () => {
+  it('recognises a device that another login has stored since', async () => {
     beforeWriting(async (write) => {
       expectOk(await login('a-device-id-long-enough'));
       return write();
@@ -117,7 +117,7 @@ describe('a login', () => {
     expect(await recorded()).toEqual(['login.succeeded new', 'login.succeeded known']);
   });
 
-  it('is good for each of many concurrent ones from a new device', async () => {
+  it('succeeds for many concurrent logins from a new device', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => login('a-device-id-long-enough')));
     for (const answer of answers) expectOk(answer);
     expect(await sessionCount()).toBe(8);
@@ -127,7 +127,7 @@ describe('a login', () => {
     expect(events.filter((event) => event === 'login.succeeded new')).toHaveLength(1);
   });
 
-  it('is made again for those who ask again after the connection was lost during the commit', async () => {
+  it('succeeds when repeated after the connection was lost during the commit', async () => {
     beforeWriting(async (write) => {
       await write();
       throw new CommitOutcomeUnknown('The connection was lost during the commit');
@@ -137,7 +137,7 @@ describe('a login', () => {
     expect(await sessionCount()).toBe(2);
   });
 
-  it('hashes the password again where its parameters are outdated, also concurrently', async () => {
+  it('rehashes a password with outdated parameters, also concurrently', async () => {
     const outdated = await hash(account.password, { memoryCost: 8192, timeCost: 1 });
     await app.dataSource.manager.update(User, { id: userId }, { passwordHash: outdated });
     const answers = await Promise.all(Array.from({ length: 4 }, () => login()));
@@ -150,7 +150,7 @@ describe('a login', () => {
     );
   });
 
-  it('waits for who holds the account', async () => {
+  it('waits for the lock of the account', async () => {
     let answer: Promise<Answer>;
     await app.app.get(Transactions).run(async (manager) => {
       await manager.update(User, { id: userId }, { name: 'Renamed' });
@@ -161,7 +161,7 @@ describe('a login', () => {
     expect(await sessionCount()).toBe(1);
   });
 
-  it('leaves nothing when it cannot be written', async () => {
+  it('leaves nothing behind when it cannot be written', async () => {
     beforeWriting(() => Promise.reject(new Error('the disk is full')));
     expectFailure(await login(), 500, 1000);
     expect(await sessionCount()).toBe(0);

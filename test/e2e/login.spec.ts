@@ -66,7 +66,7 @@ describe('POST /v1/user/login/account', () => {
     }
   });
 
-  it('takes the mail or the handle in any case, and the application too', async () => {
+  it('accepts mail, handle and application in any case', async () => {
     const account = await addAccount(app);
     const { mail, user_id, password } = account;
     // A phone's keyboard adds the blank.
@@ -92,7 +92,7 @@ describe('POST /v1/user/login/account', () => {
   });
 
   describe('refuses', () => {
-    it('an unknown account and a wrong password in the same words, with 3001', async () => {
+    it('an unknown account and a wrong password with the same message and 3001', async () => {
       const account = await addAccount(app);
       const wrong = await attempt({ ...account, password: 'not the password' });
       expectFailure(wrong, 403, 3001);
@@ -124,7 +124,7 @@ describe('POST /v1/user/login/account', () => {
       expectFailure(await attempt(account), 403, 3001);
     });
 
-    it('an unverified mail with 2003, which only the right password learns', async () => {
+    it('an unverified mail with 2003, only for the right password', async () => {
       const account = registration();
       await app.client.post('/v1/user/register', account);
       expectFailure(await attempt(account), 403, 2003);
@@ -178,7 +178,7 @@ describe('POST /v1/user/login/account', () => {
   });
 
   describe('the session', () => {
-    it('remembers address and user agent, and believes no forwarded address', async () => {
+    it('stores address and user agent, and ignores a forwarded address', async () => {
       const account = await addAccount(app);
       const answer = await send(
         { account: account.mail, password: account.password, app_id: 'pluto' },
@@ -192,7 +192,7 @@ describe('POST /v1/user/login/account', () => {
       });
     });
 
-    it('takes a user agent of any length', async () => {
+    it('accepts a user agent of any length', async () => {
       const account = await addAccount(app);
       const answer = await send(
         { account: account.mail, password: account.password, app_id: 'pluto' },

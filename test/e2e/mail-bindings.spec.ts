@@ -68,7 +68,7 @@ function countLinks(): Promise<number> {
 }
 
 describe('POST /v1/user/binding with a mail', () => {
-  it('counts for nothing until its link has been used, not even for a reset of the password', async () => {
+  it('has no effect until its link has been used, not even for a password reset', async () => {
     const owner = await pending();
     await expectMail(owner, '');
     expectFailure(await tryLogin(owner.mail), 403, 3001);
@@ -80,7 +80,7 @@ describe('POST /v1/user/binding with a mail', () => {
     expect(body.users).toMatchObject([{ id: owner.id, bindings: [owner.google] }]);
   });
 
-  it('counts once it has: shown, good for a reset, and with a password to sign in', async () => {
+  it('takes effect then: shown, usable for a reset, and with a password to sign in', async () => {
     const owner = await confirmed();
     await expectMail(owner, owner.mail);
     expect(await infoOf(owner)).toMatchObject({ is_password_set: false });
@@ -129,7 +129,7 @@ describe('POST /v1/user/binding with a mail', () => {
     for (const text of [mail, name, `@${handle}`]) expectPage(page, 200, text);
   });
 
-  it('refuses another mail, and the same one, with 2007 once one is confirmed', async () => {
+  it('refuses any mail with 2007 once one is confirmed', async () => {
     const owner = await confirmed();
     const before = await countLinks();
     for (const mail of [newMail(), owner.mail]) expectFailure(await bind(owner, mail), 403, 2007);
@@ -155,7 +155,7 @@ describe('POST /v1/user/binding with a mail', () => {
     },
   );
 
-  it('gives way to another mail of the account, and its link is dead', async () => {
+  it('is replaced by another mail of the account, and its link stops working', async () => {
     const owner = await pending();
     const other = newMail();
     expectOk(await bind(owner, other), {});
@@ -170,7 +170,7 @@ describe('POST /v1/user/binding with a mail', () => {
     await expectMail(owner, other);
   });
 
-  it('takes the place of a registration that was never confirmed, whose account goes', async () => {
+  it('replaces an unconfirmed registration, whose account is deleted', async () => {
     const [registered, owner] = [registration(), await account()];
     expectOk(await register(registered));
     const form = await openForm(app.client, await app.mailbox.linkTo(registered.mail));
@@ -213,7 +213,7 @@ describe('POST /v1/user/binding with a mail', () => {
     expect((await app.mailbox.waitFor(mail)).subject).toBe(subject);
   });
 
-  it('refuses what is no mail with 1001 and leaves the one that waits', async () => {
+  it('refuses an invalid mail with 1001 and keeps the pending one', async () => {
     const owner = await pending();
     const junk = [
       'ann',
@@ -246,7 +246,7 @@ describe('POST /v1/user/binding with a mail', () => {
 });
 
 describe('POST /v1/user/unbinding of a mail that is not confirmed', () => {
-  it('takes it back, and its link is dead', async () => {
+  it('removes it, and its link stops working', async () => {
     const owner = await pending();
     expectOk(await unbind(owner), {});
     await expectDead(owner);
@@ -263,14 +263,14 @@ describe('a mail that is not confirmed', () => {
     return (answer.body as { users: { id: number }[] }).users.map(({ id }) => id);
   };
 
-  it('does not lead administrators to the account that has bound it, but does once it is', async () => {
+  it('is found by administrators only once it is confirmed', async () => {
     const owner = await pending();
     expect(await found(owner.mail)).toEqual([]);
     expectPage(await confirm(owner), 200, CONFIRMED);
     expect(await found(owner.mail)).toEqual([owner.id]);
   });
 
-  it('is confirmed by a link to its very spelling alone', async () => {
+  it('is confirmed only by a link to its exact spelling', async () => {
     const owner = await pending();
     const respelled = owner.mail.replace('ann', 'Ann');
     expectOk(await bind(owner, respelled), {});
@@ -279,7 +279,7 @@ describe('a mail that is not confirmed', () => {
     await expectMail(owner, respelled);
   });
 
-  it('can be unbound beside a provider that is not set up any more', async () => {
+  it('can be unbound next to a provider that is no longer configured', async () => {
     const owner = await pending();
     const { accessToken } = await openSession(app, owner.id, 'pluto');
     const unset = await skipping.client.post('/v1/user/unbinding', { type: 'mail' }, { token: accessToken });
@@ -288,7 +288,7 @@ describe('a mail that is not confirmed', () => {
   });
 });
 
-describe('a mail with a link that waits in the outbox', () => {
+describe('a queued mail with a link', () => {
   beforeEach(() => app.app.get(MailWorker).stop());
   afterEach(() => app.app.get(MailWorker).start());
 
@@ -305,7 +305,7 @@ describe('a mail with a link that waits in the outbox', () => {
     expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(left);
   });
 
-  it('is not sent either if it was to reset the password of an account that has unbound the mail', async () => {
+  it('is not sent for a password reset if the account has unbound the mail', async () => {
     const [owner, mail] = [await account(), newMail()];
     expectOk(await bind(owner, mail, skipping), {});
     await askForReset(mail);
@@ -316,7 +316,7 @@ describe('a mail with a link that waits in the outbox', () => {
 });
 
 describe('POST /v1/user/binding with SKIP_REGISTER_VERIFY_MAIL=true', () => {
-  it('confirms at once and sends nothing', async () => {
+  it('confirms immediately and sends nothing', async () => {
     const [owner, other, mail] = [await account(), await account(), newMail()];
     const before = await countLinks();
     expectOk(await bind(owner, mail, skipping), {});
@@ -327,7 +327,7 @@ describe('POST /v1/user/binding with SKIP_REGISTER_VERIFY_MAIL=true', () => {
     expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(0);
   });
 
-  it('confirms a mail that waited for that, and takes one that waits elsewhere', async () => {
+  it('confirms a pending mail, and takes one that is pending elsewhere', async () => {
     const [owner, other, third] = [await pending(), await pending(), await account()];
     expectOk(await bind(owner, owner.mail, skipping), {});
     await expectMail(owner, owner.mail);
@@ -340,7 +340,7 @@ describe('POST /v1/user/binding with SKIP_REGISTER_VERIFY_MAIL=true', () => {
 });
 
 describe('Housekeeping', () => {
-  it('removes mails that nobody confirmed within 30 days, unless a link is still good', async () => {
+  it('removes mails not confirmed within 30 days, unless a link is still valid', async () => {
     freezeClock();
     const [abandoned, asked, registered] = [await pending(), await pending(), registration()];
     expectOk(await register(registered));

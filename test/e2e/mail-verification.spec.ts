@@ -30,7 +30,7 @@ describe('POST /v1/user/register/verify/mail', () => {
     expectPage(await app.client.page(second), 200, 'Already confirmed');
   });
 
-  it('writes in the language of whoever asks', async () => {
+  it('writes in the language of the request', async () => {
     const { mail } = await registerPending();
     await app.client.post(
       '/v1/user/register/verify/mail',
@@ -94,7 +94,7 @@ describe('GET /web/mail/verify/{token}', () => {
     expect(page.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('does not use the link up, however often it is opened', async () => {
+  it('does not consume the link, however often it is opened', async () => {
     const account = await registerPending();
     const link = await app.mailbox.linkTo(account.mail);
     for (let times = 0; times < 3; times++) expect((await app.client.page(link)).status).toBe(200);
@@ -118,7 +118,7 @@ describe('GET /web/mail/verify/{token}', () => {
     },
   );
 
-  it('does not take a link of another kind', async () => {
+  it('refuses a link of another kind', async () => {
     const { mail } = await registerPending();
     await app.client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' });
     const reset = await app.mailbox.linkTo(mail, 2);
@@ -129,7 +129,7 @@ describe('GET /web/mail/verify/{token}', () => {
 });
 
 describe('POST /web/mail/verify/{token}', () => {
-  it('confirms the mail, and says so when it was confirmed before', async () => {
+  it('confirms the mail, and says if it was already confirmed', async () => {
     const account = await registerPending();
     const link = await app.mailbox.linkTo(account.mail);
     const form = await openForm(app.client, link);
@@ -139,7 +139,7 @@ describe('POST /web/mail/verify/{token}', () => {
     expectPage(await app.client.page(link), 200, 'Already confirmed');
   });
 
-  it('confirms once when it is sent several times at once', async () => {
+  it('confirms once when sent several times concurrently', async () => {
     const { mail } = await registerPending();
     const form = await openForm(app.client, await app.mailbox.linkTo(mail));
     const pages = await Promise.all(Array.from({ length: 10 }, () => sendForm(app.client, form)));
@@ -173,7 +173,7 @@ describe('POST /web/mail/verify/{token}', () => {
     expectPage(await sendForm(app.client, form), 200, 'Email address confirmed');
   });
 
-  it('does not take JSON', async () => {
+  it('refuses JSON', async () => {
     const { mail } = await registerPending();
     const form = await openForm(app.client, await app.mailbox.linkTo(mail));
     const answer = await app.client.post(form.path, form.fields, { headers: { cookie: form.cookie } });
@@ -184,14 +184,14 @@ describe('POST /web/mail/verify/{token}', () => {
     beforeEach(() => freezeClock());
     afterEach(thawClock);
 
-    it('takes the link until the second before it expires', async () => {
+    it('accepts the link until the second before it expires', async () => {
       const account = await registerPending();
       const link = await app.mailbox.linkTo(account.mail);
       passSeconds(DAY_SECONDS - 1);
       expectPage(await app.client.submit(link), 200, 'Email address confirmed');
     });
 
-    it('shows that an expired link does not work, and confirms nothing', async () => {
+    it('rejects an expired link, and confirms nothing', async () => {
       const account = await registerPending();
       const form = await openForm(app.client, await app.mailbox.linkTo(account.mail));
       passSeconds(DAY_SECONDS);

@@ -53,7 +53,7 @@ describe('a mail sent by SMTP', () => {
     await smtp.close();
   });
 
-  it('names sender, recipient and subject, and brings the link as text and as HTML', async () => {
+  it('has sender, recipient and subject, and the link as text and HTML', async () => {
     const { mail, name } = await register(app, { name: 'Ann <b>Bold</b> & Co' });
     const received = await smtp.waitFor(mail);
     expect(received.recipients).toEqual([mail]);
@@ -107,13 +107,13 @@ describe('a mail sent by SMTP', () => {
     expect(received.raw).not.toContain('evil.example');
   });
 
-  it('leaves nothing in the outbox table once it is sent', async () => {
+  it('leaves nothing in the outbox once it is sent', async () => {
     const { mail } = await register(app);
     await smtp.waitFor(mail);
     await eventually(async () => (await queued(app)).length === 0, 'the outbox to be empty');
   });
 
-  it('shows neither its body, nor a password, nor a token in the log', async () => {
+  it('logs neither its body, nor a password, nor a token', async () => {
     const account = await register(app);
     const verification = await smtp.waitFor(account.mail);
     await app.client.submit(linkIn(verification));
@@ -143,7 +143,7 @@ describe('a mail sent by SMTP', () => {
   });
 });
 
-describe('a mail server that does not take a mail', () => {
+describe('a mail server that rejects a mail', () => {
   let smtp: SmtpServer;
   let app: TestApp;
   beforeEach(async () => {
@@ -157,7 +157,7 @@ describe('a mail server that does not take a mail', () => {
     thawClock();
   });
 
-  it('is asked again after a pause when it says "not now"', async () => {
+  it('is tried again after a pause for a temporary error', async () => {
     smtp.refusals.push({ code: 451, at: 'recipient', text: 'greylisted' }, { code: 421 });
     const { mail } = await register(app);
     await smtp.waitForAttempts(1);
@@ -178,7 +178,7 @@ describe('a mail server that does not take a mail', () => {
     expect(smtp.attempts).toBe(3);
   });
 
-  it('is not asked again when it says "never"; the mail is shown and can be sent by hand', async () => {
+  it('is not tried again for a permanent error; the mail is listed and can be retried by hand', async () => {
     smtp.refusals.push({ code: 550, at: 'recipient', text: 'no such user' });
     const { mail } = await register(app);
     const [given] = await eventually(async () => {
@@ -203,13 +203,13 @@ describe('a mail server that does not take a mail', () => {
     expect(await outboxOf(app).retry(given!.id)).toBe(false);
   });
 
-  it('is not asked again when it refuses the message itself', async () => {
+  it('is not tried again when it rejects the message itself', async () => {
     smtp.refusals.push({ code: 554, at: 'message', text: 'looks like spam' });
     await register(app);
     await eventually(async () => (await failed(app)).length === 1, 'the mail to be given up');
   });
 
-  it('is asked again when it hangs up in the middle', async () => {
+  it('is tried again when it closes the connection early', async () => {
     smtp.refusals.push('drop');
     const { mail } = await register(app);
     await smtp.waitForAttempts(1);
@@ -221,7 +221,7 @@ describe('a mail server that does not take a mail', () => {
     expect(smtp.to(mail)).toHaveLength(1);
   });
 
-  it('is given up visibly when it never takes the mail', async () => {
+  it('leads to a listed failure if it never accepts the mail', async () => {
     smtp.refusals.push(...Array.from({ length: 9 }, () => ({ code: 452 }) as const));
     await register(app);
     for (let attempt = 1; attempt <= 8; attempt++) {
@@ -272,7 +272,7 @@ describe('a mail server that cannot be used', () => {
     await smtp.waitFor(mail);
   });
 
-  it('keeps the mail when it does not know our password', async () => {
+  it('keeps the mail queued when it rejects our password', async () => {
     const smtp = track(await SmtpServer.start({ login: LOGIN }));
     const url = smtp.url.replace(encodeURIComponent(LOGIN.password), 'outdated');
     const app = track(await startTestApp({ env: { SMTP_URL: url } }));
@@ -283,7 +283,7 @@ describe('a mail server that cannot be used', () => {
     expect(app.log()).not.toContain('outdated');
   });
 
-  it('is sent neither password nor mail in clear: without STARTTLS the mail waits', async () => {
+  it('gets neither password nor mail in clear: without STARTTLS the mail stays queued', async () => {
     const smtp = track(await SmtpServer.start({ login: LOGIN }));
     const app = track(await startTestApp({ env: { SMTP_URL: smtp.strictUrl } }));
     await failedAttempt(app);
@@ -294,14 +294,14 @@ describe('a mail server that cannot be used', () => {
     expect(app.log()).not.toContain(LOGIN.password);
   });
 
-  it('is sent nothing in clear without credentials either, where the URL requires TLS', async () => {
+  it('gets nothing in clear without credentials either, if the URL requires TLS', async () => {
     const smtp = track(await SmtpServer.start());
     const app = track(await startTestApp({ env: { SMTP_URL: `${smtp.url}?requireTLS=true` } }));
     await failedAttempt(app);
     expect(smtp.attempts).toBe(0);
   });
 
-  it('is sent mails by STARTTLS, under the name and with the trust that the URL says', async () => {
+  it('gets mails by STARTTLS, with the name and trust settings of the URL', async () => {
     const warning = jest.spyOn(console, 'error').mockImplementation();
     const smtp = track(await SmtpServer.start({ login: LOGIN, offersTls: true }));
     warning.mockRestore();
@@ -312,7 +312,7 @@ describe('a mail server that cannot be used', () => {
     expect(received).toMatchObject({ isEncrypted: true, client: 'pluto.example' });
   });
 
-  it('is sent nothing when it offers TLS with a certificate that nobody vouched for', async () => {
+  it('gets nothing when it offers TLS with an untrusted certificate', async () => {
     const warning = jest.spyOn(console, 'error').mockImplementation();
     const smtp = track(await SmtpServer.start({ offersTls: true }));
     warning.mockRestore();
@@ -337,7 +337,7 @@ describe('a queued mail', () => {
     thawClock();
   });
 
-  it('outlives the server that queued it, and is sent once', async () => {
+  it('survives the server that queued it, and is sent once', async () => {
     const { mail } = await register(first);
     await first.stop();
     const second = await startTestApp({ env: env(), on: first });
@@ -362,7 +362,7 @@ describe('a queued mail', () => {
     for (const server of servers) expect(server.log()).not.toContain('"level":50');
   });
 
-  it('is taken over from a dead worker, whose late report then changes nothing', async () => {
+  it('is taken over from a stalled worker, whose late report then changes nothing', async () => {
     const { mail } = await register(first);
     const dead = outboxOf(first);
     const claimed = await dead.claimNext();
@@ -388,7 +388,7 @@ describe('a queued mail', () => {
     expect(smtp.to(mail)).toHaveLength(1);
   });
 
-  it('is not sent after its link has expired, but shown as given up', async () => {
+  it('is not sent after its link has expired, but listed as failed', async () => {
     const { mail } = await register(first);
     await first.client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' });
     await first.stop();
@@ -408,7 +408,7 @@ describe('a queued mail', () => {
     expect(smtp.to(mail).map(({ subject }) => subject)).toEqual(['Confirm your email address for pluto']);
   });
 
-  it('holds no link and no name in clear', async () => {
+  it('contains no link and no name in clear', async () => {
     await register(first, { name: 'Aloysia Quarterstaff' });
     const rows: Record<string, unknown>[] = await first.dataSource.query('SELECT * FROM mails');
     expect(rows).toHaveLength(1);
@@ -419,13 +419,13 @@ describe('a queued mail', () => {
     expect(JSON.stringify(rows)).not.toContain(context!.link.split('/').at(-1));
   });
 
-  it('goes when its unconfirmed account is replaced', async () => {
+  it('is deleted when its unconfirmed account is replaced', async () => {
     const ann = await register(first);
     const again = await register(first, { mail: ann.mail });
     expect(await queued(first)).toMatchObject([{ recipient: again.mail }]);
   });
 
-  it('does not hold the others up when it cannot be opened', async () => {
+  it('does not block the others when it cannot be decrypted', async () => {
     const broken = await register(first);
     await first.dataSource.query("UPDATE mails SET sealed_context = 'nonsense'");
     const { mail } = await register(first);
@@ -438,7 +438,7 @@ describe('a queued mail', () => {
   });
 });
 
-describe('a mail where no SMTP_URL is set', () => {
+describe('a mail without SMTP_URL', () => {
   let app: TestApp;
   beforeAll(async () => (app = await startTestApp()));
   afterAll(() => app.close());

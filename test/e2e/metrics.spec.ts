@@ -52,14 +52,14 @@ const scrapeAnew = (metrics: Client, isNew: (exposition: Exposition) => boolean)
   }, 'a scrape with new values');
 
 describe('GET /metrics', () => {
-  it('is not there unless it is set up', async () => {
+  it('does not exist unless configured', async () => {
     const app = await start();
     const answer = await app.client.get('/metrics', { token: TOKEN });
     expect([answer.status, answer.code]).toEqual([404, 1005]);
     expect(() => app.app.get(MetricsServer)).toThrow();
   });
 
-  it('is for the bearer of METRICS_TOKEN on the port of the API', async () => {
+  it('requires METRICS_TOKEN on the port of the API', async () => {
     const app = await start({ METRICS_TOKEN: TOKEN });
     for (const authorization of [
       '',
@@ -78,7 +78,7 @@ describe('GET /metrics', () => {
     expect(Object.keys(document.paths)).not.toContain('/metrics');
   });
 
-  it('is on METRICS_PORT alone where that is set', async () => {
+  it('is only on METRICS_PORT if that is set', async () => {
     const { app, metrics } = await startWithPort();
     expect((await scrape(metrics)).get('pluto_database_up')).toBe(1);
     expect((await app.client.get('/metrics')).status).toBe(404);
@@ -91,7 +91,7 @@ describe('GET /metrics', () => {
     await expect(metrics.get('/metrics')).rejects.toThrow();
   });
 
-  it('asks for the token on METRICS_PORT too where both are set', async () => {
+  it('requires the token on METRICS_PORT too if both are set', async () => {
     const app = await start({ METRICS_PORT: '0', METRICS_TOKEN: TOKEN });
     const metrics = new Client(`http://127.0.0.1:${await app.app.get(MetricsServer).listen()}`);
     const answer = await metrics.get('/metrics');
@@ -111,7 +111,7 @@ describe('GET /metrics', () => {
 });
 
 describe('the metrics of requests', () => {
-  it('count and time them by method, pattern and status, and by nothing that a caller may choose', async () => {
+  it('count and time them by method, pattern and status, and by nothing that a caller can choose', async () => {
     const { app, metrics } = await startWithPort();
     const before = await scrape(metrics);
     expect(before.sum('pluto_http_requests_total')).toBe(0);
@@ -148,7 +148,7 @@ describe('the metrics of requests', () => {
     expect(after.text).not.toMatch(/123456|654321|chosen-words|REPORT/);
   });
 
-  it('tell of those under way, and of those that their caller gave up', async () => {
+  it('report those in progress, and those aborted by their caller', async () => {
     const { app, metrics } = await startWithPort();
     const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
     await once(socket, 'connect');
@@ -171,7 +171,7 @@ describe('the metrics of security events', () => {
     detail: { method: 'google', reason: 'credentials' },
   } as const;
 
-  it('count what was committed, and not what was undone', async () => {
+  it('count what was committed, and not what was rolled back', async () => {
     const { app, metrics } = await startWithPort();
     const events = app.app.get(SecurityEvents);
     const transactions = app.app.get(Transactions);
@@ -204,7 +204,7 @@ describe('the metrics of security events', () => {
 });
 
 describe('the metrics of password hashes', () => {
-  it('tell how many are running and waiting, and how long each takes', async () => {
+  it('report how many are running and waiting, and how long each takes', async () => {
     const { app, metrics } = await startWithPort();
     const before = await scrape(metrics);
     const hasher = app.app.get(PasswordHasher);
@@ -224,8 +224,8 @@ describe('the metrics of password hashes', () => {
   });
 });
 
-describe('the metrics of what waits', () => {
-  it('tell of mails queued and given up, revocations and keys', async () => {
+describe('the metrics of queued work', () => {
+  it('report queued and failed mails, revocations and keys', async () => {
     const { app, metrics } = await startWithPort({ sendMails: false });
     const before = await scrape(metrics);
     expect(before.get('pluto_outbox_mails', { state: 'queued' })).toBe(0);
@@ -254,7 +254,7 @@ describe('the metrics of what waits', () => {
     expect(after.get('pluto_signing_key_age_seconds')).toBeGreaterThanOrEqual(5000);
   });
 
-  it('tell how the connections to the database are used', async () => {
+  it('report the use of database connections', async () => {
     const { app, metrics } = await startWithPort();
     const limit = (await scrape(metrics)).get('pluto_database_pool_limit');
     const transactions = app.app.get(Transactions);
@@ -276,7 +276,7 @@ describe('the metrics of what waits', () => {
     expect(after.get('pluto_database_pool_connections', { state: 'idle' })).toBeGreaterThan(0);
   });
 
-  it('leave out what only the database knows while it does not answer', async () => {
+  it('omit what needs the database while it does not answer', async () => {
     const { app, metrics } = await startWithPort();
     const before = await scrape(metrics);
     expect(before.get('pluto_database_up')).toBe(1);
@@ -300,7 +300,7 @@ describe('the metrics of what waits', () => {
     expect(after.get('pluto_outbox_mails', { state: 'queued' })).toBe(0);
   });
 
-  it('are told by a server whose database is gone', async () => {
+  it('are exported by a server without its database', async () => {
     const { app, metrics } = await startWithPort({ sendMails: false });
     await app.dataSource.destroy();
     const exposition = await scrape(metrics);
@@ -311,8 +311,8 @@ describe('the metrics of what waits', () => {
   });
 });
 
-describe('what is told', () => {
-  it('has version, process and event loop, and nothing about anybody', async () => {
+describe('the exposition', () => {
+  it('has version, process and event loop, and no personal data', async () => {
     const { app, metrics } = await startWithPort();
     const account = await addAccount(app);
     const tokens = await login(app, account);
@@ -343,7 +343,7 @@ describe('what is told', () => {
 });
 
 describe('deploy/prometheus-alerts.yml and docs/operations.md', () => {
-  it('name metrics and labels that there are', async () => {
+  it('name existing metrics and labels', async () => {
     const { app, metrics } = await startWithPort();
     await app.client.get('/health/live');
     const isCounted = (one: Exposition) => one.sum('pluto_http_requests_total') > 0;
@@ -377,7 +377,7 @@ describe('a server process with METRICS_PORT', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('opens it, and does not keep running for it', async () => {
+  it('opens it, and is not kept running by it', async () => {
     const METRICS_PORT = await freePort();
     const server = await ServerProcess.start(folder, { PORT: await freePort(), METRICS_PORT });
     await server.ready();
@@ -386,7 +386,7 @@ describe('a server process with METRICS_PORT', () => {
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  it('does not start without it', async () => {
+  it('does not start if the port is taken', async () => {
     const METRICS_PORT = await freePort();
     const first = await ServerProcess.start(folder, { PORT: await freePort(), METRICS_PORT });
     await first.ready();

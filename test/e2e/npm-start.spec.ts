@@ -26,7 +26,7 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'pluto-npm-start-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('npm start', () => {
-  it('starts what is built, and reports one server and one administrator', async () => {
+  it('starts the build, and reports one server and one administrator', async () => {
     const product = await builtServer();
     const builtAt = statSync(product).mtimeMs;
     const env = { PATH, HOME: folder, DATA_DIR: folder, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'fatal' };

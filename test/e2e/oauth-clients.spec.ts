@@ -93,7 +93,7 @@ describe('POST /v1/oauth/client', () => {
     expectFailure(await askTokens(app, { ...client, redirectUri: '' }, fields), 403, 5008);
   });
 
-  it('refuses a key that is taken, by whomever, with 5006', async () => {
+  it('refuses a taken key with 5006, whoever has it', async () => {
     const client = newClient();
     expectOk(await ann.post(CLIENTS, client));
     expectFailure(await ann.post(CLIENTS, client), 401, 5006);
@@ -101,13 +101,13 @@ describe('POST /v1/oauth/client', () => {
     expect((await listed(ann)).filter(({ key }) => key === client.key)).toHaveLength(1);
   });
 
-  it(`lets one of ${PARALLEL} at once have a key`, async () => {
+  it(`gives a key to one of ${PARALLEL} concurrent registrations`, async () => {
     const client = newClient();
     const answers = await Promise.all(Array.from({ length: PARALLEL }, () => ann.post(CLIENTS, client)));
     expect(countByCode(answers)).toEqual({ 0: 1, 5006: PARALLEL - 1 });
   });
 
-  it('tells keys apart by case', async () => {
+  it('distinguishes keys by case', async () => {
     const client = newClient();
     expectOk(await ann.post(CLIENTS, client));
     expectOk(await ann.post(CLIENTS, newClient({ key: client.key.toUpperCase() })));
@@ -196,7 +196,7 @@ describe('POST /v1/oauth/client', () => {
     expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
   });
 
-  it('keeps the secret nowhere in clear', async () => {
+  it('never stores the secret in clear', async () => {
     const client = newClient();
     expectOk(await ann.post(CLIENTS, client));
     expectOk(await setStatus(client.key, 'approved'));
@@ -210,7 +210,7 @@ describe('POST /v1/oauth/client', () => {
 });
 
 describe('GET /v1/oauth/client', () => {
-  it('lists the own ones, oldest first, and never a secret', async () => {
+  it("lists the user's own clients, oldest first, and never a secret", async () => {
     const bob = await signedIn(app);
     const caller = new Caller(app.client, bob.token);
     const clients = [newClient(), newClient()];
@@ -243,7 +243,7 @@ describe('GET /v1/oauth/client', () => {
     expect(answer.text).not.toContain(annsClient.secret);
   });
 
-  it('lists the own ones alone for the token of an administrator without the scope', async () => {
+  it("lists only own clients for an administrator's token without the scope", async () => {
     const { id } = await addAdministrator(app);
     const { refreshToken: refresh_token } = await openSession(app, id, PLUTO.application);
     const body = { refresh_token, app_id: 'pluto', scopes: 'pluto.user' };
@@ -252,7 +252,7 @@ describe('GET /v1/oauth/client', () => {
     expect(await listed(new Caller(app.client, tokens.access_token as string))).toEqual([]);
   });
 
-  it('keeps a client whose account is deleted, as that of nobody', async () => {
+  it('keeps a client whose account is deleted, without owner', async () => {
     const bob = await signedIn(app);
     const client = newClient();
     expectOk(await app.client.post(CLIENTS, client, { token: bob.token }));
@@ -341,7 +341,7 @@ describe('denying a client', () => {
     app_id: 'pluto',
   });
 
-  it('ends its sessions and codes at once, for good', async () => {
+  it('ends its sessions and codes immediately and permanently', async () => {
     const tokens = await browser.tokensFor(app, client);
     const [code, later] = [await browser.codeFor(client), await browser.codeFor(client)];
     expectOk(await info(tokens.access_token));
@@ -358,7 +358,7 @@ describe('denying a client', () => {
     expectOk(await info((await browser.tokensFor(app, client)).access_token));
   });
 
-  it('leaves the first-party sessions of the user, and those of other clients', async () => {
+  it('keeps first-party sessions of the user, and those of other clients', async () => {
     const firstParty = await login(app, account);
     const other = await addClient(app);
     const [others, code] = [await browser.tokensFor(app, other), await browser.codeFor(other)];
@@ -371,7 +371,7 @@ describe('denying a client', () => {
     await getTokens(app, other, exchangeOf(other, code));
   });
 
-  it("has the client's own tokens refused", async () => {
+  it("invalidates the client's own tokens", async () => {
     const grant = { grant_type: 'client_credentials', app_id: 'pluto' };
     const { access_token } = await getTokens(app, client, grant);
     expectOk(await verify(access_token));

@@ -34,7 +34,7 @@ const DAY_SECONDS = 24 * HOUR_SECONDS;
 const sessionsOf = ({ key }: TestOAuthClient) => app.dataSource.manager.countBy(Session, { clientKey: key });
 
 describe('grant_type=authorization_code', () => {
-  it('gives tokens with the scopes consented to, which show whose client they are', async () => {
+  it("returns tokens with the scopes consented to and the client's id", async () => {
     freezeClock();
     const now = Math.floor(Date.now() / 1000);
     const code = await browser.codeFor(client, { scopes: 'shop.look,shop.rate pluto.admin' });
@@ -58,7 +58,7 @@ describe('grant_type=authorization_code', () => {
     expect(app.log()).not.toContain(code);
   });
 
-  it('gives the default scope when the client asked for none', async () => {
+  it('grants the default scope when the client requested none', async () => {
     expect(scopesOf(await browser.tokensFor(app, client))).toEqual(['shop.buy']);
   });
 
@@ -66,7 +66,7 @@ describe('grant_type=authorization_code', () => {
     expectFailure(await ask(exchangeOf(client, code)), 403, 5002);
   });
 
-  it("refuses another client's code with 5002, and it stays good", async () => {
+  it("refuses another client's code with 5002, and keeps it valid", async () => {
     const code = await browser.codeFor(client);
     expectFailure(await ask(exchangeOf(other, code), other), 403, 5002);
     expectFailure(await ask(exchangeOf(client, code), other), 403, 5002);
@@ -88,7 +88,7 @@ describe('grant_type=authorization_code', () => {
     await get(exchangeOf(client, code));
   });
 
-  it('takes a code for less than ten minutes, and then says 5004', async () => {
+  it('accepts a code for less than ten minutes, then answers 5004', async () => {
     freezeClock();
     const [first, second] = [await browser.codeFor(client), await browser.codeFor(client)];
     passSeconds(599);
@@ -99,7 +99,7 @@ describe('grant_type=authorization_code', () => {
     expectFailure(await ask(exchangeOf(client, second)), 403, 5004);
   });
 
-  it.each([0, 3600])('refuses a used code after %d s with 5002, and ends what it gave', async (seconds) => {
+  it.each([0, 3600])('refuses a used code after %d s with 5002, and ends its session', async (seconds) => {
     freezeClock();
     const code = await browser.codeFor(client);
     const bystander = await browser.tokensFor(app, client);
@@ -121,7 +121,7 @@ describe('grant_type=authorization_code', () => {
     await get(refreshOf(bystander));
   });
 
-  it('used 20 times at once succeeds once at most, and leaves no session', async () => {
+  it('used 20 times concurrently succeeds at most once, and leaves no session', async () => {
     const racer = await addClient(app);
     const code = await browser.codeFor(racer);
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask(exchangeOf(racer, code), racer)));
@@ -145,14 +145,14 @@ describe('grant_type=authorization_code', () => {
     await get(exchangeOf(client, code, { code_verifier: verifier }));
   });
 
-  it('with a verifier where no challenge was sent is refused with 5002', async () => {
+  it('with a verifier but without challenge is refused with 5002', async () => {
     const code = await browser.codeFor(client);
     const { verifier } = makePkce();
     expectFailure(await ask(exchangeOf(client, code, { code_verifier: verifier })), 403, 5002);
     await get(exchangeOf(client, code));
   });
 
-  it('does not grant what the role has lost since the consent, nor anything instead', async () => {
+  it('does not grant scopes that the role has lost since the consent, nor others instead', async () => {
     const place = await addApplication(app, { name: `org.example.x${nextNumber()}`, roles: ROLES });
     const { browser: bobs } = await newcomer(place.name);
     const consented = { scopes: 'shop.look shop.rate' };
@@ -177,7 +177,7 @@ describe('grant_type=authorization_code', () => {
     expectFailure(await ask(exchangeOf(client, code)), 403, 5002);
   });
 
-  it('leaves nothing when the account is deleted while ten are exchanged', async () => {
+  it('leaves nothing behind when the account is deleted during ten exchanges', async () => {
     const { account, browser: bobs } = await newcomer();
     const racer = await addClient(app);
     const codes: string[] = [];
@@ -209,7 +209,7 @@ describe('grant_type=authorization_code', () => {
   });
 });
 
-it("refuses with 1002 whatever could cost the account, to a client's token", async () => {
+it("refuses a client's token with 1002 on routes that could take over the account", async () => {
   const { account } = await newcomer();
   const { access_token: token } = await get(passwordOf(account));
   for (const [method, path, body] of [
@@ -222,7 +222,7 @@ it("refuses with 1002 whatever could cost the account, to a client's token", asy
   expect((await info(token)).body).toMatchObject({ name: account.name, mail: account.mail });
 });
 
-it('gives no second life to what a code was exchanged for by ending the page session', async () => {
+it('still detects reuse of a code after its page session has ended', async () => {
   const { browser } = await newcomer();
   const code = await browser.codeFor(client);
   const tokens = await get(exchangeOf(client, code));

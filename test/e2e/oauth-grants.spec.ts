@@ -53,7 +53,7 @@ describe('grant_type=password', () => {
     expectFailure(await ask(passwordOf(ann, change())), 403, code);
   });
 
-  it('refuses an unverified mail with 2003, told only to who has the password', async () => {
+  it('refuses an unverified mail with 2003, only for the right password', async () => {
     const account = registration({ app_id: shop.name });
     expectOk(await app.client.post('/v1/user/register', account));
     expectFailure(await ask(passwordOf(account)), 403, 2003);
@@ -74,7 +74,7 @@ describe('grant_type=password', () => {
 });
 
 describe('grant_type=client_credentials', () => {
-  it('gives a token about no user, without refresh token', async () => {
+  it('returns a token without user and without refresh token', async () => {
     const answer = await ask(ownOf('pluto', { scopes: 'pluto.admin pluto.user' }));
     expectOk(answer, {
       access_token: expect.any(String),
@@ -98,7 +98,7 @@ describe('grant_type=client_credentials', () => {
     expect(scopesOf(await get(ownOf(shop.name, { scopes })))).toEqual(granted);
   });
 
-  it('grants nothing where there is no default role', async () => {
+  it('grants nothing without a default role', async () => {
     const { name } = await addApplication(app, { name: `org.example.x${nextNumber()}` });
     expect(scopesOf(await get(ownOf(name, { scopes: 'pluto.admin' })))).toEqual([]);
   });
@@ -131,7 +131,7 @@ describe('grant_type=client_credentials', () => {
 describe('grant_type=refresh_token', () => {
   const scopes = 'shop.buy shop.look';
 
-  it('gives the successor, to be had again until it is used', async () => {
+  it('returns the successor, again and again until it is used', async () => {
     freezeClock();
     const first = await browser.tokensFor(app, client, { scopes });
     passSeconds(60);
@@ -151,14 +151,14 @@ describe('grant_type=refresh_token', () => {
     expectFailure(await info(third.access_token), 403, 3009);
   });
 
-  it('lets 20 at once converge on one successor', async () => {
+  it('lets 20 concurrent requests converge on one successor', async () => {
     const tokens = await browser.tokensFor(app, client);
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask(refreshOf(tokens))));
     expect(countByCode(answers)).toEqual({ 0: 20 });
     expect(new Set(answers.map(({ body }) => body.refresh_token as string)).size).toBe(1);
   });
 
-  it('is for the client alone that got the token', async () => {
+  it('is only for the client that got the token', async () => {
     const tokens = await browser.tokensFor(app, client);
     const { refresh_token } = tokens;
     const firstParty = await login(app, ann);
@@ -184,7 +184,7 @@ describe('grant_type=refresh_token', () => {
     expect(await next('shop.rate shop.look,shop.buy')).toEqual(['shop.look', 'shop.buy']);
   });
 
-  it('takes away what the role has lost, and gives nothing that was not granted', async () => {
+  it('drops scopes that the role has lost, and adds none that was not granted', async () => {
     const { account, browser: bobs } = await newcomer();
     const tokens = await bobs.tokensFor(app, client, { scopes });
     const narrow = await bobs.tokensFor(app, client, { scopes: 'shop.buy' });
@@ -205,7 +205,7 @@ describe('grant_type=refresh_token', () => {
     await get(refreshOf(tokens));
   });
 
-  it('takes a token until the second before it expires, and then says 3011', async () => {
+  it('accepts a token until the second before it expires, then answers 3011', async () => {
     freezeClock();
     const [first, second] = [await browser.tokensFor(app, client), await browser.tokensFor(app, client)];
     setClock(first.refresh_token_expire_at - 1);

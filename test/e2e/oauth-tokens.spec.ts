@@ -70,7 +70,7 @@ describe('POST /v1/oauth/tokens', () => {
         expect(answer.headers.get('www-authenticate')).toBeNull();
       });
 
-      it('refuses a wrong secret in the body with 5005 and asks for nothing', async () => {
+      it('refuses a wrong secret in the body with 5005, without a challenge', async () => {
         const fields = { grant_type, client_id: client.key, client_secret: 'a-wrong-secret' };
         for (const answer of [
           await post(FORM, new URLSearchParams(fields).toString()),
@@ -99,7 +99,7 @@ describe('POST /v1/oauth/tokens', () => {
     expectFailure(await app.client.post(TOKENS, body), 401, 5005);
   });
 
-  it('reads Basic form-encoded, whatever key and secret are made of', async () => {
+  it('decodes form-encoded Basic credentials with any characters', async () => {
     const odd = await addClient(app, { key: 'org:desk%3A+', secret: '+%25:&=/?"#~%+' });
     await get(ownOf('pluto'), odd);
     const percent = [odd.key, odd.secret].map(encodeURIComponent).join(':');
@@ -120,7 +120,7 @@ describe('POST /v1/oauth/tokens', () => {
     expectFailure(await ask(ownOf('pluto', fields())), 400, 1001);
   });
 
-  it('takes Basic together with the same client_id', async () => {
+  it('accepts Basic together with the same client_id', async () => {
     await get(ownOf('pluto', { client_id: client.key }));
   });
 
@@ -147,18 +147,18 @@ describe('POST /v1/oauth/tokens', () => {
     },
   );
 
-  it('refuses no grant type, and no body, with 1001', async () => {
+  it('refuses a missing grant type or body with 1001', async () => {
     expectFailure(await ask({ app_id: 'pluto' }), 400, 1001);
     const headers = { authorization: basic(client) };
     expectFailure(await app.client.request('POST', TOKENS, { headers }), 400, 1001);
   });
 
   // RFC 6749 section 3.2: a parameter without a value counts as left out.
-  it.each(['', null])('takes the grant type %j for none: 1001', async (grant_type) => {
+  it.each(['', null])('treats the grant type %j as missing: 1001', async (grant_type) => {
     expectFailure(await post('application/json', { grant_type }, basic(client)), 400, 1001);
   });
 
-  it('takes Basic together with client_id and client_secret without a value', async () => {
+  it('accepts Basic together with empty client_id and client_secret', async () => {
     await get(ownOf('pluto', { client_id: '', client_secret: '' }));
   });
 
@@ -191,7 +191,7 @@ describe('POST /v1/oauth/tokens', () => {
     await get({ ...given, grant_type });
   });
 
-  it('takes no page session, code or client secret for an access or refresh token', async () => {
+  it('refuses page session, code and client secret as access or refresh token', async () => {
     const code = await browser.codeFor(client);
     for (const token of [browser.pageSession, code, client.secret]) {
       expectFailure(await info(token), 403, 3003);
@@ -235,7 +235,7 @@ describe('a token of thirty days', () => {
   beforeAll(async () => (place = await startTestApp()));
   afterAll(() => place.close());
 
-  it('outlives the key that signed it, which otherwise goes when normal tokens have expired', async () => {
+  it('keeps its signing key, which otherwise is removed when normal tokens have expired', async () => {
     const account = await addAccount(place);
     const desk = await addClient(place);
     const rotate = () => place.app.get(KeyRotationService).rotate(null, 0);

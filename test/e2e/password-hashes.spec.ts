@@ -43,7 +43,7 @@ describe('the passwords of accounts', () => {
     expect(user.passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
-  it('of the earlier servers (scrypt) are taken, and made anew at the first login', async () => {
+  it('of the earlier servers (scrypt) are accepted, and rehashed at the first login', async () => {
     const account = await addAccount(app);
     const password = 'pässwörd of old 🔑';
     const user = await setPasswordHash(account, scryptPhc(password));
@@ -56,7 +56,7 @@ describe('the passwords of accounts', () => {
     expectFailure(await logIn(account), 403, 3001);
   });
 
-  it('of the earlier servers stay as they are after a wrong password', async () => {
+  it('of the earlier servers stay unchanged after a wrong password', async () => {
     const account = await addAccount(app);
     const old = scryptPhc('the old password');
     const user = await setPasswordHash(account, old);
@@ -64,7 +64,7 @@ describe('the passwords of accounts', () => {
     expect(await passwordHashOf(user)).toBe(old);
   });
 
-  it('made with weaker settings are made anew', async () => {
+  it('with weaker parameters are rehashed', async () => {
     const account = await addAccount(app);
     const user = await setPasswordHash(
       account,
@@ -75,7 +75,7 @@ describe('the passwords of accounts', () => {
     await login(app, account);
   });
 
-  it('made anew by several logins at once stay usable', async () => {
+  it('stay valid when rehashed by concurrent logins', async () => {
     const account = await addAccount(app);
     await setPasswordHash(account, scryptPhc(account.password));
     await Promise.all(Array.from({ length: 5 }, () => login(app, account)));

@@ -70,7 +70,7 @@ describe('POST /v1/user/password/reset/mail', () => {
     expect((await app.mailbox.waitFor(mail)).subject).toBe(subject);
   });
 
-  it('sends it to the address that the account has, never to one that only compares equal', async () => {
+  it("sends it to the account's own address, never to one that only compares equal", async () => {
     const { mail } = await addAccount(app);
     const lookalike = mail.replace('user', 'ｕｓｅｒ');
     expectOk(await askForMail({ mail: lookalike, app_id: 'pluto' }), {});
@@ -104,7 +104,7 @@ describe('POST /v1/user/password/reset/mail', () => {
 });
 
 describe('GET /web/password/reset/{token}', () => {
-  it('shows the form, names application and account, and uses nothing up', async () => {
+  it('shows the form with application and account, and does not consume the link', async () => {
     const account = await addAccount(app, { app_id: shop.name });
     const link = await resetLink(account);
     for (let times = 0; times < 3; times++) {
@@ -132,7 +132,7 @@ describe('GET /web/password/reset/{token}', () => {
     },
   );
 
-  it('does not take a link that confirms a mail', async () => {
+  it('refuses a link that confirms a mail', async () => {
     const account = registration();
     await app.client.post('/v1/user/register', account);
     const verifyLink = await app.mailbox.linkTo(account.mail);
@@ -167,7 +167,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectPage(again, 200, 'Password changed');
   });
 
-  it('shows the form again in a way that it can be sent again', async () => {
+  it('shows the form again so that it can be submitted again', async () => {
     const form = await openForm(app.client, await resetLink(await addAccount(app)));
     const page = await sendForm(app.client, form, { password: 'short' });
     const token = /name="_csrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
@@ -175,7 +175,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectPage(await sendForm(app.client, again, { password: NEW_PASSWORD }), 200, 'Password changed');
   });
 
-  it('takes one of several values of a field for none', async () => {
+  it('treats a repeated field as empty', async () => {
     const account = await addAccount(app);
     const form = await openForm(app.client, await resetLink(account));
     const answer = await app.client.request('POST', form.path, {
@@ -203,7 +203,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectFailure(await tryLogin(account), 403, 3001);
   });
 
-  it('confirms the mail, since the link was read in its mailbox', async () => {
+  it('confirms the mail, since the link proves the mailbox', async () => {
     const account = registration();
     await app.client.post('/v1/user/register', account);
     const verifyLink = await app.mailbox.linkTo(account.mail);
@@ -220,7 +220,7 @@ describe('POST /web/password/reset/{token}', () => {
     );
   });
 
-  it('ends every session of the account at once, and no one else’s', async () => {
+  it('ends every session of the account immediately, and no one else’s', async () => {
     const { account, tokens, token } = await signedIn(app);
     const elsewhere = await login(app, account);
     const bystander = await signedIn(app);
@@ -235,7 +235,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectOk(await refresh(bystander.tokens));
   });
 
-  it('makes the other links to the account useless, but no one else’s', async () => {
+  it('invalidates the other links to the account, but no one else’s', async () => {
     const account = registration();
     const bystander = await addAccount(app);
     await app.client.post('/v1/user/register', account);
@@ -253,7 +253,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectPage(await app.client.page(others), 200, 'Choose a new password');
   });
 
-  it('takes a link once', async () => {
+  it('accepts a link once', async () => {
     const account = await addAccount(app);
     const form = await openForm(app.client, await resetLink(account));
     expectPage(await sendForm(app.client, form, { password: NEW_PASSWORD }), 200, 'Password changed');
@@ -263,7 +263,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectFailure(await tryLogin({ ...account, password: 'another password' }), 403, 3001);
   });
 
-  it('shows a link for an account that is deleted meanwhile as one that does not work', async () => {
+  it('rejects a link if the account is deleted meanwhile', async () => {
     const { account, token } = await signedIn(app);
     const form = await openForm(app.client, await resetLink(account));
     expectOk(await app.client.post('/v1/user/delete', undefined, { token }), {});
@@ -271,7 +271,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectPage(page, 404, 'This link does not work');
   });
 
-  it('changes nothing for a form without its token or of another browser', async () => {
+  it('refuses a form without its token or from another browser', async () => {
     const account = await addAccount(app);
     const link = await resetLink(account);
     const form = await openForm(app.client, link);
@@ -291,7 +291,7 @@ describe('POST /web/password/reset/{token}', () => {
     expectPage(await sendForm(app.client, form, { password: NEW_PASSWORD }), 200, 'Password changed');
   });
 
-  it('does not take JSON', async () => {
+  it('refuses JSON', async () => {
     const form = await openForm(app.client, await resetLink(await addAccount(app)));
     const body = { ...form.fields, password: NEW_PASSWORD };
     expectFailure(await app.client.post(form.path, body, { headers: { cookie: form.cookie } }), 415, 1008);
@@ -313,14 +313,14 @@ describe('POST /web/password/reset/{token}', () => {
     beforeEach(() => freezeClock());
     afterEach(thawClock);
 
-    it('takes the link until the second before it expires', async () => {
+    it('accepts the link until the second before it expires', async () => {
       const account = await addAccount(app);
       const link = await resetLink(account);
       passSeconds(HOUR_SECONDS - 1);
       expectPage(await app.client.submit(link, { password: NEW_PASSWORD }), 200, 'Password changed');
     });
 
-    it('shows that an expired link does not work, and changes nothing', async () => {
+    it('rejects an expired link, and changes nothing', async () => {
       const account = await addAccount(app);
       const form = await openForm(app.client, await resetLink(account));
       passSeconds(HOUR_SECONDS);
@@ -332,7 +332,7 @@ describe('POST /web/password/reset/{token}', () => {
     });
   });
 
-  it(`lets exactly one of ${PARALLEL} at once win`, async () => {
+  it(`lets exactly one of ${PARALLEL} concurrent requests win`, async () => {
     const account = await addAccount(app);
     const form = await openForm(app.client, await resetLink(account));
     const passwords = Array.from({ length: PARALLEL }, (_, index) => `new password ${index}`);
@@ -352,7 +352,7 @@ describe('POST /web/password/reset/{token} while mails wait in the outbox', () =
   beforeAll(async () => (waiting = await startTestApp({ sendMails: false })));
   afterAll(() => waiting.close());
 
-  it('withdraws the waiting mails of the account, and no one else’s', async () => {
+  it('withdraws the queued mails of the account, and no one else’s', async () => {
     const { client, dataSource } = waiting;
     const [account, bystander] = [registration(), registration()];
     for (const one of [account, bystander]) expectOk(await client.post('/v1/user/register', one));

@@ -25,13 +25,13 @@ async function pipeline(count: number, path: string): Promise<{ answer: string; 
 
 const answersIn = (text: string) => text.split('HTTP/1.1 200 OK').length - 1;
 
-describe('requests that do not wait for their answers', () => {
-  it('are answered one after the other when they are few', async () => {
+describe('pipelined requests', () => {
+  it('are answered one after the other if they are few', async () => {
     const { answer, isEnded } = await pipeline(16, '/health/live');
     expect([answersIn(answer), isEnded]).toEqual([16, false]);
   });
 
-  it('end their connection when they are many, which costs next to nothing', async () => {
+  it('close their connection cheaply if they are many', async () => {
     const before = process.memoryUsage().rss;
     const { answer, isEnded } = await pipeline(1800, '/openapi.json');
     expect(isEnded).toBe(true);
@@ -40,7 +40,7 @@ describe('requests that do not wait for their answers', () => {
     expect((await app.client.get('/health/live')).status).toBe(200);
   });
 
-  it('do not keep the server from ending when they are answered at the same moment', async () => {
+  it('do not keep the server from stopping when answered at the same moment', async () => {
     const ending = await startTestApp();
     const { token } = await signedIn(ending);
     slowDown(ending.dataSource as PlutoDataSource, 1000);

@@ -89,7 +89,7 @@ function fatalLine(server: ServerProcess): { msg: string; err: { message: string
 }
 
 describe('the server in an empty folder with nothing configured', () => {
-  it('tells what an operator wants to know, once, keeps it to itself, and ends at SIGTERM', async () => {
+  it('prints a banner once, keeps its files private, and stops at SIGTERM', async () => {
     const port = await freePort();
     const first = await start({ PORT: port });
     const client = await first.ready();
@@ -189,7 +189,7 @@ describe('the embedded database', () => {
     expect(await counts({ kind: 'sqlite', path: data('pluto.db') }, ['applications'])).toEqual([2]);
   });
 
-  it('is not made again where its file is gone, and goes on when it is back', async () => {
+  it('is not created again if its file disappears, and recovers when it is back', async () => {
     const password = await runOnce();
     const files = ['pluto.db', 'pluto.db-wal', 'pluto.db-shm'].filter((name) => existsSync(data(name)));
     for (const name of files) renameSync(data(name), join(folder, name));
@@ -215,7 +215,7 @@ describe('the embedded database', () => {
     await expectRefused('holds no tables');
   });
 
-  it('is taken with what is in its log after a kill', async () => {
+  it('includes its write-ahead log after a kill', async () => {
     const server = await start({ PORT: await freePort() });
     await server.ready();
     const password = passwordOf(server);
@@ -224,7 +224,7 @@ describe('the embedded database', () => {
     expect((await loginAs(client, 'admin', password)).status).toBe(200);
   });
 
-  it('is made by the next start where the first one was killed before it was', async () => {
+  it('is created by the next start if the first was killed before that', async () => {
     const server = await start({ PORT: await freePort(), LOG_FORMAT: 'json' });
     await eventually(() => existsSync(data('secret.key')), 'the secret key', 30_000);
     await server.kill('SIGKILL');
@@ -236,7 +236,7 @@ describe('the embedded database', () => {
   });
 });
 
-describe('three servers started at once', () => {
+describe('three servers started concurrently', () => {
   async function expectOneStart(env: Record<string, string>): Promise<void> {
     const ports = [await freePort(), await freePort(), await freePort()];
     const servers = await Promise.all(ports.map((PORT) => start({ ...env, PORT })));
@@ -288,7 +288,7 @@ describe('WORKERS, which was removed', () => {
 });
 
 describe('a server that cannot start', () => {
-  it('names every setting at fault at once, shows no value, and makes nothing', async () => {
+  it('reports every invalid setting together, shows no value, and creates nothing', async () => {
     const server = await start({
       PORT: 'eighty',
       DATABASE_URL: 'postgres://ann:hunter2@db/pluto',
@@ -312,7 +312,7 @@ describe('a server that cannot start', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('says that migrations are missing where DATABASE_MIGRATE=false, and makes no tables', async () => {
+  it('reports missing migrations if DATABASE_MIGRATE=false, and creates no tables', async () => {
     const server = await start({ PORT: '0', DATABASE_MIGRATE: 'false' });
     expect(await server.exited).toEqual({ code: 1, signal: null });
     expect(fatalLine(server)).toMatchObject({
@@ -324,7 +324,7 @@ describe('a server that cannot start', () => {
     );
   });
 
-  it('says that the database cannot be reached, and not by which password', async () => {
+  it('reports an unreachable database without its password', async () => {
     const DATABASE_URL = 'mysql://pluto:hunter2hunter2@127.0.0.1:1/pluto';
     const server = await start({ PORT: '0', DATABASE_URL, SECRET_KEY });
     expect(await server.exited).toEqual({ code: 1, signal: null });
@@ -341,7 +341,7 @@ describe('a server that cannot start', () => {
     expect(server.output).not.toContain('hunter2');
   });
 
-  it('says that the port is taken, or that SECRET_KEY is not the one of before', async () => {
+  it('reports a taken port, or a changed SECRET_KEY', async () => {
     const PORT = await freePort();
     const first = await start({ PORT });
     await first.ready();
@@ -358,7 +358,7 @@ describe('a server that cannot start', () => {
 });
 
 describe('a server whose port is taken at its first start', () => {
-  it('has told the password that it generated all the same', async () => {
+  it('still prints the generated password', async () => {
     const PORT = await freePort();
     const other = await start({ PORT, DATA_DIR: 'other' });
     await other.ready();
@@ -372,8 +372,8 @@ describe('a server whose port is taken at its first start', () => {
   });
 });
 
-describe('a server that is told to end', () => {
-  it('answers the requests under way', async () => {
+describe('a server that is stopped', () => {
+  it('answers the requests in progress', async () => {
     const server = await start({ PORT: await freePort(), RATE_LIMIT: 'false' });
     const client = await server.ready();
     const PARALLEL = 60;
@@ -391,7 +391,7 @@ describe('a server that is told to end', () => {
 describe('a server that is killed while people register', () => {
   const BEFORE_THE_KILL = 25;
 
-  it('has kept every registration that it confirmed, and its mail', async () => {
+  it('keeps every registration that it confirmed, and its mail', async () => {
     const env = { PORT: await freePort(), RATE_LIMIT: 'false' };
     const server = await start(env);
     const client = await server.ready();

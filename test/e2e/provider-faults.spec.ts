@@ -149,7 +149,7 @@ describe.each(calls)('when %s at %s', (provider, path) => {
     ['answers 403', { status: 403, body: { error: 'SPOILT' } }],
     ['answers 204', { status: 204 }],
     ['answers very deep JSON', { body: nested }],
-  ])('%s, logins and bindings are answered 503 until it is well', async (_what, fault) => {
+  ])('%s, logins and bindings are answered 503 until it recovers', async (_what, fault) => {
     const server = serverOf(provider);
     const token = await addSignedIn();
     const users = await countUsers();
@@ -175,7 +175,7 @@ describe.each(calls)('when %s at %s', (provider, path) => {
   });
 });
 
-describe('when all of them hang or drip', () => {
+describe('when all of them hang or respond slowly', () => {
   /** What a login and a binding by each provider ask for until they wait; they wait for the same keys. */
   const rounds: [string[], Record<string, number>][] = [
     [
@@ -211,7 +211,7 @@ describe('when all of them hang or drip', () => {
     return begun;
   }
 
-  it('503 comes after five seconds, and everybody else is served meanwhile', async () => {
+  it('503 is returned after five seconds, and other requests are served meanwhile', async () => {
     const account = await addAccount(app);
     const token = await addSignedIn();
     const users = await countUsers();
@@ -311,13 +311,13 @@ describe.each([
   });
 });
 
-describe('Google is asked for its keys', () => {
+describe("Google's keys are fetched", () => {
   const callsSoFar = () => google.countOf(GOOGLE_CERTS);
   const send = (id_token: string) => app.client.post(GOOGLE_ROUTE, { app_id: 'pluto', id_token });
   const attemptUnknown = async () => send(await google.idToken({}, { kid: `unknown-${nextNumber()}` }));
   const signIn = async () => expectOk(await logIn('Google'));
 
-  it('once for many logins, and anew after ten minutes', async () => {
+  it('once for many logins, and again after ten minutes', async () => {
     await Promise.all(Array.from({ length: 10 }, signIn));
     passSeconds(599);
     await signIn();
@@ -327,7 +327,7 @@ describe('Google is asked for its keys', () => {
     expect(callsSoFar()).toBe(2);
   });
 
-  it('once more when a token has a new key id; tokens of withdrawn keys are refused then', async () => {
+  it('again when a token has a new key id; tokens of withdrawn keys are refused then', async () => {
     await signIn();
     const old = await google.idToken();
     await google.rotate();
@@ -337,7 +337,7 @@ describe('Google is asked for its keys', () => {
     expect(callsSoFar()).toBe(2);
   });
 
-  it('so that a key that was withdrawn is good for ten minutes at most', async () => {
+  it('so that a withdrawn key is valid for at most ten minutes', async () => {
     await signIn();
     const old = await google.idToken();
     await google.rotate();
@@ -347,7 +347,7 @@ describe('Google is asked for its keys', () => {
     expectFailure(await send(old), 403, 3004);
   });
 
-  it('at most once a minute for key ids that it does not know', async () => {
+  it('at most once a minute for unknown key ids', async () => {
     await signIn();
     const expectCalls = async (count: number) => {
       const answers = await Promise.all(Array.from({ length: 5 }, attemptUnknown));
@@ -368,7 +368,7 @@ describe('Google is asked for its keys', () => {
     expect(callsSoFar()).toBe(3);
   });
 
-  it('at most once a minute for them when it fails, too, and known keys are good meanwhile', async () => {
+  it('at most once a minute for them even if it fails, while known keys stay valid', async () => {
     await signIn();
     google.fail(GOOGLE_CERTS, { status: 503 });
     passSeconds(60);
@@ -384,7 +384,7 @@ describe('Google is asked for its keys', () => {
   });
 });
 
-describe('an answer that is JSON and nonsense', () => {
+describe('a response with valid JSON but invalid content', () => {
   const anything = { toString: 1, valueOf: 1 };
   it.each<[Provider, string, Fields]>([
     ['Apple', APPLE_TOKEN, {}],

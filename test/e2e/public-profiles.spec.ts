@@ -7,7 +7,7 @@ useProfiles();
 describe('GET /v1/user/info/public', () => {
   const publicInfo = (query: string) => app.client.get(`/v1/user/info/public${query}`);
 
-  it('tells id, name and avatar, keyed by id, and nothing more', async () => {
+  it('returns id, name and avatar, keyed by id, and nothing more', async () => {
     const [ann, bob] = [await signedIn(app), await signedIn(app, { app_id: shop.name })];
     await update(ann.token, { avatar: 'https://example.com/ann.png' });
     const [annId, bobId] = [idOf(ann.token), idOf(bob.token)];
@@ -17,7 +17,7 @@ describe('GET /v1/user/info/public', () => {
     });
   });
 
-  it('takes one id, and the same one several times', async () => {
+  it('accepts one id, and the same one several times', async () => {
     const { account, token } = await signedIn(app);
     const id = idOf(token);
     const expected = { [id]: { id, name: account.name, avatar: '' } };
@@ -25,19 +25,19 @@ describe('GET /v1/user/info/public', () => {
     expectOk(await publicInfo(`?${`ids=${id}&`.repeat(5)}`), expected);
   });
 
-  it('leaves out unknown ids', async () => {
+  it('omits unknown ids', async () => {
     const id = idOf((await signedIn(app)).token);
     const answer = await publicInfo(`?ids=2147483647&ids=${id}`);
     expect(Object.keys(answer.body as object)).toEqual([String(id)]);
     expectOk(await publicInfo('?ids=2147483647'), {});
   });
 
-  it('answers {} when it is asked for nobody', async () => {
+  it('answers {} without ids', async () => {
     expectOk(await publicInfo(''), {});
     expectOk(await publicInfo('?other=1'), {});
   });
 
-  it('takes 100 ids, and refuses more with 1001', async () => {
+  it('accepts 100 ids, and refuses more with 1001', async () => {
     const query = (count: number) =>
       `?${Array.from({ length: count }, (_, index) => `ids=${1_000_000 + index}`).join('&')}`;
     expectOk(await publicInfo(query(100)), {});
@@ -66,7 +66,7 @@ describe('GET /v1/user/info/public', () => {
 describe('GET /v1/user/info/{userId}/public', () => {
   const byHandle = (handle: string, query = '') => app.client.get(`/v1/user/info/${handle}/public${query}`);
 
-  it('tells id, name and avatar, without regard to case', async () => {
+  it('returns id, name and avatar, ignoring case', async () => {
     const { account, token } = await signedIn(app);
     const expected = { id: idOf(token), name: account.name, avatar: '' };
     expectOk(await byHandle(account.user_id), expected);

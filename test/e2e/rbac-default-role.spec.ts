@@ -46,13 +46,13 @@ describe('the default role of pluto', () => {
     expect(await newcomersScopes()).toEqual([PLUTO.userScope]);
   });
 
-  it.each([['PUT'], ['POST']])('is not given pluto.admin through %s role/scope: 1002', async (method) => {
+  it.each([['PUT'], ['POST']])('does not get pluto.admin through %s role/scope: 1002', async (method) => {
     for (const names of [[PLUTO.adminScope], [PLUTO.userScope, PLUTO.adminScope]])
       await expectForbidden(() => putScopes(own.roles[PLUTO.userRole]!, names, method));
     expect(await newcomersScopes()).toEqual([PLUTO.userScope]);
   });
 
-  it('may be any other, whose scopes may change', async () => {
+  it('may be any other role, whose scopes may change', async () => {
     expectOk(await setDefault(staff), {});
     expectOk(await putScopes(staff, [PLUTO.userScope]), {});
     expectOk(await putScopes(own.roles[PLUTO.userRole]!, [PLUTO.adminScope]), {});
@@ -60,7 +60,7 @@ describe('the default role of pluto', () => {
     expectOk(await setDefault(own.roles[PLUTO.userRole]!), {});
   });
 
-  it('has no pluto.admin when it is set while the role is given that scope, ten times', async () => {
+  it('does not get pluto.admin when it is set while the role gets that scope, ten times', async () => {
     for (let turn = 0; turn < 10; turn++) {
       expectOk(await putScopes(staff, [PLUTO.userScope]), {});
       const asked = [() => setDefault(staff), () => putScopes(staff, [PLUTO.userScope, PLUTO.adminScope])];
@@ -71,7 +71,7 @@ describe('the default role of pluto', () => {
     }
   });
 
-  it('is mended by either change where an earlier version gave it pluto.admin', async () => {
+  it('is repaired by either change if an earlier version gave it pluto.admin', async () => {
     const { manager } = house.dataSource;
     const giveIt = () =>
       manager.insert(RoleScope, {

@@ -39,7 +39,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
     await expectNames(own, { [canonical]: 'Desk' });
   });
 
-  it('refuses with 1001 tags that are none, also beside good ones', async () => {
+  it('refuses invalid tags with 1001, also next to valid ones', async () => {
     const wrong = [
       '',
       ' ',
@@ -79,7 +79,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
     });
   });
 
-  it('refuses with 1001 one language given twice, also in two forms of its tag', async () => {
+  it('refuses a repeated language with 1001, also in two forms of its tag', async () => {
     const twice = [
       ['en', 'en'],
       ['zh-hans-cn', 'zh-Hans-CN'],
@@ -94,7 +94,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
     });
   });
 
-  it('refuses with 1001 names that are none', async () => {
+  it('refuses invalid names with 1001', async () => {
     const wrong = ['', '  ', 'x'.repeat(101), 'a\nb', 'a\u0000', '\ud800', null, undefined, 1, [], ['x'], {}];
     await expectNothingChanged(async () => {
       for (const i18n_name of wrong)
@@ -107,7 +107,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
     });
   });
 
-  it('refuses with 1001 what is no list of names', async () => {
+  it('refuses anything but a list of names with 1001', async () => {
     const one = { tag: 'en', i18n_name: 'Desk' };
     const wrong = [
       undefined,
@@ -132,7 +132,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
     });
   });
 
-  it('leaves one of the sets that are put at the same moment', async () => {
+  it('leaves one of several sets written concurrently', async () => {
     const own = await newApplication();
     const sets = Array.from({ length: 10 }, (_, turn) => ({
       en: `Desk ${turn}`,
@@ -181,7 +181,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
       expect(await namesSeen(own, acceptLanguage)).toEqual([name, name]);
     });
 
-    it('by its own name where neither language nor English is there', async () => {
+    it('by its own name if neither the language nor English exists', async () => {
       const own = await newApplication();
       expectOk(await replaceNames(own.id, names({ ja: '総合窓口' })));
       expect(await namesSeen(own, 'fr-FR')).toEqual([own.name, own.name]);

@@ -45,19 +45,19 @@ it.each(table)('%s answers an administrator with the whole shape', async (_name,
   expectOk(await send(operation, request, admin.token), operation.answer(request));
 });
 
-describe('what requests may hold', () => {
+describe('the content of requests', () => {
   const notIds = [0, -1, 2 ** 31, 2 ** 53, 1e300, 1.5, '1', '', 'NaN', null, true, [], [1], {}, { id: 1 }];
 
   describe.each(writing)('%s', (_name, operation) => {
     const { ids } = operation;
 
-    it('ignores fields that it does not know', async () => {
+    it('ignores unknown fields', async () => {
       const request = operation.request();
       const more = { id: 1, revision: 7, default_role: 99, applicationId: 1, more: 'of it' };
       expectOk(await send(operation, { ...request, ...more }, admin.token), operation.answer(request));
     });
 
-    it('refuses with 1001 ids that are no positive 32-bit integers, and names the field', async () => {
+    it('refuses ids other than positive 32-bit integers with 1001, and names the field', async () => {
       await expectNothingChanged(async () => {
         for (const field of ids)
           for (const value of [...notIds, undefined]) {
@@ -67,7 +67,7 @@ describe('what requests may hold', () => {
       });
     });
 
-    it('refuses with 1001 what is no JSON object', async () => {
+    it('refuses anything but a JSON object with 1001', async () => {
       await expectNothingChanged(async () => {
         for (const body of [
           null,
@@ -131,7 +131,7 @@ describe('what requests may hold', () => {
     const create = (name: unknown, appId: unknown = desk.id) => admin.post(path, { app_id: appId, name });
     const countOf = async (nameKey: string) => app.dataSource.manager.countBy(entity, { nameKey });
 
-    it('is refused with 1001 when it is empty, too long or no line of text', async () => {
+    it('is refused with 1001 if it is empty, too long or not a line of text', async () => {
       const controls = ['a\u0000b', 'a\nb', 'a\tb', '\u007f', 'a\u0085', 'a\u2028b'];
       const noText = [null, undefined, 1, true, [], ['a'], {}, { a: 1 }];
       const wrong = ['', ' ', ' \u3000 ', 'x'.repeat(max + 1), '\ud800', '\ufdfa'.repeat(max)];
@@ -167,7 +167,7 @@ describe('what requests may hold', () => {
         await expectRefused(() => create(same), 403, exists);
     });
 
-    it(`is made once by ${PARALLEL} creations at the same moment`, async () => {
+    it(`is created once by ${PARALLEL} concurrent creations`, async () => {
       const name = unusedName(`${kind}-Parallel`);
       const names = Array.from({ length: PARALLEL }, (_, turn) => (turn % 2 ? name : name.toLowerCase()));
       const answers = await Promise.all(names.map((one) => create(one)));
@@ -177,7 +177,7 @@ describe('what requests may hold', () => {
   });
 
   describe.each(kinds.slice(0, 2))('the name of a new %s', (kind, path, _max, exists) => {
-    it('loses the blanks around it', async () => {
+    it('is trimmed', async () => {
       const name = unusedName(kind);
       const answer = await admin.post(path, { app_id: desk.id, name: `  ${name}\u3000` });
       expectOk(answer);
@@ -186,14 +186,14 @@ describe('what requests may hold', () => {
     });
   });
 
-  it('the name of a new scope has no blanks and no commas, since requests separate names by them', async () => {
+  it('the name of a new scope must not contain spaces or commas, which separate names in requests', async () => {
     await expectNothingChanged(async () => {
       for (const name of ['a b', ' a', 'a ', 'a,b', ',', 'a\u3000b', 'a\u00a0b'])
         expectFailure(await admin.post('/v1/rbac/scope/create', { app_id: desk.id, name }), 400, 1001);
     });
   });
 
-  it('a role and a scope of one name may be in two applications, each with its own id', async () => {
+  it('a role and a scope of the same name may exist in two applications, each with its own id', async () => {
     for (const kind of ['role', 'scope']) {
       const name = unusedName(`twin-${kind}`);
       const answers = [];
@@ -210,7 +210,7 @@ describe('what requests may hold', () => {
       await expectRefused(() => admin.post('/v1/rbac/application/create', { name }), 403, 4004);
   });
 
-  it('ids that belong to nothing are refused with the code of what is missing', async () => {
+  it('unknown ids are refused with the code of what is missing', async () => {
     await expectNothingChanged(async () => {
       const name = unusedName('lost');
       const answers = [
@@ -242,7 +242,7 @@ describe('what requests may hold', () => {
 });
 
 describe('lists', () => {
-  it('are in the order of ids, with what was set', async () => {
+  it('are sorted by id, with what was set', async () => {
     const { id, name, roles, scopes } = await newApplication({
       zebra: ['z.last', 'a.first'],
       aardvark: ['a.first'],

@@ -57,7 +57,7 @@ describe('/v1/rbac/application/settings', () => {
     expectOk(await read(own), { app_id: own.id, ...noSettings });
   });
 
-  it('are kept, and shown without the secrets', async () => {
+  it('are stored, and returned without the secrets', async () => {
     const own = await withEverything();
     const answer = await read(own);
     expectOk(answer, { app_id: own.id, ...everythingShown });
@@ -67,7 +67,7 @@ describe('/v1/rbac/application/settings', () => {
     }
   });
 
-  it('hold the secrets encrypted in the table', async () => {
+  it('store the secrets encrypted', async () => {
     const own = await withEverything();
     const row = await app.dataSource.manager.findOneByOrFail(ApplicationSettings, { applicationId: own.id });
     const stored = JSON.stringify(row);
@@ -81,7 +81,7 @@ describe('/v1/rbac/application/settings', () => {
     expect(row.sealedWechatWebAppSecret).toMatch(/^v1\./);
   });
 
-  it('stay as they are where a change says nothing, or null', async () => {
+  it('stay unchanged for omitted fields and null', async () => {
     const own = await withEverything();
     expectOk(await change(own, {}), { app_id: own.id, ...everythingShown });
     const nulls = Object.fromEntries(Object.keys({ ...everything, ...secrets }).map((key) => [key, null]));
@@ -110,7 +110,7 @@ describe('/v1/rbac/application/settings', () => {
     expectOk(await read(own), { app_id: own.id, ...noSettings });
   });
 
-  it('of one application are not those of another', async () => {
+  it('are separate for each application', async () => {
     const own = await withEverything();
     const other = await newApplication();
     expectOk(await change(other, { google_client_ids: ['3.apps.googleusercontent.com'] }));
@@ -144,7 +144,7 @@ describe('/v1/rbac/application/settings', () => {
     );
   });
 
-  it('refuse with 1001 to lose a part of a provider', async () => {
+  it('refuse to clear a part of a provider with 1001', async () => {
     const own = await withEverything();
     for (const key of [...Object.keys(apple), 'wechat_app_id', 'wechat_app_secret', 'wechat_web_app_secret'])
       await expectRefused(() => change(own, { [key]: '' }), 400, 1001);
@@ -223,7 +223,7 @@ describe('/v1/rbac/application/settings', () => {
     });
   });
 
-  it('refuse with 1001 other values of the wrong kind', async () => {
+  it('refuse other invalid values with 1001', async () => {
     const own = await withEverything();
     const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
     const keys = [
@@ -243,7 +243,7 @@ describe('/v1/rbac/application/settings', () => {
     });
   });
 
-  it('all hold after changes of different fields at the same moment', async () => {
+  it('keep concurrent changes of different fields', async () => {
     const own = await newApplication();
     const changes: Fields[] = [
       { redirect_urls: everything.redirect_urls },

@@ -47,7 +47,7 @@ describe('POST /v1/rbac/user/application/role', () => {
     await expectRefused(() => setUserRole(deskUserId, desk.id, pluto.roles[PLUTO.adminRole]), 403, 4007);
   });
 
-  it('replaces the role that the account was given before', async () => {
+  it('replaces the role assigned before', async () => {
     const { manager } = app.dataSource;
     const userId = await addUser(app, { applicationId: desk.id });
     for (const role of ['agent', 'nobody', 'nobody', 'guest'])
@@ -56,7 +56,7 @@ describe('POST /v1/rbac/user/application/role', () => {
     expect(await manager.findBy(UserRole, { userId })).toEqual([{ ...place, roleId: desk.roles.guest }]);
   });
 
-  it('leaves one of the roles that are set at the same moment', async () => {
+  it('leaves one of several roles assigned concurrently', async () => {
     const userId = await addUser(app, { applicationId: desk.id });
     const roles = Object.values(desk.roles);
     const turns = Array.from({ length: 21 }, (_, turn) => roles[turn % 3]);
@@ -99,7 +99,7 @@ describe('the next token', () => {
     expect(await scopesAtRefresh('write')).toEqual(['look']);
   });
 
-  it('carries what the given role has', async () => {
+  it('carries the scopes of the assigned role', async () => {
     expectOk(await setUserRole(userId, own.id, own.roles.agent));
     expect(await scopesAtLogin()).toEqual(['write']);
     expect(await scopesAtRefresh()).toEqual(['look']);
@@ -109,7 +109,7 @@ describe('the next token', () => {
     expect(await scopesAtRefresh()).toEqual(['look']);
   });
 
-  it('carries no scope that the role has lost', async () => {
+  it('does not carry scopes that the role has lost', async () => {
     expectOk(await setUserRole(userId, own.id, own.roles.agent));
     expect(await scopesAtRefresh('read write')).toEqual(['read', 'write']);
     expectOk(await replaceScopes(own.roles.agent, [own.scopes.write, own.scopes.look]));
@@ -172,7 +172,7 @@ describe('the last administrator', () => {
     expect(await isAdministrator(first)).toBe(true);
   });
 
-  it('may be left by changes that keep the administration', async () => {
+  it('may be affected by changes that keep an administrator', async () => {
     expectOk(await promote(first, first), {});
     expectOk(await putScopes(roles[PLUTO.adminRole], [PLUTO.adminScope], first), {});
     expectOk(await putScopes(roles[PLUTO.adminRole], [PLUTO.userScope, PLUTO.adminScope], first), {});
@@ -181,7 +181,7 @@ describe('the last administrator', () => {
     expect(await isAdministrator(first)).toBe(true);
   });
 
-  it('is the one who stays when two demote each other at the same moment, ten times', async () => {
+  it('remains when two demote each other concurrently, ten times', async () => {
     const second = await addAdministrator(house);
     for (let turn = 0; turn < 10; turn++) {
       const answers = await Promise.all([demote(second, first), demote(first, second)]);
@@ -199,7 +199,7 @@ describe('the last administrator', () => {
     expectOk(await demote(second, first));
   });
 
-  it('is the one who stays when two delete themselves at the same moment, ten times', async () => {
+  it('remains when two delete themselves concurrently, ten times', async () => {
     let last = first;
     for (let turn = 0; turn < 10; turn++) {
       const next = await addAdministrator(house);
@@ -211,7 +211,7 @@ describe('the last administrator', () => {
     first = last;
   });
 
-  it('is the one whose role keeps pluto.admin when two roles lose it at the same moment, ten times', async () => {
+  it('remains when two roles lose pluto.admin concurrently, ten times', async () => {
     const second = await addAdministrator(house);
     const made = await first.post('/v1/rbac/role/create', { app_id: plutoId, name: 'keeper' });
     const keeper = made.body.id as number;

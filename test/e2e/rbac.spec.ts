@@ -38,13 +38,13 @@ describe('PUT /v1/rbac/role/scope', () => {
     expect(await scopeIdsOf(own, 'pool')).toEqual([c, d]);
   });
 
-  it('takes a scope given twice once', async () => {
+  it('accepts a repeated scope once', async () => {
     const own = await newApplication({ agent: ['a'], pool: ['b'] });
     expectOk(await replaceScopes(own.roles.agent, [own.scopes.b, own.scopes.b, own.scopes.b]), {});
     expect(await scopeIdsOf(own, 'agent')).toEqual([own.scopes.b]);
   });
 
-  it('takes 1,000 scopes', async () => {
+  it('accepts 1,000 scopes', async () => {
     const names = Array.from({ length: 1000 }, (_, number) => `s${number}`);
     const own = await newApplication({ agent: [] });
     const rows = names.map((name) => ({ name, nameKey: name, applicationId: own.id, createdAt: 1 }));
@@ -66,7 +66,7 @@ describe('PUT /v1/rbac/role/scope', () => {
     expect((await listedRole(own, 'agent')).default_scope).toBeNull();
   });
 
-  it('takes all scopes away with an empty set', async () => {
+  it('removes all scopes with an empty set', async () => {
     const own = await newApplication({ agent: ['a', 'b'] });
     expectOk(await replaceScopes(own.roles.agent, []), {});
     expect(await listedRole(own, 'agent')).toMatchObject({ default_scope: null, scopes: [] });
@@ -82,7 +82,7 @@ describe('PUT /v1/rbac/role/scope', () => {
     await expectRefused(() => replaceScopes(shop.roles.customer, [shop.scopes['shop.buy'], b]), 403, 4002);
   });
 
-  it('refuses what is no list of ids with 1001', async () => {
+  it('refuses anything but a list of ids with 1001', async () => {
     const wrong = [undefined, null, 1, '1', '1,2', {}, { 0: 1 }, true];
     const items = [0, -1, 2 ** 31, 1.5, '1', null, [1], {}, true];
     const look = desk.scopes['desk.look'];
@@ -112,7 +112,7 @@ describe('PUT /v1/rbac/role/scope', () => {
     await expectRefused(() => replaceScopes(desk.roles.guest, many), 413, 1007);
   });
 
-  it('leaves exactly one of 20 sets that are put at the same moment', async () => {
+  it('leaves exactly one of 20 sets written concurrently', async () => {
     const own = await newApplication({ agent: ['a', 'b', 'c', 'd', 'e'] });
     const ids = Object.values(own.scopes);
     const sets = Array.from({ length: 20 }, (_, turn) =>
@@ -125,7 +125,7 @@ describe('PUT /v1/rbac/role/scope', () => {
     if (default_scope !== null) expect(scopes.map(({ id }) => id)).toContain(default_scope);
   });
 
-  it('and a default scope at the same moment leave a default that the role has, or none', async () => {
+  it('and a concurrent default scope leave a default that the role has, or none', async () => {
     const own = await newApplication({ agent: ['a', 'b'] });
     const { a, b } = own.scopes;
     for (let turn = 0; turn < 10; turn++) {

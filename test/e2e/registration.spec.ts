@@ -35,7 +35,7 @@ describe('POST /v1/user/register', () => {
     });
   });
 
-  it('ignores fields that it does not know', async () => {
+  it('ignores unknown fields', async () => {
     const account = registration();
     expectOk(await register({ ...account, verified: true, is_verified: true, role: 'admin', id: 1 }), {
       mail: account.mail,
@@ -44,7 +44,7 @@ describe('POST /v1/user/register', () => {
     expectFailure(await tryLogin(account), 403, 2003);
   });
 
-  it('takes the application by its name without regard to case', async () => {
+  it("accepts the application's name in any case", async () => {
     expectOk(await register(registration({ app_id: 'PLUTO' })));
   });
 
@@ -81,7 +81,7 @@ describe('POST /v1/user/register', () => {
     }
   });
 
-  it('tells composed and decomposed characters of a password apart', async () => {
+  it('distinguishes composed and decomposed characters of a password', async () => {
     const account = await registerVerified(app, { password: 'caf\u00e9 au lait' });
     expectFailure(await tryLogin({ ...account, password: 'cafe\u0301 au lait' }), 403, 3001);
   });
@@ -139,7 +139,7 @@ describe('POST /v1/user/register', () => {
     );
   });
 
-  it('names every field at fault in one message', async () => {
+  it('names every invalid field in one message', async () => {
     const some = await register({ ...registration(), mail: 'no mail', password: 'short', name: 5 });
     expectFailure(some, 400, 1001);
     const named = [...(some.json.error.message as string).matchAll(/(\w+) takes/g)].map(([, name]) => name);
@@ -206,7 +206,7 @@ describe('POST /v1/user/register', () => {
     expectFailure(await tryLogin({ ...there, app_id: 'pluto' }), 403, 3001);
   });
 
-  it('replaces a registration that was never confirmed', async () => {
+  it('replaces an unconfirmed registration', async () => {
     const first = await registerPending();
     const firstLink = await app.mailbox.linkTo(first.mail);
     const second = registration({ mail: first.mail.replace('user', 'USER') });
@@ -229,14 +229,14 @@ describe('POST /v1/user/register', () => {
     expectFailure(await tryLogin(first), 403, 3001);
   });
 
-  it('lets a pending registration be repeated as it was', async () => {
+  it('lets a pending registration be repeated unchanged', async () => {
     const account = await registerPending();
     expectOk(await register(account));
     await app.client.submit(await app.mailbox.linkTo(account.mail, 2));
     await login(app, account);
   });
 
-  describe('what the body may be', () => {
+  describe('the body', () => {
     const send = (body: string, headers: Record<string, string> = {}) =>
       app.client.request('POST', '/v1/user/register', { body, headers });
 
@@ -260,11 +260,11 @@ describe('POST /v1/user/register', () => {
       expect(await app.dataSource.manager.countBy(Identity, { subjectKey: account.mail })).toBe(0);
     });
 
-    it('refuses no body at all with 1001', async () => {
+    it('refuses a missing body with 1001', async () => {
       expectFailure(await app.client.post('/v1/user/register'), 400, 1001);
     });
 
-    it('refuses more than 64 KiB with 1007, and takes what is just below', async () => {
+    it('refuses more than 64 KiB with 1007, and accepts just below', async () => {
       const account = JSON.stringify(registration());
       const room = 64 * 1024 - account.length - '{"x":"",'.length + 1;
       const filled = (length: number) => `{"x":"${'x'.repeat(length)}",${account.slice(1)}`;
@@ -283,7 +283,7 @@ describe('POST /v1/user/register', () => {
       expectFailure(await send(body, { 'content-type': type }), 415, 1008);
     });
 
-    it('takes JSON with a charset', async () => {
+    it('accepts JSON with a charset', async () => {
       expectOk(
         await send(JSON.stringify(registration()), { 'content-type': 'application/json; charset=utf-8' }),
       );
@@ -315,7 +315,7 @@ describe('POST /v1/user/register', () => {
     expect(mail.html).toContain(linkIn(mail));
   });
 
-  describe(`with ${PARALLEL} at once`, () => {
+  describe(`with ${PARALLEL} concurrent requests`, () => {
     const many = Array.from({ length: PARALLEL });
 
     it('gives a handle to exactly one mail', async () => {
@@ -360,7 +360,7 @@ describe('POST /v1/user/register', () => {
       expect(countByCode(logins)).toEqual({ 0: 1, 3001: PARALLEL - 1 });
     });
 
-    it('takes the same form sent over and over as one registration', async () => {
+    it('treats the same form sent repeatedly as one registration', async () => {
       const account = registration();
       const before = { users: await app.dataSource.manager.count(User), links: await countLinks() };
       const answers = await Promise.all(many.map(() => register(account)));
@@ -392,7 +392,7 @@ describe('POST /v1/user/register with SKIP_REGISTER_VERIFY_MAIL=true', () => {
   beforeAll(async () => (skipping = await startTestApp({ env: { SKIP_REGISTER_VERIFY_MAIL: 'true' } })));
   afterAll(() => skipping.close());
 
-  it('verifies at once and sends no mail', async () => {
+  it('verifies immediately and sends no mail', async () => {
     const account = registration();
     expectOk(await register(account, skipping), { mail: account.mail, verified: true });
     expect(await countLinks(skipping)).toBe(0);
@@ -407,7 +407,7 @@ describe('POST /v1/user/register with SKIP_REGISTER_VERIFY_MAIL=true', () => {
     expectFailure(await register(registration({ mail: account.mail }), skipping), 403, 2001);
   });
 
-  it(`gives a mail to exactly one of ${PARALLEL} at once`, async () => {
+  it(`gives a mail to exactly one of ${PARALLEL} concurrent requests`, async () => {
     const { mail } = registration();
     const accounts = Array.from({ length: PARALLEL }, () => registration({ mail }));
     const before = await skipping.dataSource.manager.count(User);

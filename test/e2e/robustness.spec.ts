@@ -61,7 +61,7 @@ function raw(
 }
 
 describe('a login with the old password', () => {
-  it('opens no session when the password is reset while it is under way', async () => {
+  it('opens no session if the password is reset meanwhile', async () => {
     const account = await addAccount(app);
     await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
     const link = await app.mailbox.linkTo(account.mail);
@@ -74,7 +74,7 @@ describe('a login with the old password', () => {
     await login(app, { ...account, password: 'another one' });
   });
 
-  it('opens none when the account is deleted while it is under way', async () => {
+  it('opens none if the account is deleted meanwhile', async () => {
     const account = await addAccount(app);
     const { id } = await userOf(account.user_id);
     afterPasswordCheck(() => app.app.get(AccountDeletionService).delete(id, NOBODYS_REQUEST));
@@ -82,7 +82,7 @@ describe('a login with the old password', () => {
   });
 });
 
-describe('a mail to an account that goes at the same moment', () => {
+describe('a mail to an account that is deleted concurrently', () => {
   it.each([
     ['/v1/user/register/verify/mail', false],
     ['/v1/user/password/reset/mail', true],
@@ -99,7 +99,7 @@ describe('a mail to an account that goes at the same moment', () => {
     expectOk(await app.client.post(path, { mail: account.mail, app_id: 'pluto' }), {});
   });
 
-  it('still tells other faults', async () => {
+  it('still reports other errors', async () => {
     const mails = app.app.get(LinkMailsService);
     const failing = () => Promise.reject(new Error('broken'));
     await expect(mails.send(NOBODYS_REQUEST, failing)).rejects.toThrow('broken');
@@ -110,7 +110,7 @@ describe('a body of very many or deeply nested parts', () => {
   const manyKeys = Object.fromEntries(Array.from({ length: 6000 }, (_, index) => [index, 1]));
   const nested = (depth: number) => `{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
 
-  it('is refused with 1001 before anything goes through it', async () => {
+  it('is refused with 1001 before it is traversed', async () => {
     const { token } = await signedIn(app);
     const bodies = [JSON.stringify(manyKeys), nested(30), nested(30_000), '['.repeat(60_000)];
     for (const body of bodies) {
@@ -122,13 +122,13 @@ describe('a body of very many or deeply nested parts', () => {
     }
   });
 
-  it('is taken where the parts are text', async () => {
+  it('is accepted if the parts are inside a string', async () => {
     const password = '[{,:"\\'.repeat(100);
     const account = await registerVerified(app, { password });
     await login(app, account);
   });
 
-  it('costs little as a form or a query of many fields', async () => {
+  it('is cheap as a form or query of many fields', async () => {
     const account = await addAccount(app);
     await app.client.post('/v1/user/password/reset/mail', { mail: account.mail, app_id: 'pluto' });
     const form = await openForm(app.client, await app.mailbox.linkTo(account.mail));
@@ -150,7 +150,7 @@ describe('a body of very many or deeply nested parts', () => {
   });
 });
 
-describe('an address written otherwise', () => {
+describe('an unusual form of an address', () => {
   it.each(['/%761/user/login/account', 'http://pluto.test/v1/user/login/account'])(
     'POST %s is of the API all the same: no form, and the envelope',
     async (target) => {
@@ -160,14 +160,14 @@ describe('an address written otherwise', () => {
     },
   );
 
-  it('an unknown one under /v1 has the envelope too', async () => {
+  it('has the envelope under /v1 even if unknown', async () => {
     const { status, text } = await raw('/%761/nothing', { accept: 'text/html' }, '');
     expect([status, (JSON.parse(text) as { error: { code: number } }).error.code]).toEqual([404, 1005]);
   });
 });
 
-describe('what a request says of itself', () => {
-  it('remembers no address that is none', async () => {
+describe('the metadata of a request', () => {
+  it('does not store an invalid address', async () => {
     const account = await addAccount(app);
     const answer = await app.client.post(
       '/v1/user/login/account',
@@ -179,7 +179,7 @@ describe('what a request says of itself', () => {
     expect(await app.dataSource.manager.findOneByOrFail(Session, { id: sid })).toMatchObject({ address: '' });
   });
 
-  it('remembers an IPv6 address without its zone, which may be any text', async () => {
+  it('stores an IPv6 address without its zone, which may be any text', async () => {
     const account = await addAccount(app);
     const answer = await app.client.post(
       '/v1/user/login/account',
@@ -193,14 +193,14 @@ describe('what a request says of itself', () => {
     });
   });
 
-  it('may have an empty cookie where a form wants one', async () => {
+  it('may have an empty cookie where a form requires one', async () => {
     const account = registration();
     expectOk(await app.client.post('/v1/user/register', account));
     const page = await app.client.page(await app.mailbox.linkTo(account.mail), { cookie: 'pluto_csrf=' });
     expectPage(page, 200, '_csrf');
   });
 
-  it('must be said within half a minute', () => {
+  it('must arrive within half a minute', () => {
     const server = app.app.getHttpServer() as { requestTimeout: number; headersTimeout: number };
     expect([server.requestTimeout, server.headersTimeout]).toEqual([30_000, 30_000]);
   });
@@ -214,7 +214,7 @@ describe('what a request says of itself', () => {
 });
 
 describe('the last administrator', () => {
-  it('cannot be an account that anyone may replace', async () => {
+  it('cannot be an account that anyone can replace', async () => {
     const pending = registration();
     expectOk(await app.client.post('/v1/user/register', pending));
     const { id } = await userOf(pending.user_id);

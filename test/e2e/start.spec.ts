@@ -29,17 +29,17 @@ describe('the start of a server on SQLite', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('reads no package that only some installations, or later requests, need', () => {
+  it('loads no package that only some installations, or later requests, need', () => {
     expect(read).toContain('libsql');
     expect(NEEDED_LATER.filter((name) => [...read].some((one) => one?.startsWith(name)))).toEqual([]);
   });
 
-  it('reads no second copy of what is in the bundle', () => {
+  it('loads no second copy of bundled packages', () => {
     const bundled = /^(@nestjs\/|@fastify\/|typeorm|class-|fastify|rxjs|reflect-metadata)/;
     expect([...read].filter((name) => bundled.test(name ?? ''))).toEqual([]);
   });
 
-  it('maps no library for pictures', () => {
+  it('loads no image library', () => {
     const mapped = readFileSync(`/proc/${server.pid}/maps`, 'utf8');
     expect(mapped).toContain('@libsql');
     expect(mapped).not.toContain('@img/sharp');

@@ -11,7 +11,7 @@ import { app, DAY_SECONDS, useShop } from '../support/token-requests.js';
 useShop();
 
 describe('GET /v1/token/publickey', () => {
-  it('gives a public key as PEM and nothing else', async () => {
+  it('returns a public key as PEM and nothing else', async () => {
     expectOk(await app.client.get('/v1/token/publickey'), {
       public_key: expect.stringMatching(
         /^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n$/,
@@ -34,7 +34,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
   const kidOf = (token: string) => decodeToken(token).header.kid as string;
   const ownInfo = (token: string) => own.client.get('/v1/user/info', { token });
 
-  it('keeps no private key in clear in the table', async () => {
+  it('never stores a private key in clear', async () => {
     const rows = JSON.stringify(await own.dataSource.query('SELECT * FROM signing_keys'));
     expect(rows).toContain('BEGIN PUBLIC KEY');
     expect(rows).not.toContain('PRIVATE KEY');
@@ -87,7 +87,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
     expectOk(refreshed);
   });
 
-  it('makes one key for two commands at once', async () => {
+  it('creates one key for two concurrent commands', async () => {
     passSeconds(3 * DAY_SECONDS);
     const before = await own.dataSource.manager.count(SigningKey);
     const outcomes = await Promise.allSettled([keys().rotate(null), keys().rotate(null)]);
@@ -99,7 +99,7 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
 });
 
 describe('A restart', () => {
-  it('goes on with the keys and sessions there are, but not under another SECRET_KEY', async () => {
+  it('keeps keys and sessions, but fails under another SECRET_KEY', async () => {
     const first = await startTestApp();
     try {
       const { tokens } = await signedIn(first);

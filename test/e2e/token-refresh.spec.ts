@@ -71,7 +71,7 @@ describe('POST /v1/token/refresh', () => {
       expect(await generationsOf(tokens)).toBe(2);
     });
 
-    it('does so long after the grace period while the successor is unused', async () => {
+    it('does so after the grace period while the successor is unused', async () => {
       const { tokens } = await signedIn(app);
       const first = await refreshed(tokens);
       passSeconds(20 * DAY_SECONDS);
@@ -89,7 +89,7 @@ describe('POST /v1/token/refresh', () => {
       await refreshed(third);
     });
 
-    it('takes it for stolen after that: the session ends with all its tokens', async () => {
+    it('treats it as stolen after that: the session ends with all its tokens', async () => {
       const { account, tokens } = await signedIn(app);
       const elsewhere = await login(app, account);
       const bystander = await signedIn(app);
@@ -108,7 +108,7 @@ describe('POST /v1/token/refresh', () => {
       }
     });
 
-    it('logs the theft with ids, and no token anywhere', async () => {
+    it('logs the reuse with ids, and never a token', async () => {
       const { tokens } = await signedIn(app);
       const second = await refreshed(tokens);
       const third = await refreshed(second);
@@ -147,7 +147,7 @@ describe('POST /v1/token/refresh', () => {
     });
   });
 
-  it(`lets ${PARALLEL} concurrent ones converge on one successor`, async () => {
+  it(`lets ${PARALLEL} concurrent requests converge on one successor`, async () => {
     const { tokens } = await signedIn(app);
     const answers = await Promise.all(Array.from({ length: PARALLEL }, () => refresh(tokens)));
     expect(countByCode(answers)).toEqual({ 0: PARALLEL });
@@ -159,7 +159,7 @@ describe('POST /v1/token/refresh', () => {
     expect((await info(answers.at(-1)!.body.access_token as string)).status).toBe(200);
   });
 
-  it('finds the successor when it was stored, and the answer of the database lost', async () => {
+  it("finds the successor if it was stored but the database's response was lost", async () => {
     const { tokens } = await signedIn(app);
     const compound = app.app.get(CompoundStatement);
     const apply = compound.apply.bind(compound);
@@ -175,7 +175,7 @@ describe('POST /v1/token/refresh', () => {
     await refreshed(next);
   });
 
-  it('ends in one piece when the session is ended meanwhile', async () => {
+  it('leaves a consistent state when the session is ended meanwhile', async () => {
     const { tokens, token } = await signedIn(app);
     const [deletion, ...answers] = await Promise.all([
       app.client.post('/v1/user/delete', undefined, { token }),
@@ -187,7 +187,7 @@ describe('POST /v1/token/refresh', () => {
     expect(await generationsOf(tokens)).toBe(0);
   });
 
-  it('takes a token until the second before it expires, and then says 3011', async () => {
+  it('accepts a token until the second before it expires, then answers 3011', async () => {
     freezeClock();
     const { account, tokens } = await signedIn(app);
     const other = await login(app, account);
@@ -199,7 +199,7 @@ describe('POST /v1/token/refresh', () => {
     await refreshed(next);
   });
 
-  describe('refuses, and uses nothing up,', () => {
+  describe('refuses, without consuming the token,', () => {
     let tokens: Tokens;
     beforeEach(async () => ({ tokens } = await signedIn(app)));
     afterEach(async () => {
@@ -226,7 +226,7 @@ describe('POST /v1/token/refresh', () => {
       expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
     });
 
-    it('a token that is none with 3002', async () => {
+    it('an invalid token with 3002', async () => {
       const { refresh_token, access_token } = tokens;
       const flipped = refresh_token.replace(/./, (first) => (first === 'A' ? 'B' : 'A'));
       const others = [
@@ -265,7 +265,7 @@ describe('POST /v1/token/refresh', () => {
     });
     const ask = (from: Tokens, scopes?: string | null) => refreshed(from, { app_id: shop.name, scopes });
 
-    it('stay those of the session when none are asked for', async () => {
+    it('stay those of the session when none are requested', async () => {
       expect(scopesOf(tokens)).toEqual(['shop.buy']);
       const wider = await ask(tokens, 'shop.look shop.rate');
       expect(scopesOf(wider)).toEqual(['shop.look', 'shop.rate']);
@@ -287,7 +287,7 @@ describe('POST /v1/token/refresh', () => {
       expect(scopesOf(await ask(tokens, asked))).toEqual(granted);
     });
 
-    it('that the role has lost disappear, and with none left the default takes their place', async () => {
+    it('that the role has lost are dropped, and replaced by the default if none is left', async () => {
       const wider = await ask(tokens, 'shop.look shop.rate');
       await detachScope(app, shop, 'customer', 'shop.rate');
       const narrower = await ask(wider);
@@ -295,7 +295,7 @@ describe('POST /v1/token/refresh', () => {
       expect(scopesOf(await ask(narrower, 'shop.rate'))).toEqual(['shop.buy']);
     });
 
-    it('go on from those of another refresh that came in between', async () => {
+    it('continue from those of a refresh in between', async () => {
       const refreshTokens = app.app.get(RefreshTokensService);
       const find = refreshTokens.find.bind(refreshTokens);
       const lookUp = jest.spyOn(refreshTokens, 'find');
@@ -310,7 +310,7 @@ describe('POST /v1/token/refresh', () => {
       lookUp.mockRestore();
     });
 
-    it('follow the role that the account is given, as does its info', async () => {
+    it('follow the role assigned to the account, as does its info', async () => {
       const { sub } = decodeToken(tokens.access_token).claims;
       expect((await info(tokens.access_token)).body.role).toBe('customer');
       await giveRole(app, sub, shop, 'guest');

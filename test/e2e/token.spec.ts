@@ -72,11 +72,11 @@ describe.each([
     expectFailure(await info(token), 403, code);
   }
 
-  it('answers with the claims of a good token', async () => {
+  it('returns the claims of a valid token', async () => {
     expectOk(await verify(tokens.access_token), decodeToken(tokens.access_token).claims);
   });
 
-  it('takes what Pluto itself has signed', async () => {
+  it('accepts tokens signed by Pluto', async () => {
     expectOk(await verify(await forge.signed({})));
   });
 
@@ -130,7 +130,7 @@ describe.each([
     }
   });
 
-  it('refuses the key of someone else, whatever the header says of it, with 3003', async () => {
+  it('refuses a foreign key, whatever the header says, with 3003', async () => {
     const privateKey = rsaKeys.at(-1)!;
     const publicKey = createPublicKey(privateKey);
     const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
@@ -150,7 +150,7 @@ describe.each([
     for (const header of headers) await expectRefused(forge.signedBy(privatePem, { header }), 3003);
   });
 
-  it('refuses a good signature under an unknown kid or another algorithm with 3003', async () => {
+  it('refuses a valid signature under an unknown kid or another algorithm with 3003', async () => {
     const headers = [
       ...[{ kid: 'unknown' }, { kid: undefined }, { alg: 'RS512' }, { alg: 'PS256' }],
       // RFC 7515 section 4.1.11: what is critical must be understood; RFC 7797 section 7: JWTs are encoded.
@@ -161,7 +161,7 @@ describe.each([
     }
   });
 
-  it('refuses a token of another kind with 3003, though Pluto itself has signed it', async () => {
+  it('refuses a token of another kind with 3003, even if signed by Pluto', async () => {
     const { sub } = decodeToken(tokens.access_token).claims;
     const changes = [
       { type: 'refresh' },
@@ -193,7 +193,7 @@ describe.each([
     await expectRefused(ended.access_token, 3009);
   });
 
-  it('refuses a token that it has taken before as soon as its session has ended', async () => {
+  it('refuses a cached token as soon as its session has ended', async () => {
     const { tokens: own, token } = await signedIn(app);
     for (let time = 0; time < 2; time++) {
       expectOk(await verify(token));
@@ -203,7 +203,7 @@ describe.each([
     await expectRefused(token, 3009);
   });
 
-  it('refuses a token that it has taken before when anything of it is changed', async () => {
+  it('refuses a cached token if any part of it is changed', async () => {
     expectOk(await verify(tokens.access_token));
     expectOk(await info(tokens.access_token));
     await expectRefused(forge.tampered({ claims: { scopes: ['pluto.admin'] } }), 3003);
@@ -221,13 +221,13 @@ describe.each([
   });
 });
 
-describe('Authorization on a route that asks for an access token', () => {
+describe('Authorization on a route that requires an access token', () => {
   let token: string;
   beforeAll(async () => ({ token } = await signedIn(app)));
   const call = (authorization?: string, path = '/v1/user/info') =>
     app.client.get(path, { headers: authorization === undefined ? {} : { authorization } });
 
-  it.each(['Bearer', 'bearer', 'BEARER', 'jwt', 'JWT', 'Jwt'])('takes the scheme %s', async (scheme) => {
+  it.each(['Bearer', 'bearer', 'BEARER', 'jwt', 'JWT', 'Jwt'])('accepts the scheme %s', async (scheme) => {
     expectOk(await call(`${scheme} ${token}`));
     expectOk(await call(`${scheme}   ${token} `));
     expectFailure(await call(`${scheme} junk`), 403, 3003);
@@ -252,14 +252,14 @@ describe('Authorization on a route that asks for an access token', () => {
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  it('takes the token from nowhere else', async () => {
+  it('accepts the token from nowhere else', async () => {
     expectFailure(await call(undefined, `/v1/user/info?access_token=${token}&token=${token}`), 401, 1003);
     const headers = { cookie: `access_token=${token}` };
     expectFailure(await app.client.get('/v1/user/info', { headers }), 401, 1003);
     expectFailure(await app.client.post('/v1/user/delete', { access_token: token }), 401, 1003);
   });
 
-  it('says 1003 before it looks at the body', async () => {
+  it('answers 1003 before it validates the body', async () => {
     expectFailure(await app.client.put('/v1/user/info', { name: 5 }), 401, 1003);
   });
 });
@@ -274,7 +274,7 @@ describe('VerifiedTokens', () => {
     remembered().remember(hashOf(number), { claims: of, kid: by });
   const recall = (number: number) => remembered().recall(hashOf(number));
 
-  it('remembers a bounded number of tokens, those shown last', async () => {
+  it('caches a limited number of tokens, the most recent ones', async () => {
     for (let number = 0; number < 5001; number++) remember(number);
     expect(await recall(0)).toBeNull();
     expect(await recall(1)).toBe(claims);
@@ -283,7 +283,7 @@ describe('VerifiedTokens', () => {
     expect(await recall(2)).toBeNull();
   });
 
-  it('forgets a token from the second it expires', async () => {
+  it('drops a token from the second it expires', async () => {
     freezeClock();
     remember(0, { ...claims, exp: nowSeconds() + 10 });
     passSeconds(9);
@@ -292,7 +292,7 @@ describe('VerifiedTokens', () => {
     expect(await recall(0)).toBeNull();
   });
 
-  it('knows no token of a key that verifies none, any more or at all', async () => {
+  it('returns no token of a key that does not verify tokens', async () => {
     remember(0, claims, 'another');
     expect(await recall(0)).toBeNull();
   });

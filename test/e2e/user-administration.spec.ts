@@ -55,12 +55,12 @@ describe.each(['/v1/user/search?name=ann', '/v1/user/summary'])('GET %s', (path)
     expectOk(await admin.get(path));
   });
 
-  it.each(strangers)('is refused to %s with %i and %i', async (who, status, code) => {
+  it.each(strangers)('refuses %s with %i and %i', async (who, status, code) => {
     const token = tokens[who];
     expectFailure(await app.client.get(path, token === undefined ? {} : { token }), status, code);
   });
 
-  it('is refused to an administrator who has lost the role with 4008', async () => {
+  it('refuses an administrator who has lost the role with 4008', async () => {
     const { manager } = app.dataSource;
     const roles = await manager.find(UserRole);
     await manager.delete(UserRole, { applicationId: roles[0]!.applicationId });
@@ -71,7 +71,7 @@ describe.each(['/v1/user/search?name=ann', '/v1/user/summary'])('GET %s', (path)
 });
 
 describe('GET /v1/user/search', () => {
-  it('answers with the whole of what administrators are told', async () => {
+  it('returns the complete view of administrators', async () => {
     const id = await addUser(app, {
       applicationId: desk.id,
       name: 'Wilhelmine Shape',
@@ -103,7 +103,7 @@ describe('GET /v1/user/search', () => {
     expectOk(await search('nobody of that name'), { users: [], total: 0 });
   });
 
-  it('names the role that was given, else the default role, else none', async () => {
+  it('names the assigned role, else the default role, else none', async () => {
     const roleless = await addApplication(app, { name: 'org.example.roleless' });
     const given = await addUser(app, { applicationId: desk.id, name: 'Holder Given' });
     await giveRole(app, given, desk, 'agent');
@@ -203,7 +203,7 @@ describe('GET /v1/user/search', () => {
       expect(await idsFound('exactly')).toEqual([exact, longer]);
     });
 
-    it('finds an account by what it was renamed to, and no longer by what it was called', async () => {
+    it('finds an account by its new name, and no longer by the old one', async () => {
       const { account, token } = await signedIn(app, { name: 'Before Rename', app_id: 'org.example.desk' });
       const [id] = await idsFound('before rename');
       expect(await idsFound(account.mail)).toEqual([id]);
@@ -277,7 +277,7 @@ describe('GET /v1/user/search', () => {
       expect(await idsFound(name)).toContain(id);
     });
 
-    it('and tells apart what only some collations take for the same', async () => {
+    it('and distinguishes characters that only some collations equate', async () => {
       const plain = await addUser(app, { name: 'Zoe Cafe' });
       const accented = await addUser(app, { name: 'Zoé Café' });
       expect(await idsFound('zoe c')).toEqual([plain]);
@@ -310,16 +310,19 @@ describe('GET /v1/user/search', () => {
       expect((body.users as FoundUser[]).map(({ id }) => id)).toEqual(all.slice(0, 20));
     });
 
-    it.each([1, 7, 20, 44, 45, 46, 100])('of %i meets every user once, in the same order', async (limit) => {
-      expect(new Set(all).size).toBe(COUNT);
-      const pages = [];
-      for (let offset = 0; offset <= COUNT; offset += limit) {
-        const { body } = await search('paged', { limit: String(limit), offset: String(offset) });
-        expect(body.total).toBe(COUNT);
-        pages.push(...(body.users as FoundUser[]).map(({ id }) => id));
-      }
-      expect(pages).toEqual(all);
-    });
+    it.each([1, 7, 20, 44, 45, 46, 100])(
+      'of %i contain every user once, in the same order',
+      async (limit) => {
+        expect(new Set(all).size).toBe(COUNT);
+        const pages = [];
+        for (let offset = 0; offset <= COUNT; offset += limit) {
+          const { body } = await search('paged', { limit: String(limit), offset: String(offset) });
+          expect(body.total).toBe(COUNT);
+          pages.push(...(body.users as FoundUser[]).map(({ id }) => id));
+        }
+        expect(pages).toEqual(all);
+      },
+    );
 
     it.each(['45', '46', '1000', '2147483647'])('is empty from the offset %s on', async (offset) => {
       expectOk(await search('paged', { offset }), { users: [], total: COUNT });
@@ -332,7 +335,7 @@ describe('GET /v1/user/search', () => {
     });
   });
 
-  it('refuses a limit that is no whole number from 1 to 100 with 1001', async () => {
+  it('refuses a limit other than an integer from 1 to 100 with 1001', async () => {
     const wrong = [
       '0',
       '101',
@@ -353,7 +356,7 @@ describe('GET /v1/user/search', () => {
     for (const limit of ['1', '100', '007']) expectOk(await search('ann', { limit }));
   });
 
-  it('refuses an offset that is no 32-bit number with 1001', async () => {
+  it('refuses an offset other than a 32-bit integer with 1001', async () => {
     for (const offset of ['-1', 'abc', '', '1.5', '2147483648', '99999999999'])
       expectFailure(await search('ann', { offset }), 400, 1001, expect.stringContaining('offset'));
     expectOk(await search('ann', { offset: '0' }));
@@ -381,7 +384,7 @@ describe('GET /v1/user/summary', () => {
   });
   afterAll(() => house.close());
 
-  it('counts the first administrator in a new house', async () => {
+  it('counts the first administrator on a new server', async () => {
     expectOk(await keeper.get('/v1/user/summary'), {
       total: 1,
       verified: 1,
@@ -455,7 +458,7 @@ describe('GET /v1/user/summary', () => {
     expect(await queries()).toBe(few);
   });
 
-  it('ignores what the query says', async () => {
+  it('ignores the query', async () => {
     expectOk(await keeper.get('/v1/user/summary?limit=abc&name='));
   });
 });

@@ -69,7 +69,7 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
   // Those named so, and three more by their handles.
   const TOTAL = CACHED_FROM + 3;
 
-  it('tells of an account that came or went within ten seconds', async () => {
+  it('reflects a created or deleted account within ten seconds', async () => {
     expect(await totalOf('crowd')).toBe(TOTAL);
     const id = await addUser(app, { name: 'Crowd member' });
     expect(await totalOf('crowd')).toBe(TOTAL);
@@ -89,7 +89,7 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
     expect((await search('crowd')).names).toEqual(['Crowd 0']);
   });
 
-  it('counts once for all pages, whatever the case of the text', async () => {
+  it('counts once for all pages, ignoring the case of the text', async () => {
     expect(await countsDuring(() => totalOf('crowd'))).toBeGreaterThan(0);
     const pages = async () => {
       for (const offset of [0, 20, CACHED_FROM, TOTAL]) await search(' CROWD ', 20, offset);
@@ -97,7 +97,7 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
     expect(await countsDuring(pages)).toBe(0);
   });
 
-  it('counts once for two who ask at once', async () => {
+  it('counts once for concurrent requests', async () => {
     const one = await countsDuring(() => totalOf('crowd'));
     passTheirTime();
     const two = await countsDuring(async () => {
@@ -106,14 +106,14 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
     expect(two).toBe(one);
   });
 
-  it('does not take one text for another', async () => {
+  it('does not confuse texts', async () => {
     expect(await totalOf('crowd')).toBe(TOTAL);
     expect(await totalOf('crowd 1')).toBeLessThan(CACHED_FROM);
     expect(await totalOf('crow')).toBe(TOTAL);
     expect(await totalOf('crowds')).toBe(0);
   });
 
-  it('has no more on its last page than the total says, and nothing behind', async () => {
+  it('does not exceed the total on its last page, and has nothing after it', async () => {
     const lastPage = () => search('crowd', 100, CACHED_FROM - 2);
     const names = ['Crowd 9998', 'Crowd 9999', 'Other', 'Other', 'Other'];
     expect(await lastPage()).toEqual({ total: TOTAL, names });
@@ -141,7 +141,7 @@ describe('GET /v1/user/search, where fewer match', () => {
 });
 
 describe('GET /v1/user/summary', () => {
-  it('of 10,000 accounts or more tells of one that came within ten seconds', async () => {
+  it('of 10,000 accounts or more reflects a new one within ten seconds', async () => {
     const before = await summarizedTotals();
     expect(before.total).toBeGreaterThanOrEqual(CACHED_FROM);
     const id = await addUser(app, {});

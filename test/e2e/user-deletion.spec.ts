@@ -116,7 +116,7 @@ describe('POST /v1/user/delete', () => {
     expectFailure(await app.client.get(`/v1/user/info/${account.user_id}/public`), 403, 2005);
   });
 
-  it('ends all sessions at once', async () => {
+  it('ends all sessions immediately', async () => {
     const { account, tokens, token } = await signedIn(app);
     const elsewhere = await login(app, account);
     const bystander = await signedIn(app);
@@ -146,7 +146,7 @@ describe('POST /v1/user/delete', () => {
     expectFailure(await info(token), 403, 3009);
   });
 
-  it('leaves the same person’s account in another application', async () => {
+  it('keeps the same person’s account in another application', async () => {
     const { account, token } = await signedIn(app);
     const there = { ...account, app_id: shop.name };
     expectOk(await app.client.post('/v1/user/register', there));
@@ -155,13 +155,13 @@ describe('POST /v1/user/delete', () => {
     await login(app, there);
   });
 
-  it('refuses to do it twice with 3009', async () => {
+  it('refuses a second deletion with 3009', async () => {
     const { token } = await signedIn(app);
     expectOk(await remove(token), {});
     expectFailure(await remove(token), 403, 3009);
   });
 
-  it('does it once when asked several times at once', async () => {
+  it('deletes once for concurrent requests', async () => {
     const { token } = await signedIn(app);
     const answers = await Promise.all(Array.from({ length: 10 }, () => remove(token)));
     for (const { code } of answers) expect([0, 3009]).toContain(code);
@@ -182,7 +182,7 @@ describe('POST /v1/user/delete', () => {
     await login(app, ADMIN);
   });
 
-  it('keeps one of two administrators who leave at the same moment', async () => {
+  it('keeps one of two administrators who leave concurrently', async () => {
     const { manager } = app.dataSource;
     const second = await signedIn(app);
     const admin = await login(app, ADMIN);

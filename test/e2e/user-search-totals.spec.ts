@@ -75,7 +75,7 @@ async function pagesOf(name: string): Promise<number[]> {
   }
 }
 
-describe('GET /v1/user/search among many that match', () => {
+describe('GET /v1/user/search with many matches', () => {
   it.each(['m', 'mani', 'manifold', 'o', 'other', 'mani1', 'manifold 1', 'other639', 'nobody'])(
     'counts each account once: %s',
     async (text) => {

@@ -8,7 +8,7 @@ import { app, idOf, info, shop, update, useProfiles } from '../support/profiles.
 useProfiles();
 
 describe('GET /v1/user/info', () => {
-  it('tells everything of the account, and nothing more', async () => {
+  it('returns the complete account, and nothing more', async () => {
     freezeClock();
     const now = Math.floor(Date.now() / 1000);
     const { account, token } = await signedIn(app, {
@@ -31,7 +31,7 @@ describe('GET /v1/user/info', () => {
     });
   });
 
-  it("tells the role in the token's application, and an empty one where there is none", async () => {
+  it("returns the role in the token's application, or an empty one", async () => {
     const bare = await addApplication(app, { name: 'org.example.bare' });
     const inShop = await signedIn(app, { app_id: shop.name });
     const inBare = await signedIn(app, { app_id: bare.name });
@@ -47,7 +47,7 @@ describe('GET /v1/user/info', () => {
 });
 
 describe('PUT /v1/user/info', () => {
-  it('changes one field and leaves the others', async () => {
+  it('changes one field and keeps the others', async () => {
     freezeClock();
     const { account, token } = await signedIn(app);
     const before = (await info(token)).body as Record<string, unknown>;
@@ -66,7 +66,7 @@ describe('PUT /v1/user/info', () => {
     expectOk(await info(token), { ...pictured, user_id, user_id_updated: true });
   });
 
-  it('changes all fields at once, and ignores what it does not know', async () => {
+  it('changes all fields together, and ignores unknown ones', async () => {
     const { account, token } = await signedIn(app);
     const change = { name: 'All', avatar: 'http://example.com/a', user_id: `all${nextNumber()}` };
     expectOk(await update(token, { ...change, mail: 'x@example.com', role: 'admin', verified: false }), {});
@@ -103,7 +103,7 @@ describe('PUT /v1/user/info', () => {
     expect((await info(token)).json).toEqual(before.json);
   });
 
-  it('names every field at fault in one message', async () => {
+  it('names every invalid field in one message', async () => {
     const { token } = await signedIn(app);
     const answer = await update(token, { name: '', user_id: 'a b', avatar: 5 });
     expectFailure(answer, 400, 1001);
@@ -143,7 +143,7 @@ describe('PUT /v1/user/info', () => {
       expect((await info(token)).body).toMatchObject({ user_id_updated: false, name: 'Same' });
     });
 
-    it('signs in from then on, and the old one is free', async () => {
+    it('signs in from then on, and frees the old one', async () => {
       const { account, token } = await signedIn(app);
       const user_id = `renamed${nextNumber()}`;
       expectOk(await update(token, { user_id }), {});
@@ -154,7 +154,7 @@ describe('PUT /v1/user/info', () => {
       expectOk(await app.client.post('/v1/user/register', registration({ user_id: account.user_id })));
     });
 
-    it('goes to exactly one of several who want it at once', async () => {
+    it('goes to exactly one of several concurrent requests', async () => {
       const users = await Promise.all(Array.from({ length: 5 }, () => signedIn(app)));
       const user_id = `wanted${nextNumber()}`;
       const answers = await Promise.all(users.map(({ token }) => update(token, { user_id })));

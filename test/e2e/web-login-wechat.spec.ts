@@ -33,7 +33,7 @@ describe('/web/login/wechat', () => {
   }
   beforeEach(() => wechat.scanAs(wechat.person({ nickname: 'Wei' })));
 
-  it('signs in, keeps no other cookie, and goes on to next', async () => {
+  it('signs in, keeps no other cookie, and continues to next', async () => {
     const by = browser();
     expect((await by.get(pathTo(LOGIN, { next: AUTHORIZE }))).links).toContain(
       pathTo(WECHAT, { app_id: 'pluto', next: AUTHORIZE }),
@@ -50,7 +50,7 @@ describe('/web/login/wechat', () => {
     expect((await by.get(LOGIN)).words).toContain('Wei');
   });
 
-  it('goes on to the sign-in page of the application when next is none of ours', async () => {
+  it("continues to the application's sign-in page if next is not one of Pluto's pages", async () => {
     for (const next of ['', 'https://e.com', '//e.com', '/\\e.com']) {
       const by = browser();
       expectSentTo(
@@ -61,7 +61,7 @@ describe('/web/login/wechat', () => {
     }
   });
 
-  it('comes back through a request for consent as long as clients make them', async () => {
+  it('returns through a long authorization request', async () => {
     const state = JSON.stringify({ to: '/a?b=c&d=e', nonce: '%'.repeat(400) });
     const next = pathTo('/web/authorize', { client_id: 'desk', state });
     const by = browser();
@@ -69,14 +69,14 @@ describe('/web/login/wechat', () => {
   });
 
   // A browser keeps no cookie of more than 4096 bytes.
-  it('signs in although next is too long to be remembered', async () => {
+  it('signs in even if next is too long for the cookie', async () => {
     const next = pathTo('/web/authorize', { client_id: 'desk', state: '"'.repeat(1000) });
     const by = browser();
     expect((await by.get(await scan(by, { next }))).status).toBe(302);
     expect(await isSignedIn(by)).toBe(true);
   });
 
-  it('follows no next that was put into the cookie', async () => {
+  it('does not follow a next planted in the cookie', async () => {
     const by = browser();
     const back = await scan(by);
     const { value } = by.cookies.get('pluto_wechat')!;
@@ -84,7 +84,7 @@ describe('/web/login/wechat', () => {
     expectSentTo(await by.get(back), '/web/login?app_id=pluto');
   });
 
-  it('signs nobody in in another browser', async () => {
+  it('does not sign in another browser', async () => {
     const before = await countSessions();
     const [by, other] = [browser(), browser()];
     const back = await scan(by);
@@ -94,7 +94,7 @@ describe('/web/login/wechat', () => {
     expect((await by.get(back)).status).toBe(302);
   });
 
-  it('takes a state once', async () => {
+  it('accepts a state once', async () => {
     const by = browser();
     const back = await scan(by);
     const kept = by.cookies.get('pluto_wechat')!;
@@ -116,14 +116,14 @@ describe('/web/login/wechat', () => {
     expect(await isSignedIn(by)).toBe(false);
   });
 
-  it('shows who declines at WeChat that there is no sign-in', async () => {
+  it('shows that the sign-in failed after declining at WeChat', async () => {
     wechat.decline();
     const by = browser();
     expectPage(await by.get(await scan(by)), 403, 'Sign-in failed');
     expect(await isSignedIn(by)).toBe(false);
   });
 
-  it('takes a state for ten minutes', async () => {
+  it('accepts a state for ten minutes', async () => {
     freezeClock();
     try {
       const [inTime, late] = [browser(), browser()];
@@ -137,7 +137,7 @@ describe('/web/login/wechat', () => {
     }
   });
 
-  it('takes no state of the API, and the API none of the pages', async () => {
+  it('refuses a state of the API, and the API one of the pages', async () => {
     const API = '/v1/user/login/wechat/web';
     const by = browser();
     const back = await scan(by);
@@ -150,7 +150,7 @@ describe('/web/login/wechat', () => {
     }
   });
 
-  it('does nothing on HEAD, which scanners of links send', async () => {
+  it('does nothing on HEAD, which link scanners send', async () => {
     const by = browser();
     const back = await scan(by);
     const head = await by.request('HEAD', back);
@@ -158,7 +158,7 @@ describe('/web/login/wechat', () => {
     expect((await by.get(back)).status).toBe(302);
   });
 
-  it('shows that there is no such application', async () => {
+  it('reports an unknown application', async () => {
     expectPage(await browser().get(`${WECHAT}?app_id=org.example.unknown`), 403, 'Unknown application');
   });
 });
@@ -170,7 +170,7 @@ describe('on a server behind https and without WeChat', () => {
   });
   afterAll(() => secure.close());
 
-  it('identifiers every cookie as secure, and keeps a session as long as it is told to', async () => {
+  it('marks every cookie as secure, and keeps a session for its configured lifetime', async () => {
     const by = new Browser(secure.url);
     const page = await by.get(LOGIN);
     const filledIn = { account: 'admin@pluto.test', password: 'admin password' };
@@ -181,7 +181,7 @@ describe('on a server behind https and without WeChat', () => {
     expect(cookies[1]?.attributes['max-age']).toBe('60');
   });
 
-  it('offers no WeChat', async () => {
+  it('does not offer WeChat', async () => {
     const by = new Browser(secure.url);
     expect((await by.get(LOGIN)).text).not.toContain('wechat');
     const start = await by.get('/web/login/wechat');

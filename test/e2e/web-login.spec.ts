@@ -92,7 +92,7 @@ describe('GET /web/login', () => {
     expect(wrongMail.forms[0]?.fields.mail).toBe(EVIL);
   });
 
-  it('goes straight on where somebody is signed in already', async () => {
+  it('continues immediately if somebody is already signed in', async () => {
     const by = browser();
     await signIn(by);
     expectSentTo(await by.get(pathTo(LOGIN, { next: AUTHORIZE })), AUTHORIZE);
@@ -100,7 +100,7 @@ describe('GET /web/login', () => {
 });
 
 describe('POST /web/login', () => {
-  it('goes on to next with every parameter, for a mail and for a handle', async () => {
+  it('continues to next with every parameter, for a mail and for a handle', async () => {
     for (const account of [ann.mail.toUpperCase(), ann.user_id]) {
       expectSentTo(
         await signIn(browser(), { account: { ...ann, mail: account }, query: { next: AUTHORIZE } }),
@@ -109,7 +109,7 @@ describe('POST /web/login', () => {
     }
   });
 
-  it('shows who is signed in when there is nowhere to go', async () => {
+  it('shows who is signed in if there is no next page', async () => {
     const by = browser();
     const answer = await signIn(by);
     expectSentTo(answer, '/web/login?app_id=pluto');
@@ -130,7 +130,7 @@ describe('POST /web/login', () => {
     expect(await app.dataSource.manager.findBy(PageSession, { tokenHash: cookie!.value })).toEqual([]);
   });
 
-  it('makes a new session at each login, and ends the one that the browser had', async () => {
+  it("creates a new session at each login, and ends the browser's previous one", async () => {
     const [by, elsewhere] = [browser(), browser()];
     const old = sessionCookie(await signIn(by))!.value;
     await signIn(elsewhere);
@@ -176,14 +176,14 @@ describe('POST /web/login', () => {
     expectSentTo(good, AUTHORIZE);
   });
 
-  it('tells nobody but who knows the password that the mail is not confirmed', async () => {
+  it('reveals an unconfirmed mail only for the right password', async () => {
     const account = registration();
     expectOk(await app.client.post('/v1/user/register', account));
     expectPage(await signIn(browser(), { account }), 403, 'Your email address is not confirmed yet.');
     expectPage(await signIn(browser(), { account, password: 'wrong password' }), 403, WRONG);
   });
 
-  it('signs nobody in without the form that this browser was shown', async () => {
+  it('refuses a form that was not rendered for this browser', async () => {
     const before = await countSessions();
     const [by, stranger] = [browser(), browser()];
     const form = (await by.get(LOGIN)).forms[0]!;
@@ -205,7 +205,7 @@ describe('POST /web/login', () => {
     expect((await by.submit(form, filled)).status).toBe(302);
   });
 
-  it('takes a repeated field for none', async () => {
+  it('treats a repeated field as empty', async () => {
     const by = browser();
     const { _csrf } = (await by.get(LOGIN)).forms[0]!.fields as { _csrf: string };
     const fields: [string, string][] = [
@@ -227,7 +227,7 @@ describe('POST /web/login', () => {
     expectSentTo(await by.post(LOGIN, [...fields, ...nexts]), '/web/login?app_id=pluto');
   });
 
-  it.each([LOGIN, FORGOT, '/web/logout'])('does not take JSON: %s', async (path) => {
+  it.each([LOGIN, FORGOT, '/web/logout'])('refuses JSON: %s', async (path) => {
     expectFailure(await app.client.post(path, { account: ann.mail, password: ann.password }), 415, 1008);
   });
 
@@ -268,7 +268,7 @@ describe('POST /web/login by a program', () => {
   const ask = (fields: Record<string, string>) =>
     browser().post(LOGIN, fields, { accept: 'application/json' });
 
-  it('answers the tokens, and no cookie', async () => {
+  it('returns the tokens, and no cookie', async () => {
     const answer = await ask({
       account: ann.mail,
       password: ann.password,

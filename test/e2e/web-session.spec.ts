@@ -22,7 +22,7 @@ import {
 useWebShop();
 
 describe('a session of the pages', () => {
-  it('ends when the user signs out, and for this browser alone', async () => {
+  it('ends when the user signs out, only in this browser', async () => {
     const [by, elsewhere] = [browser(), browser()];
     const token = sessionCookie(await signIn(by))!.value;
     await signIn(elsewhere);
@@ -45,7 +45,7 @@ describe('a session of the pages', () => {
     expect(await isSignedIn(by)).toBe(true);
   });
 
-  it('is no API token, and the API takes no cookie', async () => {
+  it('is not an API token, and the API accepts no cookie', async () => {
     const by = browser();
     const token = sessionCookie(await signIn(by))!.value;
     expectFailure(await app.client.get('/v1/user/info', { token }), 403, 3003);
@@ -58,7 +58,7 @@ describe('a session of the pages', () => {
     expect(app.log()).not.toContain(token);
   });
 
-  it('is opened by no API token in the cookie', async () => {
+  it('is not opened by an API token in the cookie', async () => {
     const { access_token, refresh_token } = await login(app, ann);
     for (const token of [access_token, refresh_token, 'A'.repeat(43), '%00', '"']) {
       const by = browser();
@@ -121,7 +121,7 @@ describe('/web/password/forgot', () => {
     },
   );
 
-  it('leads back to the sign-in, which goes on to next', async () => {
+  it('leads back to the sign-in, which continues to next', async () => {
     const query = { app_id: shop.name, next: AUTHORIZE };
     const back = pathTo(LOGIN, query);
     expect((await browser().get(back)).links).toContain(pathTo(FORGOT, query));
@@ -132,7 +132,7 @@ describe('/web/password/forgot', () => {
     ]);
   });
 
-  it('sends nothing without the form that this browser was shown', async () => {
+  it('refuses a form that was not rendered for this browser', async () => {
     const form = (await browser().get(FORGOT)).forms[0];
     expectPage(await browser().submit(form, { mail: ann.mail }), 403, 'This form has expired');
     expect(await app.mailbox.to(ann.mail)).toEqual([]);

@@ -74,7 +74,7 @@ describe('the union id of WeChat', () => {
     expect(warnings()).toHaveLength(warned);
   });
 
-  it('warns by the ids here of two accounts that are one person, and by nothing else of them', async () => {
+  it('logs a warning with the ids of two accounts of one person, and nothing else about them', async () => {
     const person = wechat.person({ unionid: undefined });
     const [mobile, web] = [accountOf(await enter(person)), accountOf(await enterOnWeb(person))];
     person.unionid = 'union-of-one-person';
@@ -88,7 +88,7 @@ describe('the union id of WeChat', () => {
     expect(warnings().join()).not.toMatch(/union-of-one|openid:/);
   });
 
-  it('leads to the account by a third app at WeChat, whoever of the first two made it', async () => {
+  it('finds the account by a third app at WeChat, whichever of the first two created it', async () => {
     const people = [wechat.person(), wechat.person()];
     expect(await tell('m+ w+ 2m- 2w+', people)).toBe('AABC');
     await settle({ wechat_app_id: OWN_APP, wechat_app_secret: OWN_SECRET });
@@ -100,7 +100,7 @@ describe('the union id of WeChat', () => {
   });
 });
 
-describe('logins of one person at once', () => {
+describe('concurrent logins of one person', () => {
   const repeat = (times: number, login: () => Promise<Answer>) => Array.from({ length: times }, login);
 
   function accountsOf(answers: Answer[]): Set<number> {
@@ -133,7 +133,7 @@ describe('logins of one person at once', () => {
     await expectSubjects(person, apps);
   });
 
-  it('adopt a union id that is told for the first time once', async () => {
+  it('store a new union id once', async () => {
     const person = wechat.person({ unionid: undefined });
     const account = accountOf(await enter(person));
     person.unionid = 'told-late';
@@ -142,7 +142,7 @@ describe('logins of one person at once', () => {
     expect(await countAccounts()).toBe(1);
   });
 
-  it('by both doors, when a union id is told for the first time, stay with one account a door', async () => {
+  it('by app and website, with a new union id, keep one account each', async () => {
     const person = wechat.person({ unionid: undefined });
     const account = accountOf(await enter(person));
     person.unionid = 'told-late';
@@ -157,7 +157,7 @@ describe('logins of one person at once', () => {
     expect(await countAccounts()).toBe(new Set([account, accountOf(web[0]!)]).size);
   });
 
-  it('of two people make two accounts', async () => {
+  it('of two people create two accounts', async () => {
     const people = [wechat.person(), wechat.person()];
     const answers = await Promise.all(people.map((person) => Promise.all(repeat(6, () => enter(person)))));
     const [ann, ben] = answers.map(accountsOf);

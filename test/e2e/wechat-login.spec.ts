@@ -53,7 +53,7 @@ async function expectNobody(answer: Answer, status: number, code: number, messag
 }
 
 describe('POST /v1/user/login/wechat/mobile', () => {
-  it('makes an account at the first login and finds it at the next', async () => {
+  it('creates an account at the first login and finds it at the next', async () => {
     freezeClock();
     const now = Math.floor(Date.now() / 1000);
     const person = wechat.person();
@@ -86,7 +86,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     expect(await countAccounts()).toBe(1);
   });
 
-  it('keeps the device, and the name that the person has chosen here', async () => {
+  it('stores the device, and keeps the name chosen by the user', async () => {
     const person = wechat.person();
     const token = (await enter(person)).body.access_token as string;
     expectOk(await app.client.put('/v1/user/info', { name: 'Chosen here' }, { token }));
@@ -98,7 +98,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     });
   });
 
-  it('takes answers that say that there is no error', async () => {
+  it('accepts responses with errcode 0', async () => {
     for (const path of [WECHAT_TOKEN, WECHAT_USERINFO]) wechat.alterNext(path, { errcode: 0, errmsg: 'ok' });
     expectOk(await enter(wechat.person()));
   });
@@ -157,7 +157,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     expect((await infoOf(await enter(wechat.person()))).avatar).toBe('');
   });
 
-  it('makes an account for each application', async () => {
+  it('creates an account for each application', async () => {
     const person = wechat.person();
     const other = await newShop();
     const [here, there] = [accountOf(await enter(person)), accountOf(await enter(person, other))];
@@ -175,7 +175,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       },
     );
 
-    it('is good for once', async () => {
+    it('is accepted once', async () => {
       const code = wechat.code(wechat.person());
       expectOk(await send(code));
       expectFailure(await send(code), 403, 3005);
@@ -206,7 +206,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       await expectNobody(await send(code), 400, 1001, expect.stringContaining('code takes'));
     });
 
-    it('is shown to WeChat for an application that exists only', async () => {
+    it('is sent to WeChat only for an existing application', async () => {
       const calls = wechat.calls.length;
       expectFailure(await send('a code', { app_id: undefined }), 400, 1001);
       expectFailure(await send('a code', { app_id: 'org.example.unknown' }), 403, 4005);
@@ -249,7 +249,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       },
     );
 
-    it.each(named('', null, undefined, 7))('tells an access token that is none: %s', async (_what, token) => {
+    it.each(named('', null, undefined, 7))('returns an invalid access token: %s', async (_what, token) => {
       wechat.alterNext(WECHAT_TOKEN, { access_token: token });
       await expectNobody(await enter(wechat.person()), 503, 1010, UNAVAILABLE);
       expect(newLines()).toContain('WeChat: response with no access token"');
@@ -263,7 +263,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
   });
 
   describe('the app at WeChat', () => {
-    it('is missing where none is configured', async () => {
+    it('is missing if none is configured', async () => {
       const calls = wechat.calls.length;
       const { name } = await newShop(bare);
       const answer = await bare.client.post(MOBILE, { code: 'a code', app_id: name });
@@ -272,7 +272,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       expect(wechat.calls).toHaveLength(calls);
     });
 
-    it('can be of the application itself, instead of that of the server', async () => {
+    it("can be the application's own instead of the server's", async () => {
       const person = wechat.person();
       expectOk(await settle({ wechat_app_id: OWN_APP, wechat_app_secret: OWN_SECRET }));
       expectFailure(await enter(person), 403, 3005);
@@ -292,7 +292,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     });
   });
 
-  describe('a person is told apart', () => {
+  describe('a person is identified', () => {
     it('by openids and union ids of up to 128 characters', async () => {
       const long = 'x'.repeat(127);
       const answers = [
@@ -305,7 +305,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       expect(a).not.toBe(b);
     });
 
-    it('with regard to case', async () => {
+    it('case-sensitively', async () => {
       const answers = [
         await enterAs({ openid: 'oAbCd' }),
         await enterAs({ openid: 'oabcd' }),
@@ -323,7 +323,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       expect(accountOf(await enterAs({ openid: 'o2', unionid: 'o1' }))).not.toBe(ann);
     });
 
-    it('by the app at WeChat where the openids are the same', async () => {
+    it('by the app at WeChat if the openids are equal', async () => {
       const ann = accountOf(await enterAs({ openid: 'o1' }));
       await settle({ wechat_app_id: OWN_APP, wechat_app_secret: OWN_SECRET });
       const ben = accountOf(await enterAs({ openid: 'o1' }));
@@ -333,7 +333,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       expect(accountOf(await enterAs({ openid: 'o1' }))).toBe(ann);
     });
 
-    it('by a union id that is in either answer', async () => {
+    it('by a union id in either response', async () => {
       const person = wechat.person();
       wechat.alterNext(WECHAT_TOKEN, { unionid: undefined });
       const ann = accountOf(await enter(person));

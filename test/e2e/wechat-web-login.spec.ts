@@ -138,8 +138,8 @@ function flipped(state: string, position: number): string {
   return state.slice(0, position) + digit + state.slice(position + 1);
 }
 
-describe('GET /v1/user/login/wechat/web, to begin', () => {
-  it("tells a program the address of WeChat's page and the state in it", async () => {
+describe('GET /v1/user/login/wechat/web, at the start', () => {
+  it("returns the URL of WeChat's page and its state to a program", async () => {
     const { authorize_url, state, ...rest } = await start(RETURN);
     expect(rest).toEqual({});
     expect(state).toMatch(/^[A-Za-z0-9]{32,128}$/);
@@ -157,7 +157,7 @@ describe('GET /v1/user/login/wechat/web, to begin', () => {
     ]);
   });
 
-  it('sends a browser to that page', async () => {
+  it('redirects a browser to that page', async () => {
     const answer = await visit({ app_id: shop.name, redirect_url: RETURN }, BROWSER);
     expect([answer.status, answer.text]).toEqual([302, '']);
     expect(answer.headers.get('location')).toMatch(
@@ -174,7 +174,7 @@ describe('GET /v1/user/login/wechat/web, to begin', () => {
     async (accept) => expectOk(await visit({ app_id: shop.name }, accept)),
   );
 
-  it('has WeChat come back to PUBLIC_URL whatever host the request names', async () => {
+  it('makes WeChat redirect to PUBLIC_URL whatever host the request names', async () => {
     const headers = {
       host: 'evil.example',
       'x-forwarded-host': 'evil.example',
@@ -195,7 +195,7 @@ describe('GET /v1/user/login/wechat/web, to begin', () => {
     expect(text).not.toContain('evil.example');
   });
 
-  it('gives every sign-in a state of its own', async () => {
+  it('gives every sign-in its own state', async () => {
     const started = await Promise.all(Array.from({ length: 20 }, () => start(RETURN)));
     expect(new Set(started.map(({ state }) => state)).size).toBe(20);
   });
@@ -221,7 +221,7 @@ describe('GET /v1/user/login/wechat/web, to begin', () => {
     expectFailure(await visit({ app_id: name }, BROWSER, stranger.client), 403, 1002, message);
   });
 
-  describe('takes a redirect_url that is exactly one on the list', () => {
+  describe('accepts a redirect_url that is exactly one on the list', () => {
     it.each(['', RETURN, RETURN_WITH_QUERY])('such as %j', async (redirectUrl) => {
       await start(redirectUrl);
     });
@@ -248,7 +248,7 @@ describe('GET /v1/user/login/wechat/web, to begin', () => {
       },
     );
 
-    it('where the settings of the server hold none that no header can hold', () => {
+    it("where the server's settings refuse URLs that headers cannot contain", () => {
       // The application's own list takes printable ASCII only, too.
       expect(() => Settings.load({ WECHAT_WEB_REDIRECT_URLS: 'https://shop.example/入口' })).toThrow(
         'WECHAT_WEB_REDIRECT_URLS',
@@ -322,7 +322,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     expectOk(await app.client.post('/v1/token/refresh', { refresh_token, app_id: shop.name }));
   });
 
-  it('goes by what was begun, whatever the address says besides', async () => {
+  it('uses the values of the start, whatever else the address contains', async () => {
     const other = await newShop();
     const [here, there] = [
       await scanAs(wechat.person(), await start(RETURN)),
@@ -349,7 +349,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     expect([await countAccounts(), await countAccounts(other)]).toEqual([0, 1]);
   });
 
-  it('takes no code of the mobile app, nor the mobile app one of the website', async () => {
+  it('refuses a code of the mobile app, and the mobile app one of the website', async () => {
     const { state } = await start();
     expectFailure(await comeBack(state, wechat.code(wechat.person(), WECHAT_APP)), 403, 3005);
     const code = wechat.code(wechat.person(), WECHAT_WEB_APP);
@@ -358,7 +358,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     expect(await countAccounts()).toBe(0);
   });
 
-  it('is 1001 without a state, and with a code or a state that is none', async () => {
+  it('is 1001 without a state, and for an invalid code or state', async () => {
     const { state } = await start();
     await withoutWechat(async () => {
       for (const query of ['code=c', 'code=c&state=', `code=&state=${state}`, `code=c&code=c&state=${state}`])
@@ -369,7 +369,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     expectOk(await comeBack(state));
   });
 
-  it('is 3005 when the person has declined, and the state is used up', async () => {
+  it('is 3005 when the person has declined, and consumes the state', async () => {
     const started = await start(RETURN);
     wechat.decline();
     const path = await scan(started.authorize_url);
@@ -401,7 +401,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     expect(await countAccounts()).toBe(0);
   });
 
-  it('signs nobody in for HEAD', async () => {
+  it('does not sign in for HEAD', async () => {
     const started = await start(RETURN);
     const path = await scanAs(wechat.person(), started);
     const answer = await withoutWechat(() => app.client.request('HEAD', path));
@@ -416,7 +416,7 @@ describe('a state', () => {
   const spent = (state: string) =>
     app.dataSource.manager.countBy(ConsumedState, { nonce: state.slice(48, 80) });
 
-  it('is good for once, with another good code too', async () => {
+  it('is accepted once, even with another valid code', async () => {
     const { state } = await start(RETURN);
     expect((await comeBack(state)).status).toBe(302);
     expectFailure(await withoutWechat(() => comeBack(state)), 403, 1002, STALE);
@@ -440,13 +440,13 @@ describe('a state', () => {
     }
   });
 
-  it('that was begun or used at one server counts at another', async () => {
+  it('created or used at one server is known at another', async () => {
     const { state } = await start(RETURN);
     expect((await comeBack(state, undefined, twin.client)).status).toBe(302);
     expectFailure(await withoutWechat(() => comeBack(state)), 403, 1002, STALE);
   });
 
-  it('is good for ten minutes', async () => {
+  it('is valid for ten minutes', async () => {
     freezeClock();
     const [early, late] = [await start(), await start()];
     passSeconds(599);
@@ -456,7 +456,7 @@ describe('a state', () => {
     expect(await spent(late.state)).toBe(0);
   });
 
-  it('that is used is remembered until it has expired, and no longer', async () => {
+  it('that is used is stored until it has expired, and no longer', async () => {
     freezeClock();
     const { state } = await start();
     expectOk(await comeBack(state), TOKENS);
