@@ -19,7 +19,7 @@ export const STATE = 'a b+c%20&d=é"<>';
 export const SHOP_NAMES = { en: 'Corner Shop', zh: '街角商店', ja: '角の店' } as const;
 export const ENGLISH = { locale: languages.en };
 
-/** The site of a client, of an origin of its own. Pages are added by path; `/back` is there. */
+/** The site of a client, with its own origin. Pages are added by path; `/back` exists. */
 class ClientSite {
   readonly pages = new Map<string, string>([['/back', page('Back at Desk', '')]]);
   readonly redirects = new Map<string, string>();
@@ -66,7 +66,7 @@ export const place = () => ({ browser, origins: [app.url, site.url] });
 export const inBrowser = (options: BrowserContextOptions, visit: (page: Page) => Promise<void>) =>
   visitPages(place(), options, visit);
 
-/** Where a client sends the browser; undefined leaves a parameter out. */
+/** The authorization URL of a client; undefined omits a parameter. */
 export function authorizeUrl(
   client: TestOAuthClient,
   change: Record<string, string | undefined> = {},
@@ -93,7 +93,7 @@ export interface Person {
   role?: string;
 }
 
-/** Gives the browser a session of somebody new, without the work of a password. */
+/** Gives the browser a session of a new user, without hashing a password. */
 export async function signIn(
   page: Page,
   { name = '王小明', handle = `ann${nextNumber()}`, role }: Person = {},
@@ -118,7 +118,7 @@ export async function backAtClient(page: Page): Promise<Record<string, string>> 
   return Object.fromEntries(new URL(page.url()).searchParams);
 }
 
-/** As long as scopes may be. */
+/** Scopes of maximum length. */
 export function longScopes(): string[] {
   return Array.from({ length: 12 }, (_, index) => `${'s'.repeat(58)}${index.toString().padStart(2, '0')}`);
 }

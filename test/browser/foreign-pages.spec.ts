@@ -29,7 +29,7 @@ const countGrants = async () =>
   Promise.all([AuthorizationCode, PageSession, Session].map((table) => app.dataSource.manager.count(table)));
 
 describeInChromium('a page of another origin in a browser', () => {
-  /** A form there, with a token that its author got for himself. */
+  /** A form on that page, with a token that its author requested. */
   async function forge(path: string, fields: Record<string, string>): Promise<string> {
     const own = await app.client.page('/web/login');
     const _csrf = /name="_csrf" value="([^"]*)"/.exec(own.text)?.[1] ?? '';
@@ -46,7 +46,7 @@ describeInChromium('a page of another origin in a browser', () => {
     return address;
   }
 
-  // Cookies know no port: to another port of this host they go along, to another name they do not.
+  // Cookies ignore ports: they are sent to another port of this host, but not to another host.
   it.each(['127.0.0.1', 'localhost'])('cannot submit forms for the signed-in user: %s', async (host) => {
     const origin = `http://${host}:${site.port}`;
     const account = await addAccount(app, { app_id: shop.name });

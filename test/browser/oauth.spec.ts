@@ -38,20 +38,20 @@ async function fillIn(page: Page, account: string, password: string): Promise<vo
 }
 
 describeInChromium('a client in a browser', () => {
-  /** Presses a button of the consent page. @throws Error when the browser will not have where that leads */
+  /** Presses a button of the consent page. @throws Error when the browser blocks the redirect */
   async function submit(page: Page, button: string): Promise<void> {
     const answered = page.waitForResponse(`${app.url}/web/authorize`);
     const messages: string[] = [];
     page.on('console', (message) => messages.push(message.text()));
     await press(page, button);
     expect((await answered).status()).toBe(302);
-    // Chromium says so at once; that it says nothing has no event.
+    // Chromium reports a blocked redirect immediately; there is no event for the absence of a report.
     await sleep(300);
     const refusal = messages.find((message) => message.includes(POLICY));
     if (refusal) throw new Error(refusal);
   }
 
-  /** The program at the other end is not there: all that shows is that the browser was ready to go. */
+  /** No program handles the scheme: the test only sees that the browser tried to open it. */
   async function expectSentOn(redirectUri: string, button: string): Promise<void> {
     const client = await addClient(app, { redirectUri });
     const { page, faults } = await watchedPage(place(), ENGLISH);
@@ -203,7 +203,7 @@ describeInChromium('a client in a browser', () => {
     });
   });
 
-  // A browser judges the client's own redirects by the policy of Pluto's page too.
+  // Browsers apply the policy of Pluto's page to the client's own redirects, too.
   it('may redirect the browser to another origin', async () => {
     const client = await addClient(app, { redirectUri: `${site.url}/handover` });
     const other = `http://localhost:${site.port}`;

@@ -42,7 +42,7 @@ import {
 useClientSite();
 
 const LONG = 255;
-/** Good enough for Chromium, and not for Pluto. */
+/** Valid for Chromium, but not for Pluto. */
 const NO_MAIL = 'nobody@example';
 
 describeInChromium('the pages of sign-in and consent in a browser', () => {
@@ -118,7 +118,7 @@ describeInChromium('the pages of sign-in and consent in a browser', () => {
     ['password-reset', 'password-reset.title', async (page) => page.goto(await mailLink('reset'))],
   ];
 
-  /** What is not to be translated: names, codes, addresses. */
+  /** Untranslated text: names, codes, addresses. */
   const proper = [
     ...['王小明', 'WeChat', 'Cookie', 'Pluto', 'pluto', 'desk', 'ID', '127.0.0.1', 'shop.read', 'shop.buy'],
     ...['nobody@example.com', NO_MAIL, ...Object.values(SHOP_NAMES)],

@@ -12,7 +12,7 @@ export type Language = keyof typeof languages;
 
 const htmlLanguages = { en: 'en', zh: 'zh-Hans', ja: 'ja' } as const;
 
-/** The catalogues as they are written, with markup and placeholders. */
+/** The raw catalogues, with markup and placeholders. */
 export const texts = Object.fromEntries(
   Object.keys(languages).map((language) => {
     const file = join(viewsDirectory, 'locales', `${language}.json`);
@@ -20,14 +20,14 @@ export const texts = Object.fromEntries(
   }),
 ) as Record<Language, Record<string, string>>;
 
-/** Where a visit takes place. */
+/** The target of a visit. */
 export interface Place {
   browser: Browser;
-  /** All that may be asked for anything. */
+  /** The only origins that may get requests. */
   origins: string[];
 }
 
-/** A page and what went wrong in it: messages, refused content, requests that failed or went elsewhere. */
+/** A page and its problems: messages, blocked content, requests that failed or left the allowed origins. */
 export interface Watched {
   page: Page;
   faults: string[];
@@ -54,7 +54,7 @@ export async function watchedPage(
   });
   page.on('requestfailed', (request) => {
     const reason = request.failure()?.errorText;
-    // A page that is left before its icon has come gives the icon up.
+    // Leaving a page before its icon has loaded aborts the icon.
     if (reason !== 'net::ERR_ABORTED') faults.push(`failed: ${request.url()} (${reason})`);
   });
   page.on('response', (response) => {
@@ -64,7 +64,7 @@ export async function watchedPage(
   return { page, faults };
 }
 
-/** Opens pages, does something with them, and has nothing go wrong meanwhile. */
+/** Opens pages, runs something with them, and asserts that there were no problems. */
 export async function visitPages(
   place: Place,
   options: BrowserContextOptions,
@@ -103,7 +103,7 @@ const LAYOUT = `({
   ),
 })`;
 
-/** What holds for every page: one heading, a title, a language, and a sound layout on all devices. */
+/** Requirements of every page: one heading, a title, a language, and an intact layout on all devices. */
 export async function expectSound(page: Page, language: Language, key: string, name?: string): Promise<void> {
   const heading = texts[language][key]!;
   expect(await page.getByRole('heading', { level: 1 }).allInnerTexts()).toEqual([heading]);
@@ -119,13 +119,14 @@ export async function expectSound(page: Page, language: Language, key: string, n
     expect(layout.overflow).toBe(0);
     if (colorScheme === 'dark') expect(layout.brightness).toBeLessThan(80);
     else expect(layout.brightness).toBeGreaterThan(200);
-    // WCAG 2.2, 2.5.8 asks for 24; a thumb wants more. No control: Infinity, which is no JSON.
+    // WCAG 2.2, 2.5.8 requires 24; thumbs need more. Without controls the value is Infinity, which JSON
+    // lacks.
     expect(layout.lowest ?? Infinity).toBeGreaterThanOrEqual(40);
     if (name) await screenshot(page, `${name}-${language}-${device}-${colorScheme}`);
   }
 }
 
-/** Has nothing stick out at the side. */
+/** Asserts that nothing overflows horizontally. */
 export async function expectFits(page: Page): Promise<void> {
   const { overflow } = await page.evaluate<{ overflow: number }>(LAYOUT);
   expect(overflow).toBe(0);

@@ -8,7 +8,7 @@ import { FakeWechat, WECHAT_QR_CONNECT } from '../support/wechat.js';
 
 const PATH = '/v1/user/login/wechat/web';
 
-/** The app's own website: a page with a link to the sign-in, and one to return to, which reads the fragment. */
+/** The app's website: a page with a link to the sign-in, and a return page that reads the fragment. */
 class Website {
   readonly visits: IncomingMessage[] = [];
   private readonly server: Server;
@@ -40,7 +40,7 @@ class Website {
   }
 }
 
-/** What the website's script does with what it was given. */
+/** What the website's script does with the token. */
 const READ_INFO = `(async (address) => {
   const token = new URLSearchParams(location.hash.slice(1)).get('access_token');
   const answer = await fetch(address, { headers: { authorization: 'Bearer ' + token } });
@@ -66,7 +66,7 @@ describeInChromium('sign-in with WeChat in a browser', () => {
         CORS_ORIGINS: website.url,
       },
     });
-    // The port is known only now, and WeChat has to send the browser to it.
+    // WeChat must redirect to the port, which is known only now.
     Object.assign(app.settings, { publicUrl: app.url });
     wechat.callbackHost = new URL(app.url).host;
     browser = await launchChromium();
@@ -84,7 +84,7 @@ describeInChromium('sign-in with WeChat in a browser', () => {
   afterEach(async () => {
     await page.context().close();
     wechat.recover();
-    // A browser asks for the icon of a page that names none.
+    // Browsers request an icon even if the page has none.
     const unexpected = wechat.unexpected.splice(0).filter((line) => line !== 'GET /favicon.ico');
     expect(unexpected).toEqual([]);
   });
@@ -112,7 +112,7 @@ describeInChromium('sign-in with WeChat in a browser', () => {
       status: 'ok',
       body: { name: person.nickname, bindings: [{ login_type: 'wechat', mail: '' }] },
     });
-    // Neither the token nor the code gets to the website's server.
+    // Neither token nor code reaches the website's server.
     expect(website.visits.map(({ url }) => url)).toEqual(['/', '/in']);
     expect(website.visits.map(({ headers }) => headers.referer ?? '').join()).not.toMatch(/code|state|token/);
     expect(await page.context().cookies()).toEqual([]);

@@ -25,7 +25,7 @@ let apple: FakeApple;
 let app: TestApp;
 let shop: TestApplication;
 beforeAll(async () => {
-  // For all tests, and forward only: what a server remembers must not come from the future.
+  // For all tests, and forward only: cached values must not come from the future.
   freezeClock();
   apple = await FakeApple.start();
 });
@@ -47,7 +47,7 @@ function newPerson(): { sub: string; email: string } {
   return { sub: `001234.ab${number}.0123`, email: `ann${number}@icloud.com` };
 }
 
-/** Signs somebody in by a fresh code. @returns what they are told of themselves, and the token */
+/** Signs in with a fresh code. @returns the user's info and the token */
 async function signIn(person: Fields = {}, body: object = {}) {
   const answer = await send({ code: apple.code(person), ...body });
   expectOk(answer);
@@ -61,7 +61,7 @@ async function infoOf(token: string): Promise<Fields> {
   return answer.body as Fields;
 }
 
-/** What was sent to exchange codes since the call of that number. */
+/** The forms sent to exchange codes since the given call. */
 function exchangesSince(index: number) {
   return apple.calls
     .slice(index)
@@ -69,7 +69,7 @@ function exchangesSince(index: number) {
     .map(({ parameters }) => parameters);
 }
 
-/** Asserts that a login fails, and that it makes nothing. */
+/** Asserts that a login fails and creates nothing. */
 async function expectRefusal(
   status: number,
   errorCode: number,
@@ -83,7 +83,7 @@ async function expectRefusal(
   expect(await counts()).toEqual(before);
 }
 
-/** What a server or an application is told of an account at Apple that the fake knows. */
+/** The settings of a client that the fake knows, for a server or an application. */
 function knownSettings() {
   const { APPLE_TEAM_ID, APPLE_KEY_ID, APPLE_CLIENT_ID, APPLE_PRIVATE_KEY } = apple.env;
   return {
@@ -255,7 +255,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
     it('belongs to the application if it has an account at Apple, and follows its changes', async () => {
       const market = await addApplication(app, { name: `org.example.market${nextNumber()}` });
       const attempt = () => send({ code: apple.code(), app_id: market.name });
-      // The fake knows one client only: it refuses the others, who can be seen to have asked as themselves.
+      // The fake knows one client only and refuses the others; their requests show who they are.
       apple.allowInvalidClient();
       for (const number of [1, 2]) {
         const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
@@ -373,7 +373,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       ['a.b.c', 403, 3007],
       ['eyJhbGciOiJSUzI1NiJ9.e30.', 403, 3007],
       ['{"sub":"1"}', 403, 3007],
-      // It is Apple here who does not keep to the protocol.
+      // Here Apple violates the protocol.
       [undefined, 503, 1010],
       [null, 503, 1010],
       [{}, 503, 1010],

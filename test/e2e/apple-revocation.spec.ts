@@ -34,7 +34,7 @@ afterEach(() => {
 });
 afterAll(() => apple.close());
 
-/** The name by which Apple knows somebody new. */
+/** Apple's subject for a new person. */
 function newSub(): string {
   return `001234.ab${nextNumber()}.0123`;
 }
@@ -49,7 +49,7 @@ async function deleteAccount(client: Client, token: string): Promise<void> {
   expectOk(await client.post('/v1/user/delete', undefined, { token }), {});
 }
 
-/** Somebody who was here. @returns what Apple is to revoke */
+/** A person whose account was deleted. @returns the token that Apple must revoke */
 async function leave(client: Client, app_id?: string): Promise<string> {
   const sub = newSub();
   await deleteAccount(client, await signIn(client, sub, app_id));
@@ -64,7 +64,7 @@ function grantsOf(server: TestApp): Promise<AppleGrant[]> {
   return server.dataSource.manager.find(AppleGrant, { order: { id: 'ASC' } });
 }
 
-/** Has the worker do one piece of work, if there is one. */
+/** Lets the worker process one grant, if one is due. */
 async function work(server: TestApp): Promise<void> {
   const worker = server.app.get(AppleRevocationWorker);
   worker.start();
@@ -77,7 +77,7 @@ describe('a consent given at Apple', () => {
     freezeClock();
     app = await startTestApp({ env: apple.env });
   });
-  // Forward only: what the server remembers must not come from the future.
+  // Forward only: cached values must not come from the future.
   afterEach(() => app.dataSource.manager.createQueryBuilder().delete().from(AppleGrant).execute());
   afterAll(async () => {
     await app.close();
@@ -338,7 +338,7 @@ describe('a consent given at Apple to an application with an account of its own'
   });
 });
 
-// Passport's strategies are the process's: tokens are taken by the server that was started last.
+// Passport's strategies are global: tokens are verified by the server that was started last.
 describe('a consent given at Apple that several servers know', () => {
   let first: TestApp;
   let second: TestApp | undefined;

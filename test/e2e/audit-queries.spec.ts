@@ -66,7 +66,7 @@ describe('GET /v1/audit', () => {
       ids = await addEvents(app, kinds.length, (index) => ({ ...kinds[index], createdAt: earlier + index }));
     });
 
-    /** Which of the five a query finds, oldest first; those of other tests are later. */
+    /** The events of this test that a query finds, oldest first; those of other tests are later. */
     const found = async (query: Record<string, string | number>) => {
       const { events } = await list({ until: earlier + 5, ...query });
       return events.map(({ id }) => ids.indexOf(id)).reverse();
@@ -124,7 +124,7 @@ describe('GET /v1/audit', () => {
     it('returns each event once while others are recorded', async () => {
       const now = nowSeconds();
       const userId = 910_001;
-      // Seven a second: pages end amid events of the same second.
+      // Seven a second, so that pages end between events of the same second.
       const ids = await addEvents(app, 25, (index) => ({
         userId,
         createdAt: now - 10 + Math.floor(index / 7),

@@ -38,7 +38,7 @@ async function recordedFor(answer: Answer): Promise<Recorded[]> {
   return (await list({ request_id: answer.headers.get('x-request-id') ?? '' })).events;
 }
 
-/** Asserts that a request succeeded and that this, and nothing else, was recorded of it. */
+/** Asserts that a request succeeded and recorded exactly this event. */
 async function expectRecorded(answer: Answer, ...events: Partial<Recorded>[]): Promise<Recorded | undefined> {
   expect([answer.status, answer.code]).toEqual([200, 0]);
   const recorded = await recordedFor(answer);
@@ -59,7 +59,7 @@ async function expectRecorded(answer: Answer, ...events: Partial<Recorded>[]): P
   return recorded[0];
 }
 
-/** An account that has an account at Google alone. */
+/** An account with a Google identity only. */
 async function newGooglePerson(): Promise<Person> {
   const person = await newPerson();
   await app.dataSource.manager.delete(Identity, { userId: person.id });

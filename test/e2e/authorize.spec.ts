@@ -250,7 +250,7 @@ describe('POST /web/authorize', () => {
     expect(fragment(await by.submit(empty.forms[0])).scopes).toBe('b');
   });
 
-  // The browser is the user's: who changes the form there grants what they could have been asked for.
+  // Users control their browser: a modified form grants what could have been requested anyway.
   it('limits a modified form to the scopes of the role', async () => {
     const form = { scopes: 'shop.rate shop.sell' };
     const answer = await decide('allow', { response_type: 'token', scopes: 'shop.buy' }, { form });

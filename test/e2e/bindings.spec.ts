@@ -29,13 +29,13 @@ let google: FakeGoogle;
 let apple: FakeApple;
 let wechat: FakeWechat;
 let app: TestApp;
-/** Another server on the same database, without accounts at the providers. */
+/** Another server on the same database, without configured providers. */
 let bare: TestApp;
 let shop: TestApplication;
 const providers = () => [google, apple, wechat];
 
-// Passport has one strategy of a name in a process: the server that was started last checks all tokens. So both are
-// there from the first test to the last.
+// Passport has one strategy of a name in a process: the server that was started last checks all tokens. So
+// both are there from the first test to the last.
 beforeAll(async () => {
   [google, apple, wechat] = await Promise.all([FakeGoogle.start(), FakeApple.start(), FakeWechat.start()]);
   app = await startTestApp({ env: { ...google.env, ...apple.env, ...wechat.env } });
@@ -58,7 +58,7 @@ afterAll(async () => {
   await Promise.all(providers().map((provider) => provider.close()));
 });
 
-/** Somebody with an account at a provider. */
+/** A person with an account at a provider. */
 interface Person {
   type: ProviderType;
   binding: { login_type: ProviderType; mail: string };
@@ -124,7 +124,7 @@ async function mailAccount(application?: TestApplication) {
   return { id, mail, token, refreshToken };
 }
 
-/** An account with exactly those ways in, signed in. */
+/** An account with exactly those ways to sign in, signed in. */
 async function accountWith(first: LoginType, ...others: ProviderType[]) {
   const account = first === 'mail' ? await mailAccount() : await signIn(newPerson(first));
   for (const type of others) expectOk(await bindPerson(account.token, newPerson(type)), {});
@@ -174,7 +174,7 @@ describe('POST /v1/user/binding', () => {
       expectFailure(await bind(token, { type, ...proof }), 403, 2007);
     expect(countCalls()).toBe(before);
 
-    // The codes are still good.
+    // The codes are still valid.
     const login = { ...proofs.mine, app_id: 'pluto' };
     expect(accountOf(await app.client.post(`/v1/user/login/${type}/mobile`, login))).toBe(id);
     expectOk(await bind(elsewhere.token, { type, ...proofs.other }), {});

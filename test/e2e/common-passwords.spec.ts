@@ -17,7 +17,7 @@ describe('a common password', () => {
     const refused = await app.client.post('/v1/user/register', account);
     expectFailure(refused, 400, 1001, expect.stringContaining('password is too common; choose another'));
     expect(refused.text).not.toContain(password);
-    // Nothing was kept of it: mail and user id are free.
+    // Nothing was stored: mail and user id are free.
     expectOk(await app.client.post('/v1/user/register', { ...account, password: `${password} but longer` }));
   });
 

@@ -3,7 +3,7 @@ import { startTestApp, type TestApp } from '../support/app.js';
 import type { Answer } from '../support/client.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
 
-// The file of the embedded database; a server's disk is the server's affair.
+// Only for the embedded database, which has its own file.
 const describeOnSqlite = process.env.TEST_DATABASE_URL ? (): void => undefined : describe;
 
 describeOnSqlite('with a database file that cannot grow', () => {
@@ -19,7 +19,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
     await app.dataSource.query('PRAGMA query_only = OFF');
   });
 
-  /** What is free inside the file is used up first. */
+  /** Free pages inside the file are used up first. */
   async function refreshUntilRefused(refreshToken: string): Promise<Answer> {
     let answer = await app.client.post('/v1/token/refresh', { refresh_token: refreshToken, app_id: 'pluto' });
     for (let attempt = 0; answer.status === 200 && attempt < 500; attempt++) {
@@ -35,7 +35,7 @@ describeOnSqlite('with a database file that cannot grow', () => {
     expectFailure(await refreshUntilRefused(refresh_token), 503, 1010);
     expect(app.log()).toContain('disk error: the disk is full (SQLITE_FULL)');
     expect(app.log()).toContain('"code":"SQLITE_FULL"');
-    // What only reads goes on.
+    // Reads still work.
     expectOk(await app.client.get('/v1/user/info', { token }));
     expectOk(await app.client.post('/v1/token/access/verify', { token }));
     await app.dataSource.query('PRAGMA max_page_count = 1000000');

@@ -28,10 +28,10 @@ let clock = Date.now();
 beforeAll(async () => {
   google = await FakeGoogle.start();
   bare = await startTestApp({ env: { GOOGLE_JWKS_URL: google.env.GOOGLE_JWKS_URL } });
-  // The last one: Nest and passport have one log and one check of tokens for the whole process.
+  // Started last: Nest's logger and Passport's strategy are global.
   app = await startTestApp({ env: google.env });
 });
-// Keys are kept for ten minutes of the clock, so each test begins without any.
+// Keys are cached for ten minutes, so each test starts without any.
 beforeEach(() => freezeClock((clock += BETWEEN_TESTS_MS)));
 afterEach(() => {
   thawClock();
@@ -59,7 +59,7 @@ async function signIn(claims: Fields = {}, change: Fields = {}): Promise<string>
   return (answer.body as Tokens).access_token;
 }
 
-/** Claims that stay those of one person. */
+/** Claims of one person. */
 function newPerson() {
   const number = nextNumber();
   return { sub: `2${String(number).padStart(20, '0')}`, email: `grace${number}@gmail.com` };

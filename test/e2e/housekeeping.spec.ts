@@ -43,7 +43,7 @@ function refresh({ refresh_token }: Pick<Tokens, 'refresh_token'>) {
   return app.client.post('/v1/token/refresh', { refresh_token, app_id: 'pluto' });
 }
 
-/** Makes the session look as if it had been refreshed that often before, each time that long ago. */
+/** Makes the session look as if it had been refreshed that many times, each time that long ago. */
 async function addUsedGenerations(howMany: number, usedAt: (generation: number) => number): Promise<void> {
   const { manager } = app.dataSource;
   const newest = await manager.findOneByOrFail(RefreshToken, { generation: 1 });
@@ -208,7 +208,7 @@ describe('Housekeeping', () => {
     );
     expect(looks).toHaveLength(12);
     if (app.settings.database.kind !== 'sqlite') return;
-    // There are only ever a few keys.
+    // There are only a few keys.
     for (const { sql, parameters } of looks.filter((look) => !look.sql.includes('"signing_keys"'))) {
       const plan = await app.dataSource.query<{ detail: string }[]>(
         `EXPLAIN QUERY PLAN ${sql}`,
@@ -299,7 +299,7 @@ describe('Housekeeping of several instances', () => {
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(statuses.length).toBeGreaterThan(logins.length);
     expect(await count(Session)).toBe(logins.length + 1);
-    // A deadlock is repeated and not told of, so the statements themselves are looked at.
+    // Deadlocks are retried silently, so the statements themselves are checked.
     for (const spy of failed) expect(spy).not.toHaveBeenCalled();
     for (const place of [app, other]) expect(place.log()).not.toContain('"level":50');
   });

@@ -256,7 +256,7 @@ describe('mails to one address', () => {
     expectOk(await ask());
     expectLimited(await ask(), 3600);
     expectLimited(await app.client.post('/v1/user/register', account), 3600);
-    // Another kind of mail has a count of its own.
+    // Another kind of mail is counted separately.
     expectOk(await app.client.post('/v1/user/password/reset/mail', { mail, app_id }));
 
     const nobody = registration().mail;
@@ -275,7 +275,7 @@ describe('mails to one address', () => {
     const nobody = registration().mail;
     for (let done = 0; done < 5; done++) expectOk(await ask({ mail: nobody }), {});
     expectLimited(await ask({ mail: nobody }), 3600);
-    // Who has it can still be registered.
+    // The address can still be registered.
     expectOk(await app.client.post('/v1/user/register', registration({ mail: nobody })));
   });
 

@@ -39,7 +39,7 @@ function login(device_id = ''): Promise<Answer> {
 
 type Write = () => Promise<unknown>;
 
-/** Has something happen once, when all of a login is checked and nothing of it written. */
+/** Runs something once, after a login is verified and before it is written. */
 function beforeWriting(happens: (write: Write) => Promise<unknown>): void {
   const transactions = app.app.get(Transactions);
   const runFor = transactions.runFor.bind(transactions);

@@ -69,7 +69,7 @@ describe('POST /v1/user/login/account', () => {
   it('accepts mail, handle and application in any case', async () => {
     const account = await addAccount(app);
     const { mail, user_id, password } = account;
-    // A phone's keyboard adds the blank.
+    // Phone keyboards add a space.
     const names = [mail, mail.toUpperCase(), user_id, user_id.toUpperCase(), `${mail} `, `${user_id} `];
     const answers = await Promise.all(
       names.flatMap((name) => [

@@ -29,7 +29,7 @@ useMailOwners();
 
 const ROUNDS = 20;
 
-/** Whether the page says that a link has confirmed its mail, else that it was dead. */
+/** Whether the page says that the link confirmed its mail; otherwise it must say that the link is invalid. */
 function hasConfirmed(page: Answer): boolean {
   const isConfirmed = page.status === 200;
   expectPage(page, isConfirmed ? 200 : 404, isConfirmed ? CONFIRMED : DEAD);
@@ -37,7 +37,7 @@ function hasConfirmed(page: Answer): boolean {
 }
 
 describe(`at the same moment, ${ROUNDS} times`, () => {
-  /** Prepares all rounds at once, and plays them one after the other. */
+  /** Prepares all rounds concurrently, and runs them one after the other. */
   function race<T>(
     name: string,
     prepare: () => Promise<T>,
@@ -48,7 +48,7 @@ describe(`at the same moment, ${ROUNDS} times`, () => {
       for (const [index, round] of rounds.entries()) await play(round, index);
     });
   }
-  /** The page of the link, and the answer to another act; in every other round the act begins. */
+  /** Confirms the link and does something else concurrently; which starts first alternates by round. */
   async function whileConfirming(owner: Pending, index: number, act: () => Promise<Answer>) {
     if (index % 2 === 0) return Promise.all([confirm(owner), act()]);
     const [answer, page] = await Promise.all([act(), confirm(owner)]);

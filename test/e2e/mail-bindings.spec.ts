@@ -62,7 +62,7 @@ function sendAgain(by: { mail: string } | { user_id: string }): Promise<Answer> 
   return app.client.post('/v1/user/register/verify/mail', { ...by, app_id: 'pluto' });
 }
 
-/** The number of links ever mailed: that it stays says that nothing was sent. */
+/** The number of links ever mailed; if it stays the same, nothing was sent. */
 function countLinks(): Promise<number> {
   return app.dataSource.manager.count(OneTimeToken);
 }
@@ -162,7 +162,7 @@ describe('POST /v1/user/binding with a mail', () => {
     await expectDead(owner);
     await expectMail(owner, '');
 
-    // Bound again, by whomever, it has a link of its own.
+    // Binding it again, by any account, sends a new link.
     expectOk(await bind(await account(), owner.mail), {});
     await app.mailbox.waitFor(owner.mail, 2);
     await expectDead(owner);

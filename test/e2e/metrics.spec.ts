@@ -30,7 +30,7 @@ async function start(env: Record<string, string> = {}, options: TestAppOptions =
   return app;
 }
 
-/** A server with a port of its own for its metrics. */
+/** A server with a separate port for metrics. */
 async function startWithPort(options: TestAppOptions = {}): Promise<{ app: TestApp; metrics: Client }> {
   const app = await start({ METRICS_PORT: '0' }, options);
   const port = await app.app.get(MetricsServer).listen();
@@ -44,7 +44,7 @@ async function scrape(metrics: Client, token?: string): Promise<Exposition> {
   return new Exposition(answer.text);
 }
 
-/** What was read from the database before may be told for five seconds. */
+/** Values read from the database may be cached for five seconds. */
 const scrapeAnew = (metrics: Client, isNew: (exposition: Exposition) => boolean) =>
   eventually(async () => {
     const exposition = await scrape(metrics);
@@ -306,7 +306,7 @@ describe('the metrics of queued work', () => {
     const exposition = await scrape(metrics);
     expect(exposition.get('pluto_database_up')).toBe(0);
     expect(exposition.find('pluto_outbox_mails', { state: 'queued' })).toBeUndefined();
-    // So that the application can close what it opened.
+    // Lets the application close what it opened.
     await app.dataSource.initialize();
   });
 });
@@ -358,7 +358,7 @@ describe('deploy/prometheus-alerts.yml and docs/operations.md', () => {
       for (const [, label = '', operator, value] of labels) {
         const values = samples.filter((one) => one.name === name).map((one) => one.labels[label]);
         expect(values.filter((one) => one === undefined)).toEqual([]);
-        // A status or a route comes with its first request.
+        // Labels for a status or route appear with its first request.
         if (operator === '=' && label !== 'status') expect(values).toContain(value);
       }
     }

@@ -70,7 +70,7 @@ async function databaseText(): Promise<string> {
   return JSON.stringify(rows);
 }
 
-/** Someone of `pluto` whose role has no scope. */
+/** A user of `pluto` whose role has no scope. */
 async function userWithoutScope(): Promise<Caller> {
   const { body: list } = await admin.get('/v1/rbac/application/list');
   const { id: app_id } = (list as { id: number; name: string }[]).find(({ name }) => name === 'pluto')!;
@@ -388,7 +388,7 @@ describe('denying a client', () => {
     const requests: Fields[] = [];
     while (requests.length < PARALLEL) requests.push(await fieldsOfOne());
     const asked = requests.map((fields) => askTokens(app, client, fields));
-    // The others are under way.
+    // The others are in progress.
     expectOk(await Promise.race(asked));
     expectOk(await setStatus(client.key, 'denied'));
     const answers = await Promise.all(asked);

@@ -59,7 +59,7 @@ describe('POST /v1/oauth/tokens', () => {
         expect(answer.headers.get('cache-control')).toBe('no-store');
       });
 
-      // RFC 6749 section 5.2: browsers answer a challenge by Basic with a dialog of their own.
+      // RFC 6749 section 5.2: browsers show their own dialog for a Basic challenge.
       it.each([
         ['no credentials', undefined],
         ['credentials of another scheme', 'Bearer junk'],
@@ -153,7 +153,7 @@ describe('POST /v1/oauth/tokens', () => {
     expectFailure(await app.client.request('POST', TOKENS, { headers }), 400, 1001);
   });
 
-  // RFC 6749 section 3.2: a parameter without a value counts as left out.
+  // RFC 6749 section 3.2: a parameter without a value counts as omitted.
   it.each(['', null])('treats the grant type %j as missing: 1001', async (grant_type) => {
     expectFailure(await post('application/json', { grant_type }, basic(client)), 400, 1001);
   });
@@ -229,7 +229,7 @@ describe('a generic OAuth library', () => {
   });
 });
 
-// Last: Passport holds its strategy for the whole process, so this server's would stay in the place of the other's.
+// Last: Passport's strategy is global, so this server's strategy replaces the other's.
 describe('a token of thirty days', () => {
   let place: TestApp;
   beforeAll(async () => (place = await startTestApp()));

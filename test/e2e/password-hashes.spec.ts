@@ -27,7 +27,7 @@ async function passwordHashOf({ id }: User): Promise<string | null> {
   return (await app.dataSource.manager.findOneByOrFail(User, { id })).passwordHash;
 }
 
-/** What the earlier servers' passwords were taken over as. */
+/** The format of passwords imported from the earlier servers. */
 function scryptPhc(password: string): string {
   const salt = randomBytes(16);
   const derived = scryptSync(password, salt, 32, { N: 2 ** 14, r: 8, p: 1 });

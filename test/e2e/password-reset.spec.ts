@@ -41,13 +41,13 @@ function refresh({ refresh_token }: Tokens): Promise<Answer> {
   return app.client.post('/v1/token/refresh', { refresh_token, app_id: 'pluto' });
 }
 
-/** Asks for a reset and reads the link from the mail, which is the `count`th to the address. */
+/** Requests a reset and reads the link from the `count`th mail to the address. */
 async function resetLink({ mail, app_id }: TestAccount, count = 1): Promise<string> {
   expectOk(await askForMail({ mail, app_id }), {});
   return app.mailbox.linkTo(mail, count);
 }
 
-/** The number of links ever mailed: that it stays says that nothing was sent. */
+/** The number of links ever mailed; if it stays the same, nothing was sent. */
 function countLinks(): Promise<number> {
   return app.dataSource.manager.count(OneTimeToken);
 }
@@ -368,7 +368,7 @@ describe('POST /web/password/reset/{token} while mails wait in the outbox', () =
     expect(await dataSource.manager.count(Session)).toBe(0);
   });
 
-  /** Reads the link as a worker does that has taken the mail and is about to send it. */
+  /** Reads the link like a worker that has claimed the mail and is about to send it. */
   async function openFirstReset(recipient: string): Promise<string> {
     for (;;) {
       const mail = await waiting.app.get(OutboxService).claimNext();

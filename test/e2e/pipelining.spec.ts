@@ -8,7 +8,7 @@ let app: TestApp;
 beforeAll(async () => (app = await startTestApp()));
 afterAll(() => app.close());
 
-/** Sends so many requests on one connection at once. @returns what came back until it ended, or nothing more came */
+/** Pipelines requests on one connection. @returns what was received until it closed or went quiet */
 async function pipeline(count: number, path: string): Promise<{ answer: string; isEnded: boolean }> {
   const { hostname, port } = new URL(app.url);
   const socket = connect(Number(port), hostname).setEncoding('latin1');
@@ -62,7 +62,7 @@ describe('pipelined requests', () => {
   }, 20_000);
 });
 
-/** Has every read take so long, and so those of one turn end in one. */
+/** Delays every read equally, so that reads started together end together. */
 function slowDown(dataSource: PlutoDataSource, ms: number): void {
   const read = dataSource.read.bind(dataSource);
   jest.spyOn(dataSource, 'read').mockImplementation(async (sql, parameters) => {

@@ -26,7 +26,7 @@ import { freePort, isRunning, ServerProcess } from '../support/server-process.js
 const ONE_PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const SECRET_KEY = 'a secret key for the processes of the tests';
-// Without a server there is no such test; global-setup.ts says so.
+// Without a server there is no such test; global-setup.ts reports it.
 const itOnMariadb = process.env.TEST_DATABASE_URL ? it : (): void => undefined;
 
 let folder: string;
@@ -56,7 +56,7 @@ async function inDatabase<T>(
   }
 }
 
-/** Does something with a new database on the MariaDB of TEST_DATABASE_URL. */
+/** Runs something with a new database on the MariaDB of TEST_DATABASE_URL. */
 async function inMariadb(
   work: (database: Extract<DatabaseSettings, { kind: 'mysql' }>) => Promise<void>,
 ): Promise<void> {
@@ -81,7 +81,7 @@ function counts(database: DatabaseSettings, tables: string[]): Promise<number[]>
   );
 }
 
-/** A fatal log line, taken apart. */
+/** A parsed fatal log line. */
 function fatalLine(server: ServerProcess): { msg: string; err: { message: string } } {
   const line = server.stdout.split('\n').find((text) => text.startsWith('{"level":60'));
   if (!line) throw new Error(`no fatal line in: ${server.output}`);
@@ -117,7 +117,7 @@ describe('the server in an empty folder with nothing configured', () => {
 
     const began = performance.now();
     expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    // Not cut off, as what hangs is after ten seconds.
+    // Not aborted by the shutdown timeout.
     expect(performance.now() - began).toBeLessThan(9000);
     expect(isRunning(first.pid)).toBe(false);
     expect(first.output.split(password)).toHaveLength(2);
@@ -377,7 +377,7 @@ describe('a server that is stopped', () => {
     const server = await start({ PORT: await freePort(), RATE_LIMIT: 'false' });
     const client = await server.ready();
     const PARALLEL = 60;
-    // Opens the connections first: one that has not sent its request yet may be closed.
+    // Opens the connections first: connections without a request may be closed.
     await Promise.all(Array.from({ length: PARALLEL }, () => client.get('/health/live')));
     const answers = Array.from({ length: PARALLEL }, () => loginAs(client, 'admin', 'not the password'));
     await Promise.race(answers);
@@ -409,14 +409,14 @@ describe('a server that is killed while people register', () => {
     expect(await server.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
     await Promise.all(lanes);
     await inDatabase({ kind: 'sqlite', path: join(folder, 'data/pluto.db') }, async (dataSource) => {
-      // The mails that it was about to send are tried again when its claim has run out: let that be now.
+      // Claimed mails are retried once the claim has expired: let it expire now.
       await dataSource.query('UPDATE mails SET claimed_until = 1 WHERE claimed_until IS NOT NULL');
     });
 
     const again = await (await start(env)).ready();
     const mailbox = new Mailbox(join(folder, 'data/outbox'));
     for (const { mail, password } of confirmed) {
-      // Known by the right password alone: its mail is not confirmed yet.
+      // Recognised by the right password: its mail is not confirmed yet.
       expect((await loginAs(again, mail, password)).code).toBe(2003);
       await mailbox.waitFor(mail);
     }

@@ -27,10 +27,10 @@ beforeAll(async () => {
   [google, apple, wechat] = await Promise.all([FakeGoogle.start(), FakeApple.start(), FakeWechat.start()]);
   const env = { ...google.env, ...apple.env, ...wechat.env };
   twin = await startTestApp({ env });
-  // What both log of errors goes to the later one: Nest has one log for the whole process.
+  // Errors of both go to the log of the later one: Nest's logger is global.
   app = await startTestApp({ env, on: twin });
 });
-// Keys are kept for ten minutes of the clock, so each test begins without any.
+// Keys are cached for ten minutes, so each test starts without any.
 beforeEach(() => freezeClock((clock += BETWEEN_TESTS_MS)));
 afterEach(() => {
   thawClock();
@@ -53,7 +53,7 @@ const providers = {
 } as const;
 type Provider = keyof typeof providers;
 
-/** Everything that Pluto asks a provider to sign somebody in. */
+/** All requests to providers during a sign-in. */
 const calls: [Provider, string][] = [
   ['Google', GOOGLE_CERTS],
   ['Apple', APPLE_TOKEN],
@@ -62,10 +62,10 @@ const calls: [Provider, string][] = [
   ['WeChat', WECHAT_USERINFO],
 ];
 
-/** What the log must not have of what the test has sent. */
+/** What the test has sent and the log must not contain. */
 const shown: string[] = [];
 
-/** Somebody's credential, with its field. */
+/** A credential, with its field. */
 async function credentialOf(provider: Provider): Promise<Fields> {
   const { field, make } = providers[provider];
   const credential = await make();
@@ -106,7 +106,7 @@ function expectUnavailable(answer: Answer, provider: Provider): void {
   expect(answer.headers.get('retry-after')).toBe('5');
 }
 
-/** The lines of errors in the log, from that length of it on. */
+/** The error lines in the log after the given length. */
 function errorsSince(length: number): string[] {
   const lines = app.log().slice(length).trim().split('\n');
   return lines.filter((line) => line.includes('"level":50'));
@@ -176,7 +176,9 @@ describe.each(calls)('when %s at %s', (provider, path) => {
 });
 
 describe('when all of them hang or respond slowly', () => {
-  /** What a login and a binding by each provider ask for until they wait; they wait for the same keys. */
+  /**
+   * The requests of a login and a binding with each provider until they wait; they wait for the same keys.
+   */
   const rounds: [string[], Record<string, number>][] = [
     [
       [GOOGLE_CERTS, APPLE_KEYS, WECHAT_USERINFO],
@@ -190,7 +192,7 @@ describe('when all of them hang or respond slowly', () => {
     return { answer: await work, ms: performance.now() - start };
   }
 
-  /** A login and a binding by each call, all under way at that server of ours and none answered. */
+  /** A login and a binding for each call, all in progress on that server and unanswered. */
   async function beginAll(ours: TestApp, token: string, fault: Fault) {
     const begun: Promise<{ provider: Provider; answer: Answer; ms: number }>[] = [];
     for (const [paths, asked] of rounds) {
@@ -261,7 +263,7 @@ describe.each([
     (change: Fields) =>
     ({ keys }: Set) => ({ keys: keys.map((key) => ({ ...key, ...change })) });
 
-  // The provider is at fault, and says nothing about the token.
+  // A fault of the provider, which says nothing about the token.
   it.each<[string, (set: Set) => Fields]>([
     ['without keys', () => ({})],
     ['whose keys are a text', () => ({ keys: 'x' })],
@@ -286,7 +288,7 @@ describe.each([
     expectOk(await logIn(provider));
   });
 
-  // The set can be read, and the token does not go with what it says.
+  // The set is valid but does not match the token.
   it.each<[string, (set: Set) => Fields]>([
     ['that is empty', () => ({ keys: [] })],
     ['of other keys', each({ kid: 'another' })],

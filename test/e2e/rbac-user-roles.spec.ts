@@ -127,7 +127,7 @@ describe('the next token', () => {
   });
 });
 
-// At the end, because passport knows the keys of one server a process: those of the one started last.
+// At the end, because Passport's strategy is global and belongs to the server started last.
 describe('the last administrator', () => {
   let house: TestApp;
   let first: Administrator;
@@ -185,7 +185,7 @@ describe('the last administrator', () => {
     const second = await addAdministrator(house);
     for (let turn = 0; turn < 10; turn++) {
       const answers = await Promise.all([demote(second, first), demote(first, second)]);
-      // Who is demoted before the own request is let in is no administrator any more.
+      // An administrator demoted before the own request is admitted is refused there.
       const codes = answers.map(({ code }) => code).sort();
       expect([
         [0, 1002],

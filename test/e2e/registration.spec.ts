@@ -375,7 +375,7 @@ describe('POST /v1/user/register', () => {
       await login(app, account);
     });
 
-    /** The mails that were sent before their registration was replaced are there, and the last one is. */
+    /** Mails sent before their registration was replaced exist, and so does the last one. */
     async function allLinksTo(address: string): Promise<string[]> {
       const deadline = performance.now() + 5000;
       while ((await app.dataSource.manager.countBy(Mail, { recipient: address })) > 0) {

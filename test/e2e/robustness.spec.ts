@@ -23,7 +23,7 @@ beforeAll(async () => (app = await startTestApp({ env: { TRUST_PROXY: '127.0.0.1
 afterAll(() => app.close());
 afterEach(() => jest.restoreAllMocks());
 
-/** Does something after a password was found right and before its login goes on. */
+/** Runs something after a password was verified and before its login continues. */
 function afterPasswordCheck(work: () => Promise<unknown>): void {
   const hasher = app.app.get(PasswordHasher);
   const verify = hasher.verify.bind(hasher);
@@ -42,7 +42,7 @@ async function userOf(handle: string): Promise<User> {
   return app.dataSource.manager.findOneByOrFail(User, { handle });
 }
 
-/** Sends a request whose target is written as it stands. */
+/** Sends a request with an unchanged target. */
 function raw(
   target: string,
   headers: Record<string, string>,

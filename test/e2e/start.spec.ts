@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerProcess } from '../support/server-process.js';
 
-/** Of what is not in the bundle; the mailer, which is, reads nodemailer with itself. */
+/** Packages outside the bundle; nodemailer is bundled with the mailer. */
 const NEEDED_LATER = ['ioredis', 'mysql2', 'nodemailer', 'pino-pretty', 'prom-client'];
 
 describe('the start of a server on SQLite', () => {

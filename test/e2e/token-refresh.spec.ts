@@ -164,7 +164,7 @@ describe('POST /v1/token/refresh', () => {
     const compound = app.app.get(CompoundStatement);
     const apply = compound.apply.bind(compound);
     const lost = jest.spyOn(compound, 'apply').mockImplementationOnce(async (changes) => {
-      // Elsewhere than on MariaDB the transaction makes them.
+      // Only MariaDB has compound statements; elsewhere the transaction makes the changes.
       await apply(changes);
       return false;
     });

@@ -13,7 +13,7 @@ import { app, info, sessionIdOf, useShop } from '../support/token-requests.js';
 
 useShop();
 
-/** Makes tokens as a forger would, and some that only Pluto's own key can make. */
+/** Creates forged tokens, and some that only Pluto's own key can sign. */
 class Forge {
   constructor(
     private readonly token: string,
@@ -66,7 +66,7 @@ describe.each([
     forge = new Forge(tokens.access_token, app.app.get(SigningKeysService));
   });
 
-  /** Refused here, and by the guard of every route that asks for a token. */
+  /** Refused here and by the guard of every route that requires a token. */
   async function expectRefused(token: string, code: number): Promise<void> {
     expectFailure(await verify(token), 403, code);
     expectFailure(await info(token), 403, code);

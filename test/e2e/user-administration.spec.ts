@@ -371,7 +371,7 @@ describe('GET /v1/user/search', () => {
   });
 });
 
-// At the end, because passport knows the keys of one server a process: those of the one started last.
+// At the end, because Passport's strategy is global and belongs to the server started last.
 describe('GET /v1/user/summary', () => {
   let house: TestApp;
   let keeper: Caller;

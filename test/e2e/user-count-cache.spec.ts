@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-/** Lets all that is kept grow too old. */
+/** Lets all cached values expire. */
 function passTheirTime(): void {
   passedMs += CACHED_MS + 1;
 }
@@ -56,7 +56,7 @@ async function removeUser(id: number): Promise<void> {
   await app.dataSource.manager.delete(User, { id });
 }
 
-/** How many statements count while something is done. */
+/** The number of counting statements while something runs. */
 async function countsDuring(work: () => Promise<unknown>): Promise<number> {
   const read = jest.spyOn(app.dataSource as PlutoDataSource, 'read');
   await work();
@@ -66,7 +66,7 @@ async function countsDuring(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
-  // Those named so, and three more by their handles.
+  // Matches by name, and three more by handle.
   const TOTAL = CACHED_FROM + 3;
 
   it('reflects a created or deleted account within ten seconds', async () => {

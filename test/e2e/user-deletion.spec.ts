@@ -46,7 +46,7 @@ describe('POST /v1/user/delete', () => {
     return traces;
   }
 
-  /** The audit trail goes on telling, by the account's number, that there was one. */
+  /** The audit trail keeps the account's id. */
   async function countRows(): Promise<Record<string, number>> {
     const { entityMetadatas, manager } = app.dataSource;
     const tables = entityMetadatas.filter(({ tableName }) => tableName !== 'audit_events');
@@ -56,7 +56,7 @@ describe('POST /v1/user/delete', () => {
     return Object.fromEntries(counts);
   }
 
-  /** An account that has left its mark wherever an account can. */
+  /** An account with rows in every table that can refer to it. */
   async function signedInEverywhere(
     change: Partial<TestAccount> = {},
   ): Promise<{ token: string; id: number }> {
@@ -83,7 +83,7 @@ describe('POST /v1/user/delete', () => {
     return { token, id };
   }
 
-  /** Waits until what was sent is out of the outbox. */
+  /** Waits until the outbox is empty. */
   async function settle(recipient: string): Promise<void> {
     const deadline = performance.now() + 5000;
     while (await app.dataSource.manager.existsBy(Mail, { recipient })) {

@@ -4,7 +4,7 @@ import { startTestApp, type TestApp } from '../support/app.js';
 import { expectOk } from '../support/expectations.js';
 import { addUser } from '../support/users.js';
 
-/** More than are looked up one by one. */
+/** More accounts than are looked up one by one. */
 const COUNT = 640;
 
 interface Sample {
@@ -13,7 +13,7 @@ interface Sample {
   mails: string[];
 }
 
-/** Every mixture of a name, a handle and up to two mails that begin alike. */
+/** Every combination of a name, a handle and up to two mails with a common prefix. */
 function sampleOf(number: number): Sample {
   const is = (place: number) => Math.floor(number / 2 ** place) % 2 === 1;
   return {
@@ -26,7 +26,7 @@ function sampleOf(number: number): Sample {
   };
 }
 
-// What only one dialect has is not a test on the other, rather than a skipped one.
+// A test for one dialect is not defined on the other, rather than skipped.
 const onSqlite = process.env.TEST_DATABASE_URL ? (): void => undefined : it;
 const samples = Array.from({ length: COUNT }, (_, number) => sampleOf(number));
 
@@ -50,7 +50,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 afterEach(() => jest.restoreAllMocks());
 
-/** What begins with the text, found the plain way. */
+/** Matches of the text, found by a plain scan. */
 function countOf(text: string): number {
   return samples.filter(({ name, handle, mails }) =>
     [name.toLowerCase(), handle, ...mails].some((key) => key.startsWith(text)),

@@ -21,7 +21,7 @@ useWebShop();
 describe('/web/login/wechat', () => {
   const WECHAT = '/web/login/wechat';
 
-  /** Goes to WeChat, where somebody scans the code. @returns the way back, as a path of Pluto */
+  /** Goes to WeChat, where somebody scans the code. @returns the path of Pluto to return to */
   async function scan(by: Browser, query: Record<string, string> = {}): Promise<string> {
     const start = await by.get(pathTo(WECHAT, query));
     expect(start.status).toBe(302);
@@ -68,7 +68,7 @@ describe('/web/login/wechat', () => {
     expectSentTo(await by.get(await scan(by, { next })), next);
   });
 
-  // A browser keeps no cookie of more than 4096 bytes.
+  // Browsers ignore cookies of more than 4096 bytes.
   it('signs in even if next is too long for the cookie', async () => {
     const next = pathTo('/web/authorize', { client_id: 'desk', state: '"'.repeat(1000) });
     const by = browser();

@@ -30,7 +30,7 @@ describe('the union id of WeChat', () => {
     return lines.filter((line) => line.includes('"level":40') && line.includes('has two accounts'));
   }
 
-  /** Where each step of a story led, a letter an account, in the order in which they were made. */
+  /** The account that each step led to: one letter for each account, in order of creation. */
   async function tell(story: string, people: WechatPerson[]): Promise<string> {
     const accounts: number[] = [];
     for (const step of story.split(' ')) {
@@ -45,7 +45,7 @@ describe('the union id of WeChat', () => {
     return accounts.map((id) => 'ABCDEFGH'[order.indexOf(id)]).join('');
   }
 
-  // By the mobile app (m), by the website (w); told the union id (+), another one (*), an empty one (0), none (-).
+  // Mobile app (m) or website (w); with the union id (+), another one (*), an empty one (0), none (-).
   it.each([
     ['told from the start', 'm+ w+ m+ w+', 'AAAA', 0],
     ['told from the start, the website first', 'w+ m+ w+', 'AAA', 0],

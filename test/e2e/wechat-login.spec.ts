@@ -27,7 +27,7 @@ useWechat();
 
 const UNAVAILABLE = 'Service unavailable: WeChat is currently unreachable';
 
-/** Through the mobile app, as somebody whom WeChat describes so. */
+/** Signs in through the mobile app, as a person with that profile at WeChat. */
 function enterAs(token: Fields, user: Fields = {}): Promise<Answer> {
   const { openid } = token;
   wechat.fail(WECHAT_TOKEN, { body: { access_token: 'a token', ...token } }, 1);
@@ -35,7 +35,7 @@ function enterAs(token: Fields, user: Fields = {}): Promise<Answer> {
   return send('any code');
 }
 
-/** Values with what they look like, for the title of a test. */
+/** Values with their representation for the title of a test. */
 function named(...values: unknown[]): [string, unknown][] {
   return values.map((value) => [JSON.stringify(value)?.slice(0, 48), value]);
 }
@@ -45,7 +45,7 @@ async function infoOf(answer: Answer): Promise<Fields> {
   return (await app.client.get('/v1/user/info', { token: answer.body.access_token as string })).body;
 }
 
-/** Refused, with nothing made of it. */
+/** Asserts a refusal that creates nothing. */
 async function expectNobody(answer: Answer, status: number, code: number, message?: string): Promise<void> {
   expectFailure(answer, status, code, message);
   expect(await countAccounts()).toBe(0);

@@ -40,10 +40,10 @@ const STALE = 'Operation Forbidden: the state is unknown, expired or used; start
 const NOT_ALLOWED = 'Operation Forbidden: redirect_url is not allowed for the application';
 
 let wechat: FakeWechat;
-/** Has another secret key, and nothing of WeChat but for `pluto`. */
+/** Has another secret key, and WeChat only configured for `pluto`. */
 let stranger: TestApp;
 let app: TestApp;
-/** One more on the same database. */
+/** Another server on the same database. */
 let twin: TestApp;
 let admin: Administrator;
 /** A new one for each test, so that its accounts can be counted. */
@@ -58,7 +58,7 @@ beforeAll(async () => {
   const { id } = await stranger.app.get(ApplicationsService).getByName(PLUTO.application);
   const wechatApp = { wechatWebAppId: WECHAT_WEB_APP, wechatWebAppSecret: WECHAT_WEB_APP_SECRET };
   await stranger.app.get(ApplicationSettingsService).change(id, wechatApp, NOBODYS_REQUEST);
-  // The check of tokens is that of the server that was started last.
+  // Passport's strategy is global: tokens are verified by the server started last.
   app = await startTestApp({ env });
   twin = await startTestApp({ env, on: app });
   admin = await addAdministrator(app);
@@ -95,7 +95,7 @@ async function start(redirectUrl = '', { name } = shop, client = app.client): Pr
   return answer.body as Started;
 }
 
-/** Comes back with a good code, unless told otherwise. */
+/** Returns with a valid code by default. */
 function comeBack(
   state: string,
   code = wechat.code(wechat.person(), WECHAT_WEB_APP),
@@ -104,7 +104,7 @@ function comeBack(
   return visit({ state, code }, BROWSER, client);
 }
 
-/** Where WeChat's page sends the browser. */
+/** Where WeChat's page redirects the browser. */
 async function scan(authorizeUrl: string): Promise<string> {
   const page = await fetch(authorizeUrl, { redirect: 'manual' });
   const location = page.headers.get('location') ?? '';
@@ -125,7 +125,7 @@ function countAccounts({ id } = shop): Promise<number> {
   return app.dataSource.manager.countBy(User, { applicationId: id });
 }
 
-/** Does something that WeChat hears nothing of. */
+/** Runs something without requests to WeChat. */
 async function withoutWechat<T>(work: () => Promise<T>): Promise<T> {
   const calls = wechat.calls.length;
   const result = await work();
@@ -249,7 +249,7 @@ describe('GET /v1/user/login/wechat/web, at the start', () => {
     );
 
     it("where the server's settings refuse URLs that headers cannot contain", () => {
-      // The application's own list takes printable ASCII only, too.
+      // The application's own list also allows printable ASCII only.
       expect(() => Settings.load({ WECHAT_WEB_REDIRECT_URLS: 'https://shop.example/入口' })).toThrow(
         'WECHAT_WEB_REDIRECT_URLS',
       );
