@@ -35,7 +35,7 @@ export class SigningKey {
   @Column({ ...nullableUnixTime, name: 'verifies_until' })
   verifiesUntil: number | null;
 
-  /** When the last token with a lifetime above ACCESS_TOKEN_TTL expires; 0: there is none. */
+  /** When the last token with a lifetime above ACCESS_TOKEN_TTL expires; 0: none. */
   @Column({ ...unixTime, name: 'long_tokens_until', default: 0 })
   longTokensUntil: number;
 }

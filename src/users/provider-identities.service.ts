@@ -103,10 +103,10 @@ export class ProviderIdentitiesService {
    */
   private async refresh(manager: EntityManager, identity: Identity, { mail }: IdentityClaims): Promise<void> {
     const { id, userId } = identity;
-    const told = mail === '' ? {} : { mail, mailKey: comparisonKey(mail) };
+    const changes = mail === '' ? {} : { mail, mailKey: comparisonKey(mail) };
     const isLocked = await this.accounts.lock(manager, userId);
     // A provider's identity is always confirmed: without a mail this only checks that it still exists.
-    const { affected } = await manager.update(Identity, { id, userId }, { isVerified: true, ...told });
+    const { affected } = await manager.update(Identity, { id, userId }, { isVerified: true, ...changes });
     if (!isLocked || affected !== 1) throw new RetryTransaction();
   }
 

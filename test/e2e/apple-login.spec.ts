@@ -159,7 +159,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       ['a list', ['Ann']],
       ['null', null],
       ['no name', undefined],
-    ])('makes the handle the name where name is %s', async (_what, name) => {
+    ])('uses the handle as name if name is %s', async (_what, name) => {
       const { info } = await signIn({}, { name });
       expect(info.name).toMatch(GENERATED_HANDLE);
       expect(info.name).toBe(info.user_id);
@@ -181,7 +181,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
       [undefined, true, ''],
       ['not a mail', true, ''],
       [['ann@icloud.com'], true, ''],
-    ])('tells mail %j with email_verified %j as %j', async (email, email_verified, mail) => {
+    ])('reads mail %j with email_verified %j as %j', async (email, email_verified, mail) => {
       const claims = { email, email_verified, is_private_email: String(email).includes('relay') };
       const { info } = await signIn(claims);
       expect(info).toMatchObject({ mail: '', bindings: [{ login_type: 'apple', mail }] });

@@ -278,7 +278,7 @@ describe('a consent given at Apple', () => {
   });
 });
 
-describe('a consent given at Apple to an application with an account of its own', () => {
+describe('a consent given at Apple to an application with its own account', () => {
   let app: TestApp;
   beforeAll(async () => {
     freezeClock();

@@ -129,18 +129,18 @@ describe('GET /v1/audit', () => {
         userId,
         createdAt: now - 10 + Math.floor(index / 7),
       }));
-      const told: number[] = [];
+      const seen: number[] = [];
       const sizes: number[] = [];
       let cursor = '';
       do {
         const page = await list({ user_id: userId, limit: 10, cursor });
-        told.push(...page.events.map(({ id }) => id));
+        seen.push(...page.events.map(({ id }) => id));
         sizes.push(page.events.length);
         cursor = page.next_cursor;
         await addEvents(app, 3, { userId, createdAt: now });
       } while (cursor !== '');
       expect(sizes).toEqual([10, 10, 5]);
-      expect(told).toEqual(ids.reverse());
+      expect(seen).toEqual(ids.reverse());
     });
 
     it('continues at the same place when the event of its cursor is deleted', async () => {

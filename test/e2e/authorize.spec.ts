@@ -108,7 +108,7 @@ describe('GET /web/authorize', () => {
     ['unknown ones', { scopes: 'shop.unknown, shop.sell' }, ['shop.read']],
     ['some, by the name of RFC 6749', { scope: 'shop.buy shop.rate' }, ['shop.buy', 'shop.rate']],
     ['some twice', { scopes: 'shop.buy,shop.buy' }, ['shop.buy']],
-  ])('asks for scopes that the role has, or for its default: %s', async (_, change, scopes) => {
+  ])('requests the scopes that the role has, or its default: %s', async (_, change, scopes) => {
     expect(shownScopes(await open(change))).toEqual(scopes);
     expect(await grantedScopes(await decide('allow', change))).toEqual(scopes);
   });
@@ -167,7 +167,7 @@ describe('POST /web/authorize', () => {
   it.each([
     ['tenant', /^https:\/\/client\.example\/back\?tenant=1&code=[\w-]{43}&state=/],
     ['native', /^org\.example\.desk:\/back\?code=[\w-]{43}&state=/],
-  ] as const)('keeps the redirect URI of %s as it is', async (key, location) => {
+  ] as const)('keeps the redirect URI of %s unchanged', async (key, location) => {
     const change = { client_id: key, redirect_uri: REGISTERED[key] };
     expect((await decide('allow', change)).location).toMatch(location);
   });
@@ -205,7 +205,7 @@ describe('POST /web/authorize', () => {
     ['-5', '60'],
     [undefined, '3600'],
     ['', '3600'],
-  ])('takes %s seconds of life for %s', async (life_time, expires_in) => {
+  ])('converts life_time %s to %s', async (life_time, expires_in) => {
     expect(fragment(await decide('allow', { response_type: 'token', life_time }))).toMatchObject({
       expires_in,
     });

@@ -112,7 +112,7 @@ describe('PUT /v1/user/info with an avatar', () => {
     expect((await getRaw(pathOf(avatar))).status).toBe(200);
   });
 
-  it('leaves one file when several pictures come at once', async () => {
+  it('leaves one file when several pictures are sent concurrently', async () => {
     const { token } = await signedIn(app);
     const others = storedAvatars();
     const avatar = (await png()).toString('base64');

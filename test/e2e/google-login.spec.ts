@@ -167,9 +167,9 @@ describe('POST /v1/user/login/google/mobile', () => {
     ['several audiences, all of them ours', { aud: [GOOGLE_IOS_CLIENT, GOOGLE_WEB_CLIENT] }],
     ['our audience and no azp', { aud: GOOGLE_WEB_CLIENT, azp: undefined }],
     // What an Android app gets for its team's server.
-    ['our audience and an azp that nobody has set', { aud: GOOGLE_WEB_CLIENT, azp: OTHER_CLIENT }],
+    ['our audience and an unknown azp', { aud: GOOGLE_WEB_CLIENT, azp: OTHER_CLIENT }],
     ['an id of 255 characters', { sub: 's'.repeat(255) }],
-  ])('takes a token with %s', async (_what, claims) => {
+  ])('accepts a token with %s', async (_what, claims) => {
     await signIn(claims);
   });
 
@@ -178,7 +178,7 @@ describe('POST /v1/user/login/google/mobile', () => {
     ['exp', -61, false],
     ['iat', 59, true],
     ['iat', 61, false],
-  ])('with %s %d seconds from now takes the token: %s', async (claim, seconds, isGood) => {
+  ])('with %s %d seconds from now accepts the token: %s', async (claim, seconds, isGood) => {
     const users = await countUsers();
     const answer = await attempt({ [claim]: nowInSeconds() + seconds });
     if (isGood) expectOk(answer);
@@ -262,11 +262,11 @@ describe('POST /v1/user/login/google/mobile', () => {
       ['no mail of which Google does not say so', { email_verified: undefined }, ''],
       ["no mail that is confirmed: 'false'", { email_verified: 'false' }, ''],
       ['no mail that is confirmed: 1', { email_verified: 1 }, ''],
-      ['no mail that is none', { email: 'grace at gmail' }, ''],
+      ['no invalid mail', { email: 'grace at gmail' }, ''],
       ['no mail with quotes', { email: '"grace hopper"@gmail.com' }, ''],
       ['no mail of 258 characters', { email: `${'m'.repeat(63)}@${'d.'.repeat(95)}com` }, ''],
       ['no mail that is a list', { email: ['grace@gmail.com'] }, ''],
-      ['no mail where there is none', { email: undefined }, ''],
+      ['no missing mail', { email: undefined }, ''],
     ])('%s', async (_what, claims, mail) => {
       const { bindings, verified } = (await info(await signIn(claims))).body;
       expect({ bindings, verified }).toEqual({ bindings: [{ login_type: 'google', mail }], verified: true });
@@ -302,7 +302,7 @@ describe('POST /v1/user/login/google/mobile', () => {
       ['no picture with a user in its address', 'https://google.com@example.com/', false],
       ['no picture that is a number', 7, false],
       ['no picture that is an object', { url: 'https://example.com/grace.png' }, false],
-      ['no picture where there is none', undefined, false],
+      ['no missing picture', undefined, false],
     ])('%s', async (_what, picture, isTaken) => {
       expect((await info(await signIn({ picture }))).body.avatar).toBe(isTaken ? picture : '');
     });

@@ -231,7 +231,7 @@ describe('CORS_ORIGINS', () => {
       ['no headers', {}],
       ['an origin alone', { origin: ORIGIN }],
       ['a method alone', { 'access-control-request-method': 'PUT' }],
-    ])('answers OPTIONS with %s as a method that is not there', async (_what, headers) => {
+    ])('answers OPTIONS with %s as an unsupported method', async (_what, headers) => {
       const answer = await listed.client.request('OPTIONS', '/v1/user/info', { headers });
       expectFailure(answer, 405, 1009);
       expect(answer.headers.get('allow')).toBe('GET, HEAD, PUT');

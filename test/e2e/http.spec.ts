@@ -45,7 +45,7 @@ describe('an unknown address', () => {
     '/web/assets/..%2f..%2fpackage.json',
     '/web/assets/%2e%2e/locales/en.json',
     '/avatars/..%2fsecret.key',
-  ])('stays so for who climbs out of a folder: %s', async (path) => {
+  ])('stays unknown with path traversal: %s', async (path) => {
     const answer = await sendRaw(app, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 40[034] /);
     expect(answer).not.toMatch(/"dependencies"|verify-mail|secret key/);
@@ -100,7 +100,7 @@ describe('input that is not HTTP', () => {
       'POST /v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
     ],
     [
-      'a length beside chunks',
+      'a length next to chunks',
       'POST /v1/user/register HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     ],
     ['a broken header', 'GET /v1/healthcheck HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n'],

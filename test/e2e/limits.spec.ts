@@ -354,7 +354,7 @@ describe('requests from one address', () => {
     ['/v1/user/password/reset/mail', { mail: 'a@b.example', app_id: 'none' }, 4005, 2],
     ['/v1/token/refresh', { refresh_token: 'x', app_id: 'none' }, 4005, 3],
     ['/v1/oauth/tokens', { grant_type: 'password' }, 5005, 4],
-  ])('are bounded at %s', async (path, body, code, count) => {
+  ])('are limited at %s', async (path, body, code, count) => {
     const address = newAddress();
     const codes = await tries(count + 1, () => app.client.post(path, body, from(address)));
     expect(codes).toEqual([...Array<number>(count).fill(code), 1006]);
@@ -366,7 +366,7 @@ describe('requests from one address', () => {
     ['/web/password/reset/unknown', 5],
     ['/web/password/forgot', 2],
     ['/web/login', 3],
-  ])('are bounded for the form of %s', async (path, count) => {
+  ])('are limited for the form of %s', async (path, count) => {
     const { headers } = from(newAddress());
     const send = () =>
       app.client.request('POST', path, {

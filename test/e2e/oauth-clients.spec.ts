@@ -125,7 +125,7 @@ describe('POST /v1/oauth/client', () => {
     'org.example.desk:/back',
     'org.example.desk://back',
     `https://client.example/${'p'.repeat(2048 - 23)}`,
-  ])('takes the redirect URI %s', async (redirect_uri) => {
+  ])('accepts the redirect URI %s', async (redirect_uri) => {
     const answer = await ann.post(CLIENTS, newClient({ redirect_uri }));
     expectOk(answer, expect.objectContaining({ redirect_uri }));
   });
@@ -181,7 +181,7 @@ describe('POST /v1/oauth/client', () => {
     ['secret', '6chars'],
     ['secret', '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'],
     ['secret', 's'.repeat(255)],
-  ])('takes the %s %j', async (field, value) => {
+  ])('accepts the %s %j', async (field, value) => {
     expectOk(await ann.post(CLIENTS, newClient({ [field]: value })));
   });
 
@@ -384,7 +384,7 @@ describe('denying a client', () => {
     ['code exchanges', 5002, async () => exchangeOf(client, await browser.codeFor(client))],
     ['refreshes', 3002, async () => refreshOf(await browser.tokensFor(app, client))],
     ['password grants', 5008, () => passwordOf(account)],
-  ])(`while ${PARALLEL} %s run leaves no token good`, async (_what, code, fieldsOfOne) => {
+  ])(`while ${PARALLEL} %s run leaves no valid token`, async (_what, code, fieldsOfOne) => {
     const requests: Fields[] = [];
     while (requests.length < PARALLEL) requests.push(await fieldsOfOne());
     const asked = requests.map((fields) => askTokens(app, client, fields));

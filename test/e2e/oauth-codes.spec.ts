@@ -81,7 +81,7 @@ describe('grant_type=authorization_code', () => {
     ['case of the host', (uri: string) => uri.replace('desk', 'DESK')],
     ['query', (uri: string) => `${uri}?`],
     ['scheme', (uri: string) => uri.replace('https', 'http')],
-  ])('refuses a redirect URI of another %s with 5003, and the code stays good', async (_what, change) => {
+  ])('refuses a redirect URI of another %s with 5003, and keeps the code valid', async (_what, change) => {
     const code = await browser.codeFor(client);
     const redirect_uri = change(client.redirectUri);
     expectFailure(await ask(exchangeOf(client, code, { redirect_uri })), 403, 5003);
@@ -108,11 +108,11 @@ describe('grant_type=authorization_code', () => {
     passSeconds(seconds);
     const again = await ask(exchangeOf(client, code));
     expectFailure(again, 403, 5002);
-    const told = app
+    const messages = app
       .log()
       .split('\n')
       .filter((line) => line.includes(again.headers.get('x-request-id')!));
-    expect(told.join()).toContain('authorization code was used again: session ended');
+    expect(messages.join()).toContain('authorization code was used again: session ended');
     for (const dead of [tokens, next]) {
       expectFailure(await ask(refreshOf(dead)), 403, 3002);
       if (seconds === 0) expectFailure(await info(dead.access_token), 403, 3009);
@@ -137,7 +137,7 @@ describe('grant_type=authorization_code', () => {
     ['an empty verifier', () => ''],
     ['a short verifier', (right: string) => right.slice(0, 42)],
     ['the challenge', (_right: string, challenge = '') => challenge],
-  ])('with %s is refused with 5002, and good with the right one', async (_what, wrong) => {
+  ])('with %s is refused with 5002, and succeeds with the right one', async (_what, wrong) => {
     const { verifier, request } = makePkce();
     const code = await browser.codeFor(client, request);
     const code_verifier = wrong(verifier, request.code_challenge);
@@ -200,7 +200,7 @@ describe('grant_type=authorization_code', () => {
     ['7200', 7200],
     ['999999999', 30 * DAY_SECONDS],
     [undefined, HOUR_SECONDS],
-  ])('makes of the life_time %j one of %d s, for the first token', async (life_time, seconds) => {
+  ])('converts life_time %j to %d s, for the first token', async (life_time, seconds) => {
     const tokens = await browser.tokensFor(app, client, { life_time });
     const { iat, exp } = claimsOf(tokens);
     expect([exp - iat, tokens.access_token_expire_at]).toEqual([seconds, exp]);

@@ -198,7 +198,7 @@ describe('grant_type=refresh_token', () => {
   it.each([
     ['another application', 3010, { app_id: 'pluto' }],
     ['an unknown application', 4005, { app_id: 'org.example.unknown' }],
-    ['a token that is none', 3002, { refresh_token: 'junk' }],
+    ['an invalid token', 3002, { refresh_token: 'junk' }],
   ])('refuses %s with %d, and uses nothing up', async (_what, code, change) => {
     const tokens = await browser.tokensFor(app, client);
     expectFailure(await ask(refreshOf(tokens, change)), 403, code);

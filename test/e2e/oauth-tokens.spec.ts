@@ -52,7 +52,7 @@ describe('POST /v1/oauth/tokens', () => {
         ['Basic with a broken escape', () => rawBasic(`${client.key}:%zz`)],
         ['Basic that is no UTF-8', () => rawBasic(`${client.key}:%ff`)],
         ['Basic in small letters', () => basic({ ...client, secret: 'wrong' }).replace('Basic', 'basic')],
-      ])('refuses %s with 5005 and asks for Basic', async (_what, authorization) => {
+      ])('refuses %s with 5005 and a Basic challenge', async (_what, authorization) => {
         const answer = await answerTo(authorization());
         expectFailure(answer, 401, 5005);
         expect(answer.headers.get('www-authenticate')).toMatch(/^Basic realm="/);
@@ -64,7 +64,7 @@ describe('POST /v1/oauth/tokens', () => {
         ['no credentials', undefined],
         ['credentials of another scheme', 'Bearer junk'],
         ['credentials of a scheme that begins like Basic', 'Basically junk'],
-      ])('refuses %s with 5005 and asks for nothing', async (_what, authorization) => {
+      ])('refuses %s with 5005, without a challenge', async (_what, authorization) => {
         const answer = await answerTo(authorization);
         expectFailure(answer, 401, 5005);
         expect(answer.headers.get('www-authenticate')).toBeNull();
@@ -95,7 +95,7 @@ describe('POST /v1/oauth/tokens', () => {
     { client_secret: 'a-secret' },
     { client_id: 1, client_secret: 2 },
     { client_id: ['desk'], client_secret: {} },
-  ])('refuses a body that says %j with 5005', async (body) => {
+  ])('refuses the body %j with 5005', async (body) => {
     expectFailure(await app.client.post(TOKENS, body), 401, 5005);
   });
 

@@ -155,7 +155,7 @@ describe('POST /web/password/reset/{token}', () => {
       { password: NEW_PASSWORD, password_repeat: 'fresh house battery' },
       'The two passwords are not the same',
     ],
-  ])('shows the form again for a password that is %s; the link stays good', async (_, fields, complaint) => {
+  ])('shows the form again for a password that is %s; the link stays valid', async (_, fields, complaint) => {
     const account = await addAccount(app);
     const link = await resetLink(account);
     const page = await app.client.submit(link, fields);

@@ -208,7 +208,7 @@ describe('the embedded database', () => {
         await inDatabase({ kind: 'sqlite', path: data('pluto.db') }, () => Promise.resolve());
       },
     ],
-  ])('is not made again in the place of %s', async (_what, empty) => {
+  ])('is not created again in place of %s', async (_what, empty) => {
     await runOnce();
     for (const name of ['pluto.db-wal', 'pluto.db-shm']) rmSync(data(name), { force: true });
     await empty();

@@ -270,7 +270,7 @@ describe.each([
     ['whose keys are texts', () => ({ keys: ['x'] })],
     ['with null for a key', ({ keys }) => ({ keys: [...keys, null] })],
     ['whose key has no modulus', each({ n: undefined })],
-    ['whose key has a modulus that is none', each({ n: '!' })],
+    ['whose key has a invalid modulus', each({ n: '!' })],
     ['whose key has a modulus that is a number', each({ n: 5 })],
     ['whose key has a short modulus', each({ n: 'AQAB' })],
     ['whose key is said to be private', each({ d: 'AQAB' })],
@@ -299,7 +299,7 @@ describe.each([
     ['of keys for another algorithm', each({ alg: 'RS512' })],
     ['of keys for encryption', each({ use: 'enc' })],
     ['with the same key id twice', ({ keys }) => ({ keys: [...keys, ...keys] })],
-    ['whose exponent is none', each({ e: 'AA' })],
+    ['whose exponent is invalid', each({ e: 'AA' })],
   ])('%s refuses the token', async (_what, change) => {
     const server = serverOf(provider) as FakeGoogle | FakeApple;
     const users = await countUsers();

@@ -134,7 +134,7 @@ describe('/v1/rbac/application/settings', () => {
       'the id of one WeChat app and the secret of the other',
       { wechat_app_id: 'wx1', wechat_web_app_secret: 's' },
     ],
-    ['a whole provider beside half of another', { ...apple, wechat_app_id: 'wx1' }],
+    ['a whole provider next to half of another', { ...apple, wechat_app_id: 'wx1' }],
   ])('refuse %s with 1001', async (_what, fields) => {
     const own = await newApplication();
     await expectRefused(
@@ -159,7 +159,7 @@ describe('/v1/rbac/application/settings', () => {
     'org.example.desk:/in',
     'org.example.desk://in',
     'com.googleusercontent.apps.1234-abc:/oauth2redirect',
-  ])('take %s as a redirect URL', async (url) => {
+  ])('accept %s as a redirect URL', async (url) => {
     const own = await newApplication();
     const answer = await change(own, { redirect_urls: [url] });
     expectOk(answer);

@@ -246,7 +246,7 @@ describe('Authorization on a route that requires an access token', () => {
     ['a list', () => `Bearer ${token}, Bearer ${token}`],
     ['a scheme glued to the token', () => `Bearer${token}`],
     ['a colon', () => `Bearer:${token}`],
-  ])('refuses %s with 1003 and says what it wants', async (_, authorization) => {
+  ])('refuses %s with 1003 and names the scheme', async (_, authorization) => {
     const answer = await call(authorization());
     expectFailure(answer, 401, 1003);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');

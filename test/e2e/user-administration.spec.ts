@@ -169,7 +169,7 @@ describe('GET /v1/user/search', () => {
       'of.otto',
       '@example.org',
       'mail.of.otto@example.org.uk',
-    ])('does not find it by %p, with which nothing of it begins', async (name) => {
+    ])('does not find it by %p, which is no prefix of its fields', async (name) => {
       const found = await idsFound(name);
       expect(found).not.toContain(id);
       expect(found).not.toContain(sameElsewhere);
@@ -304,7 +304,7 @@ describe('GET /v1/user/search', () => {
       all = await idsFound('paged', { limit: '100' });
     });
 
-    it('has 20 users and the total of all, unless told otherwise', async () => {
+    it('has 20 users and the total of all, by default', async () => {
       const { body } = await search('paged');
       expect(body.total).toBe(COUNT);
       expect((body.users as FoundUser[]).map(({ id }) => id)).toEqual(all.slice(0, 20));

@@ -31,7 +31,7 @@ describe('the union id of WeChat', () => {
   }
 
   /** The account that each step led to: one letter for each account, in order of creation. */
-  async function tell(story: string, people: WechatPerson[]): Promise<string> {
+  async function play(story: string, people: WechatPerson[]): Promise<string> {
     const accounts: number[] = [];
     for (const step of story.split(' ')) {
       const [, number = '', door, union] = /^(\d?)([mw])([-0+*])$/.exec(step)!;
@@ -47,30 +47,30 @@ describe('the union id of WeChat', () => {
 
   // Mobile app (m) or website (w); with the union id (+), another one (*), an empty one (0), none (-).
   it.each([
-    ['told from the start', 'm+ w+ m+ w+', 'AAAA', 0],
-    ['told from the start, the website first', 'w+ m+ w+', 'AAA', 0],
-    ['never told', 'm- w- m- w-', 'ABAB', 0],
-    ['told later, before the other door', 'm- m+ w+ m+ w-', 'AAAAA', 0],
-    ['told later, before the other door, the website first', 'w- w+ m+ w+ m-', 'AAAAA', 0],
-    ['told later, after the other door', 'm- w- m+ w+ m+ w+ m- w-', 'ABABABAB', 2],
-    ['told later, after the other door, which it reaches first', 'm- w- w+ m+ w+ m+', 'ABBABA', 2],
-    ['told at the second door first', 'm- w+ m+ w+ m+', 'ABABA', 2],
-    ['told at the second door first, the mobile app', 'w- m+ w+ m+ w+', 'ABABA', 2],
-    ['told no more, after both doors', 'm+ w+ m- w- m+ w+', 'AAAAAA', 0],
-    ['told no more, before the second door', 'm+ m- w- m- w+', 'AABAB', 1],
-    ['told at times, before the second door', 'm+ m- w+ m-', 'AAAA', 0],
+    ['sent from the start', 'm+ w+ m+ w+', 'AAAA', 0],
+    ['sent from the start, the website first', 'w+ m+ w+', 'AAA', 0],
+    ['never sent', 'm- w- m- w-', 'ABAB', 0],
+    ['sent later, before the other app', 'm- m+ w+ m+ w-', 'AAAAA', 0],
+    ['sent later, before the other app, the website first', 'w- w+ m+ w+ m-', 'AAAAA', 0],
+    ['sent later, after the other app', 'm- w- m+ w+ m+ w+ m- w-', 'ABABABAB', 2],
+    ['sent later, after the other app, which it reaches first', 'm- w- w+ m+ w+ m+', 'ABBABA', 2],
+    ['sent by the second app first', 'm- w+ m+ w+ m+', 'ABABA', 2],
+    ['sent by the second app first, the mobile app', 'w- m+ w+ m+ w+', 'ABABA', 2],
+    ['no longer sent, after both apps', 'm+ w+ m- w- m+ w+', 'AAAAAA', 0],
+    ['no longer sent, before the second app', 'm+ m- w- m- w+', 'AABAB', 1],
+    ['sent at times, before the second app', 'm+ m- w+ m-', 'AAAA', 0],
     ['empty', 'm0 w0 m0 w0', 'ABAB', 0],
     ['empty and absent by turns', 'm0 w- m- w0', 'ABAB', 0],
-    ['empty, absent, then told', 'm0 m- m+ w+ m0', 'AAAAA', 0],
+    ['empty, absent, then sent', 'm0 m- m+ w+ m0', 'AAAAA', 0],
     ['empty later on', 'm+ w+ m0 w0', 'AAAA', 0],
     ['another later on', 'm+ m* w* w+ m+', 'AAAAA', 0],
     ['another at each door', 'm+ w* m* w+', 'ABAB', 2],
     ['empty for two people', 'm0 2m0 m0 2m0 w0 2w0', 'ABABCD', 0],
     ['empty and absent for two people by turns', 'm0 2m- m- 2m0 w- 2w0 w0 2w-', 'ABABCDCD', 0],
-    ['told of two people', 'm+ 2m+ w+ 2w+', 'ABAB', 0],
-    ['told of one of two people', 'm+ 2m- w+ 2w- m- 2m+', 'ABACAB', 0],
+    ['sent for two people', 'm+ 2m+ w+ 2w+', 'ABAB', 0],
+    ['sent for one of two people', 'm+ 2m- w+ 2w- m- 2m+', 'ABACAB', 0],
   ])('leads to the right account: %s (%s)', async (_what, story, accounts, warned) => {
-    expect(await tell(story, [wechat.person(), wechat.person()])).toBe(accounts);
+    expect(await play(story, [wechat.person(), wechat.person()])).toBe(accounts);
     expect(warnings()).toHaveLength(warned);
   });
 
@@ -90,7 +90,7 @@ describe('the union id of WeChat', () => {
 
   it('finds the account by a third app at WeChat, whichever of the first two created it', async () => {
     const people = [wechat.person(), wechat.person()];
-    expect(await tell('m+ w+ 2m- 2w+', people)).toBe('AABC');
+    expect(await play('m+ w+ 2m- 2w+', people)).toBe('AABC');
     await settle({ wechat_app_id: OWN_APP, wechat_app_secret: OWN_SECRET });
     const [ann, ben] = people as [WechatPerson, WechatPerson];
     expect(accountOf(await enter(ann, shop, OWN_APP))).toBe(accountOf(await enterOnWeb(ann)));

@@ -119,7 +119,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     ['a list', ['Ann'], null],
     ['null', null, null],
     ['none', undefined, null],
-  ])('takes a nickname that fits a name, else the handle: %s', async (_what, nickname, name) => {
+  ])('uses the nickname if it is a valid name, else the handle: %s', async (_what, nickname, name) => {
     wechat.alterNext(WECHAT_USERINFO, { nickname });
     const info = await infoOf(await enter(wechat.person()));
     expect(info.name).toBe(name ?? info.user_id);
@@ -152,7 +152,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       undefined,
     ),
     ['2049 characters', `${longAddress}a`],
-  ])('takes no other picture: %s', async (_what, headimgurl) => {
+  ])('ignores any other picture: %s', async (_what, headimgurl) => {
     wechat.alterNext(WECHAT_USERINFO, { headimgurl });
     expect((await infoOf(await enter(wechat.person()))).avatar).toBe('');
   });
@@ -231,7 +231,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     });
 
     it.each([['129 characters', 'o'.repeat(129)], ...named('o o', 'ö', '', 7, ['o'], null, undefined)])(
-      'tells an openid that is none: %s',
+      'returns an invalid openid: %s',
       async (_what, openid) => {
         for (const path of [WECHAT_TOKEN, WECHAT_USERINFO]) {
           wechat.alterNext(path, { openid });

@@ -277,7 +277,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     ['a browser', RETURN, BROWSER],
     ['a program', RETURN, 'application/json'],
     ['a browser, to a URL with a query', RETURN_WITH_QUERY, BROWSER],
-  ])('sends %s on with an access token in the fragment', async (_what, redirectUrl, accept) => {
+  ])('redirects %s with an access token in the fragment', async (_what, redirectUrl, accept) => {
     const person = wechat.person();
     const answer = await app.client.get(await scanAs(person, await start(redirectUrl)), {
       headers: { accept },
@@ -311,7 +311,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
   it.each([
     ['a browser', BROWSER],
     ['a program', 'application/json'],
-  ])('answers %s the tokens where there is nowhere to go', async (_what, accept) => {
+  ])('returns the tokens to %s without a redirect_url', async (_what, accept) => {
     const answer = await app.client.get(await scanAs(wechat.person(), await start()), {
       headers: { accept },
     });
@@ -383,7 +383,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
   it.each([
     ['3005 for a bad code', 403, 3005, () => undefined],
     ['1010 when WeChat is busy', 503, 1010, () => wechat.failNext(WECHAT_TOKEN, -1)],
-  ])('is %s, and the state is used up', async (_what, status, code, arrange) => {
+  ])('is %s, and consumes the state', async (_what, status, code, arrange) => {
     const { state } = await start(RETURN);
     arrange();
     const answer = await comeBack(state, 'no-such-code');
@@ -426,7 +426,7 @@ describe('a state', () => {
   it.each([
     ['one server', () => [app]],
     ['two servers', () => [app, twin]],
-  ])('is good for once at once, at %s', async (_what, servers) => {
+  ])('is accepted once in concurrent requests, at %s', async (_what, servers) => {
     for (const redirectUrl of ['', RETURN]) {
       const { state } = await start(redirectUrl);
       const counted = await countAccounts();
