@@ -27,7 +27,7 @@ export interface Place {
   origins: string[];
 }
 
-/** A page and its problems: messages, blocked content, requests that failed or left the allowed origins. */
+/** A page and its problems: messages, blocked content, failed or disallowed requests. */
 export interface Watched {
   page: Page;
   faults: string[];

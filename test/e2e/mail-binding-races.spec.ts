@@ -29,7 +29,7 @@ useMailOwners();
 
 const ROUNDS = 20;
 
-/** Whether the page says that the link confirmed its mail; otherwise it must say that the link is invalid. */
+/** Whether the page says that the link confirmed its mail, rather than that it is invalid. */
 function hasConfirmed(page: Answer): boolean {
   const isConfirmed = page.status === 200;
   expectPage(page, isConfirmed ? 200 : 404, isConfirmed ? CONFIRMED : DEAD);
