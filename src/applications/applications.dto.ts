@@ -18,7 +18,7 @@ export class LocalizedNameDto {
     name: 'tag',
     validator: {
       validate: (tag) => typeof tag === 'string' && canonicalLanguageTag(tag) !== null,
-      defaultMessage: () => '$property takes a BCP 47 language tag of at most 64 characters',
+      defaultMessage: () => '$property must be a BCP 47 language tag of at most 64 characters',
     },
   })
   tag: string;
@@ -38,10 +38,10 @@ export class LocalizedNamesDto {
     type: [LocalizedNameDto],
     description: 'Internationalized names; they replace those there were',
   })
-  @IsArray({ message: '$property takes a list of names' })
-  @ArrayMaxSize(NAMES_MAX, { message: `$property takes at most ${NAMES_MAX} names` })
+  @IsArray({ message: '$property must be a list of names' })
+  @ArrayMaxSize(NAMES_MAX, { message: `$property must have at most ${NAMES_MAX} names` })
   // ValidateNested accepts null, and validates objects inside nested lists.
-  @IsObject({ each: true, message: '$property takes objects with tag and i18n_name' })
+  @IsObject({ each: true, message: '$property must be objects with tag and i18n_name' })
   @ValidateNested({ each: true })
   @Type(() => LocalizedNameDto)
   i18n_names: LocalizedNameDto[];

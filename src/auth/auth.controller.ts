@@ -59,7 +59,7 @@ export class AuthController {
   @ApiBody({
     type: VerificationMailDto,
     description:
-      'One of `mail` and `user_id` is needed; an unknown one is answered alike and no mail is sent.',
+      '`mail` or `user_id` is required; an unknown one gets the same answer and no mail is sent.',
   })
   @Operation({
     summary: 'Send registration verification mail',

@@ -24,7 +24,7 @@ export class RegisteredDto {
 
   @ApiProperty({
     type: Boolean,
-    description: 'Whether the account can sign in at once; else a mail with a link has been sent',
+    description: 'Whether the account can sign in immediately; otherwise a mail with a link has been sent',
     example: false,
   })
   verified: boolean;

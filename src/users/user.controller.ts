@@ -56,7 +56,7 @@ export class UserController {
   @ApiBody({
     type: UpdateUserInfoDto,
     description:
-      'At least one field. `avatar` also takes a JPEG or PNG as base64, with or without a `data:` prefix; ' +
+      'At least one field. `avatar` may also be a JPEG or PNG as base64, with or without a `data:` prefix; ' +
       'an empty one removes the picture.',
   })
   @Operation({

@@ -29,11 +29,11 @@ export class PublicInfoQuery {
     example: ['1', '2'],
   })
   @Transform(({ value }) => toIds(value))
-  @ArrayMaxSize(PUBLIC_IDS_MAX, { message: `$property takes at most ${PUBLIC_IDS_MAX} ids` })
+  @ArrayMaxSize(PUBLIC_IDS_MAX, { message: `$property must have at most ${PUBLIC_IDS_MAX} ids` })
   @ValidateBy(
     {
       name: 'ids',
-      validator: { validate: isId, defaultMessage: () => '$property takes positive 32-bit integers' },
+      validator: { validate: isId, defaultMessage: () => '$property must be positive 32-bit integers' },
     },
     { each: true },
   )

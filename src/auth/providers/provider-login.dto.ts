@@ -48,7 +48,7 @@ export class WechatLoginDto {
 }
 
 export class WechatWebQuery {
-  @Field('appName', { description: 'Application ID; needed to begin', optional: true })
+  @Field('appName', { description: 'Application ID; required to begin', optional: true })
   app_id?: string;
 
   @Field('redirectUrl', {
