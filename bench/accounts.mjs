@@ -5,7 +5,10 @@ import { connect } from './database.mjs';
 export const PASSWORD = 'bench password';
 
 const ROWS_PER_STATEMENT = 200;
-/** Keys are spread over the index, so that every transaction touches most pages: few large ones write far less. */
+/**
+ * Keys are spread over the index, so that every transaction touches most pages: few large ones write far
+ * less.
+ */
 const ROWS_PER_TRANSACTION = 20_000;
 
 /** The account with a number; names, handles and mails have many different beginnings. */

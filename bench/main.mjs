@@ -49,7 +49,7 @@ if (options.json) writeFileSync(options.json, JSON.stringify(results, null, 2));
 async function measureDatabase(kind) {
   const sides = [];
   for (const side of sidesOf()) {
-    tell(`${kind}: ${side.label}, ${side.accounts} accounts`);
+    log(`${kind}: ${side.label}, ${side.accounts} accounts`);
     sides.push(await openSide({ ...side, kind }));
   }
   const result = { kind, sides: sides.map(({ label, start }) => ({ label, start })), scenarios: {} };
@@ -78,7 +78,7 @@ async function measureScenario(kind, name, sides) {
   const load = { connections, seconds };
   const measured = [];
   for (let round = 0; round <= rounds; round++) {
-    tell(`${kind}: ${name}, round ${round} of ${rounds}`);
+    log(`${kind}: ${name}, round ${round} of ${rounds}`);
     const one = { sides: [] };
     // The order alternates between rounds.
     const order = round % 2 === 0 ? sides : [...sides].reverse();
@@ -96,13 +96,13 @@ async function measureSearches(kind, sides) {
   const load = { connections: 1, seconds: SEARCH_SECONDS };
   const found = {};
   for (const name of Object.keys(searches)) {
-    tell(`${kind}: ${name}`);
+    log(`${kind}: ${name}`);
     found[name] = [];
     for (const side of sides) found[name].push(await measure(side, searchesOf(side, name), load));
   }
   return found;
 }
 
-function tell(what) {
+function log(what) {
   process.stderr.write(`\r\u001b[K${what}`);
 }

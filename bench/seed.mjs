@@ -1,5 +1,6 @@
 // Adds accounts to the database of the settings: npm run bench:seed -- --accounts 1000000
-// Start the server on it once before. All accounts have the password of the first account, the administrator's.
+// Start the server on it once before. All accounts have the password of the first account, the
+// administrator's.
 import { parseArgs } from 'node:util';
 import { loadSettings } from '../dist/src/config/load-settings.js';
 import { accountOf, addAccounts } from './accounts.mjs';

@@ -77,7 +77,9 @@ export interface TableDescription {
   foreignKeys?: TableForeignKeyOptions[];
 }
 
-/** Creates each table completely or not at all; tables of an interrupted run are kept when it is run again. */
+/**
+ * Creates each table completely or not at all; tables of an interrupted run are kept when it is run again.
+ */
 export async function createTables(runner: QueryRunner, tables: readonly TableDescription[]): Promise<void> {
   for (const table of tables) await runner.createTable(new Table(table), true);
 }

@@ -1,10 +1,13 @@
-// Runs after the compiler: bundles the server and its packages into dist/pluto.js and chunks, since loading two thousand
-// files would be the slowest part of a start.
+// Runs after the compiler: bundles the server and its packages into dist/pluto.js and chunks, since loading
+// two thousand files would be the slowest part of a start.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
-/** Packages that are native, find their files by location, are loaded only if needed, or are optional and not installed. */
+/**
+ * Packages that are native, find their files by location, are loaded only if needed, or are optional and not
+ * installed.
+ */
 const external = [
   ...['libsql', '@node-rs/argon2', 'sharp'],
   ...['pino', 'swagger-ui-dist'],
@@ -15,9 +18,9 @@ const external = [
 
 /**
  * Two patches of Nest's sources. Its packages create their own `require`, which would load a second TypeORM,
- * class-validator and class-transformer from node_modules, with empty registries of entities and decorators; without it
- * they use the bundled ones. And its loggers, which Pluto replaces, create a date format when imported, for which Node
- * would load its locales into memory.
+ * class-validator and class-transformer from node_modules, with empty registries of entities and decorators;
+ * without it they use the bundled ones. And its loggers, which Pluto replaces, create a date format when
+ * imported, for which Node would load its locales into memory.
  */
 const nestSources = {
   name: 'nest-sources',
@@ -60,23 +63,24 @@ const require = requireFrom(import.meta.url);`,
   write: false,
 });
 
-// Unlike Node, a bundle has only the default export of a CommonJS package imported by `import()`. That is enough for
-// Fastify's two plugins; others must be external, or imported statically by our own module (src/mail/mailer.ts).
+// Unlike Node, a bundle has only the default export of a CommonJS package imported by `import()`. That is
+// enough for Fastify's two plugins; others must be external, or imported statically by our own module
+// (src/mail/mailer.ts).
 const known = /\/(cors|static)-\w+\.js$/;
 for (const { path, text } of outputFiles)
   if (/^export default require_\w+\(\);$/m.test(text) && !known.test(path))
     throw new Error(`${path} has no named exports: see scripts/bundle.mjs`);
 
-// `keepNames` would name every function each time it is created, which is slow. Only classes need their names; they begin
-// with a capital letter.
+// `keepNames` would name every function each time it is created, which is slow. Only classes need their
+// names; they begin with a capital letter.
 const nameAll = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });';
 const nameClasses =
   'var __name = (target, value) => value < "_" ? __defProp(target, "name", { value, configurable: true }) : target;';
 if (!outputFiles.some(({ text }) => text.includes(nameAll)))
   throw new Error('esbuild has changed the way it names functions');
 
-// A single character beyond Latin-1 doubles the memory of a source in V8. esbuild escapes those in strings; this escapes
-// those in comments and regular expressions.
+// A single character beyond Latin-1 doubles the memory of a source in V8. esbuild escapes those in strings;
+// this escapes those in comments and regular expressions.
 const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 // The entry last: build-if-stale.mjs compares its time with those of the sources.

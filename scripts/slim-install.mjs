@@ -1,5 +1,5 @@
-// For the image, after `npm prune --omit=dev`: deletes source maps, TypeScript sources and readmes, which a server never
-// reads, and the SQLite build for the other C library.
+// For the image, after `npm prune --omit=dev`: deletes source maps, TypeScript sources and readmes, which a
+// server never reads, and the SQLite build for the other C library.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 

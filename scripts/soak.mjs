@@ -1,5 +1,5 @@
-// Puts a steady mixed load on the built server, with lifetimes so short that everything expires during the run, and fails
-// on failed requests and on memory or tables that keep growing.
+// Puts a steady mixed load on the built server, with lifetimes so short that everything expires during the
+// run, and fails on failed requests and on memory or tables that keep growing.
 //   npm run soak -- --minutes 20        on SQLite, or on the empty database of DATABASE_URL
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -60,8 +60,9 @@ export class AuditRecorder {
   }
 
   /**
-   * Erases personal data of accounts from the trail: addresses, request ids chosen by callers, and personal details. The
-   * events stay, with the account's id, which is never reused. At most one batch, to keep the transaction short.
+   * Erases personal data of accounts from the trail: addresses, request ids chosen by callers, and personal
+   * details. The events stay, with the account's id, which is never reused. At most one batch, to keep the
+   * transaction short.
    * @returns whether nothing is left to erase
    */
   async forget(manager: EntityManager, userIds: number[]): Promise<boolean> {

@@ -14,13 +14,19 @@ export const Public = () => access('public');
 /** Requires an access token of any application. */
 export const AccessTokenOnly = () => applyDecorators(access('accessToken'), ApiSecurity('AccessToken'));
 
-/** Requires a first-party access token, not an OAuth client's: a user's consent to a third party does not cover this. */
+/**
+ * Requires a first-party access token, not an OAuth client's: a user's consent to a third party does not
+ * cover this.
+ */
 export const FirstPartyOnly = () => applyDecorators(access('firstParty'), ApiSecurity('AccessToken'));
 
 /** Requires an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
 export const UserOnly = () => applyDecorators(access('user'), ApiSecurity('UserAuth'));
 
-/** Requires an access token of the application `pluto` with the scope `pluto.admin`, which the account must still have. */
+/**
+ * Requires an access token of the application `pluto` with the scope `pluto.admin`, which the account must
+ * still have.
+ */
 export const AdminOnly = () => applyDecorators(access('admin'), ApiSecurity('AdminAuth'));
 
 /** The bearer of a verified access token. */

@@ -1,4 +1,6 @@
-/** Sorts items into groups by a key; the order within a group stays. Map.groupBy, which Node 20 does not have. */
+/**
+ * Sorts items into groups by a key; the order within a group stays. Map.groupBy, which Node 20 does not have.
+ */
 export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

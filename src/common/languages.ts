@@ -35,7 +35,8 @@ export function chooseLanguage(acceptLanguage: string | undefined): Language {
  */
 export function bestMatch(preferred: readonly string[], available: readonly string[]): string | null {
   if (preferred.length === 0) return null;
-  // Not @formatjs/intl-localematcher: it keeps every tag in an unbounded cache, and these tags come from strangers.
+  // Not @formatjs/intl-localematcher: it keeps every tag in an unbounded cache, and these tags come from
+  // strangers.
   const candidates = available.map((tag) => ({ tag, locale: parseTag(tag) }));
   for (const wantedTag of preferred) {
     const wanted = parseTag(wantedTag);

@@ -23,8 +23,8 @@ function readable(): DestinationStream {
 }
 
 /**
- * What is logged of an error: only name, message, code and stack. Database errors also hold the query's parameters
- * (hashes, mails), and errors of other libraries whole requests.
+ * What is logged of an error: only name, message, code and stack. Database errors also hold the query's
+ * parameters (hashes, mails), and errors of other libraries whole requests.
  */
 function serializeError(thrown: unknown): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { message: typeof thrown };

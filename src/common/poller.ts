@@ -1,6 +1,6 @@
 /**
- * Repeats a piece of work until it is stopped, and rests while there is no work. Errors of the work go to `onError`;
- * the poller then rests as if there were no work.
+ * Repeats a piece of work until it is stopped, and rests while there is no work. Errors of the work go to
+ * `onError`; the poller then rests as if there were no work.
  */
 export class Poller {
   private isStopping = false;

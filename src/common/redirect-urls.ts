@@ -16,8 +16,8 @@ export function isRedirectUrl(value: unknown): value is string {
 }
 
 /**
- * Whether a client's users may be redirected to that URL: https, http on the loopback interface, or a private-use
- * scheme with a dot in it; absolute, without fragment, user info or wildcard.
+ * Whether a client's users may be redirected to that URL: https, http on the loopback interface, or a
+ * private-use scheme with a dot in it; absolute, without fragment, user info or wildcard.
  * @see RFC 6749 section 3.1.2; RFC 8252 sections 7.1 and 7.3; RFC 9700 section 2.1
  */
 export function isClientRedirectUri(value: unknown): value is string {

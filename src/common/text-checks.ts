@@ -12,7 +12,9 @@ const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]/u;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 export const INT32_MAX = 2 ** 31 - 1;
 
-/** No invisible characters, spaces or quotes: a quoted mailbox has many spellings (RFC 5321 section 4.1.2). */
+/**
+ * No invisible characters, spaces or quotes: a quoted mailbox has many spellings (RFC 5321 section 4.1.2).
+ */
 const MAIL_CHARACTERS = /^[^\p{C}\p{Z}"]+$/u;
 
 export function isMail(value: unknown): value is string {
@@ -34,7 +36,9 @@ export function passwordFault(value: string): 'tooShort' | 'tooLong' | null {
   return Buffer.byteLength(value) > PASSWORD_MAX_BYTES ? 'tooLong' : null;
 }
 
-/** One line of 1 to `max` characters after trimming; its comparison key may have at most three times as many. */
+/**
+ * One line of 1 to `max` characters after trimming; its comparison key may have at most three times as many.
+ */
 export function isLine(value: unknown, max: number): value is string {
   if (typeof value !== 'string' || CONTROL_CHARACTERS.test(value) || isIllFormed(value)) return false;
   const trimmed = value.trim();

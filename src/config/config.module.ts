@@ -5,7 +5,10 @@ import { Settings } from './settings.js';
 /** Provides `Settings` and `SecretKey` to every module. */
 @Module({})
 export class ConfigModule {
-  /** @param settings as loaded at start; without `secretKey`, the key is read from `dataDir` or generated there */
+  /**
+   * @param settings as loaded at start; without `secretKey`, the key is read from `dataDir` or generated
+   * there
+   */
   static forRoot(settings: Settings): DynamicModule {
     return {
       module: ConfigModule,

@@ -8,7 +8,8 @@ const heading = `# Settings of Pluto. Copy to .env and uncomment what you want t
  * Renders `.env.example`: every variable with its meaning, what it must be and its default, commented out.
  *
  * To write the file again after a build:
- * `node -e "import('./dist/src/config/env-example.js').then((m) => fs.writeFileSync('.env.example', m.renderEnvExample()))"`
+ * `node -e "import('./dist/src/config/env-example.js').then((m) => fs.writeFileSync('.env.example',
+ * m.renderEnvExample()))"`
  */
 export function renderEnvExample(): string {
   const defaults = new Map<string, string>();

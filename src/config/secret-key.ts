@@ -33,10 +33,10 @@ export class SecretKey {
 }
 
 /**
- * Returns `SECRET_KEY`, or else the content of `DATA_DIR/secret.key`, which is generated at the first start; processes
- * that start concurrently agree on one key.
- * @throws InvalidSettings when the file does not hold a generated key; a new key could not decrypt what the old one
- *   encrypted
+ * Returns `SECRET_KEY`, or else the content of `DATA_DIR/secret.key`, which is generated at the first start;
+ * processes that start concurrently agree on one key.
+ * @throws InvalidSettings when the file does not hold a generated key; a new key could not decrypt what the
+ *   old one encrypted
  */
 export function resolveSecretKey(settings: Pick<Settings, 'secretKey' | 'dataDir'>): string {
   if (settings.secretKey !== undefined) return settings.secretKey;

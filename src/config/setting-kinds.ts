@@ -47,7 +47,10 @@ function parseHttpUrl(text: string): URL | undefined {
 /** Schemes for which browsers make no origin from the host. */
 const SCHEMES_WITHOUT_ORIGIN = /^(?:about|blob|data|file|ftp|javascript|wss?):/i;
 
-/** Also origins of apps, such as capacitor://localhost. Origins are compared whole, so a wildcard would match none. */
+/**
+ * Also origins of apps, such as capacitor://localhost. Origins are compared whole, so a wildcard would match
+ * none.
+ */
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
   const [, host] = /^[a-z][a-z\d+.-]*:\/\/([^\s/?#@\\]+)$/i.exec(text) ?? [];

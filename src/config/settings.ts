@@ -6,7 +6,9 @@ export { InvalidSettings } from './invalid-settings.js';
 export { type DatabaseSettings, type MailAddress } from './setting-kinds.js';
 export { variableGroups } from './setting-table.js';
 
-/** Gives the class below the properties of the table; TypeScript has no other way to declare them from a type. */
+/**
+ * Gives the class below the properties of the table; TypeScript has no other way to declare them from a type.
+ */
 const TableValues = class {
   constructor(values: SettingValues) {
     Object.assign(this, values);

@@ -13,8 +13,9 @@ export interface SmtpServerUrl {
 const IN_CLEAR = ['ignoreTLS', 'opportunisticTLS'];
 
 /**
- * Reads SMTP_URL. With credentials, or to another machine, STARTTLS is required unless `tls=optional` is set: an
- * attacker in between could strip the STARTTLS offer and read the password, and links that reset passwords.
+ * Reads SMTP_URL. With credentials, or to another machine, STARTTLS is required unless `tls=optional` is set:
+ * an attacker in between could strip the STARTTLS offer and read the password, and links that reset
+ * passwords.
  * @returns undefined if the text is not the URL of a mail server
  * @throws UnfitValue, whose message shows only option names of the URL
  * @see RFC 3207 section 6; RFC 8314 section 4.1

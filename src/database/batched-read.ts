@@ -11,9 +11,9 @@ interface BatchedStatement<Key, Row> {
 }
 
 /**
- * Finds rows by key for queries of every request: the keys requested in one turn of the event loop share one statement,
- * so concurrent requests save round trips and a single request does not wait. Nothing is cached: a statement is sent
- * only after all of its keys were requested.
+ * Finds rows by key for queries of every request: the keys requested in one turn of the event loop share one
+ * statement, so concurrent requests save round trips and a single request does not wait. Nothing is cached: a
+ * statement is sent only after all of its keys were requested.
  */
 export class BatchedRead<Key extends string | number, Row> {
   private readonly loader: DataLoader<Key, Row[]>;

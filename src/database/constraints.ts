@@ -17,7 +17,9 @@ export function isUniqueViolation(error: unknown, key?: string): boolean {
   return isUnique && (key === undefined || violatedUniqueKey(error) === key);
 }
 
-/** The name of the unique index or constraint that a failed statement violated, 'PRIMARY' for the primary key. */
+/**
+ * The name of the unique index or constraint that a failed statement violated, 'PRIMARY' for the primary key.
+ */
 export function violatedUniqueKey(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if (!duplicateEntryNumbers.includes(mysqlErrorNumber(error))) return sqliteKeyNames.get(error) ?? null;
@@ -25,7 +27,9 @@ export function violatedUniqueKey(error: unknown): string | null {
   return /for key '(?:[^'.]+\.)?([^'.]+)'$/.exec(error.message)?.[1] ?? null;
 }
 
-/** Whether a statement failed because a referenced row is missing, or the row to delete is still referenced. */
+/**
+ * Whether a statement failed because a referenced row is missing, or the row to delete is still referenced.
+ */
 export function isForeignKeyViolation(error: unknown): boolean {
   if (foreignKeyNumbers.includes(mysqlErrorNumber(error))) return true;
   // ON DELETE RESTRICT fails with SQLITE_CONSTRAINT_TRIGGER and the same message.

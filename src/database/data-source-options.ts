@@ -21,7 +21,8 @@ export function dataSourceOptions(
   const common = {
     entities: [...entities],
     migrations: [...migrations],
-    // One transaction per migration: MySQL cannot roll back schema changes, so one for all would only look safe.
+    // One transaction per migration: MySQL cannot roll back schema changes, so one for all would only look
+    // safe.
     migrationsTransactionMode: 'each' as const,
     migrationsRun: false,
     synchronize: false,

@@ -64,7 +64,8 @@ function isStorageFailure(error: unknown): boolean {
 }
 
 /**
- * Whether the database rolled the transaction back because of a concurrent one, so that a new attempt may succeed.
+ * Whether the database rolled the transaction back because of a concurrent one, so that a new attempt may
+ * succeed.
  */
 export function isTransactionConflict(error: unknown): boolean {
   return conflictNumbers.has(mysqlErrorNumber(error)) || errorCode(error).startsWith('SQLITE_BUSY');

@@ -11,8 +11,9 @@ import { SqliteReader } from './sqlite/sqlite-reader.js';
 import { assertOutsideTransaction } from './transaction-context.js';
 
 /**
- * TypeORM's DataSource, made safe for concurrent transactions on SQLite. Where transactions are watched (`watchTransactions`)
- * it refuses, on every dialect, to open a second connection inside one. Migrations have no statement timeout.
+ * TypeORM's DataSource, made safe for concurrent transactions on SQLite. Where transactions are watched
+ * (`watchTransactions`) it refuses, on every dialect, to open a second connection inside one. Migrations have
+ * no statement timeout.
  * @see dataSourceOptions for its options
  */
 export class PlutoDataSource extends DataSource {
@@ -33,8 +34,8 @@ export class PlutoDataSource extends DataSource {
   }
 
   /**
-   * Reads committed rows by a plain statement, without TypeORM's overhead: for the few queries of every request. Values
-   * are returned as the driver gives them: a boolean of an entity is 0 or 1.
+   * Reads committed rows by a plain statement, without TypeORM's overhead: for the few queries of every
+   * request. Values are returned as the driver gives them: a boolean of an entity is 0 or 1.
    * @throws Error inside `Transactions.run`, and while the data source is closed
    */
   async read<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
@@ -75,8 +76,8 @@ export class PlutoDataSource extends DataSource {
   }
 
   /**
-   * Writes SQLite's -wal file back into the database file, so that this file alone is a complete copy. libsql does not do
-   * it on close. If another process has the file open, that process does it when it stops.
+   * Writes SQLite's -wal file back into the database file, so that this file alone is a complete copy. libsql
+   * does not do it on close. If another process has the file open, that process does it when it stops.
    */
   private async foldLog(driver: BetterSqlite3Driver): Promise<void> {
     // A released runner ends its turn only a little later.

@@ -10,14 +10,16 @@ interface RunningTransaction {
 let running: AsyncLocalStorage<RunningTransaction> | null = null;
 
 /**
- * Enables `assertOutsideTransaction`. For tests only: on Node 20 an AsyncLocalStorage slows down every promise of the
- * process.
+ * Enables `assertOutsideTransaction`. For tests only: on Node 20 an AsyncLocalStorage slows down every
+ * promise of the process.
  */
 export function watchTransactions(): void {
   running ??= new AsyncLocalStorage();
 }
 
-/** Runs `work` inside a transaction, where `assertOutsideTransaction` throws while transactions are watched. */
+/**
+ * Runs `work` inside a transaction, where `assertOutsideTransaction` throws while transactions are watched.
+ */
 export async function insideTransaction<T>(dataSource: DataSource, work: () => Promise<T>): Promise<T> {
   if (!running) return work();
   const context = { dataSource, isOver: false };
@@ -29,8 +31,8 @@ export async function insideTransaction<T>(dataSource: DataSource, work: () => P
 }
 
 /**
- * Prevents the use of a second connection. A statement outside the transaction it belongs to would wait forever for
- * SQLite's only connection, and would escape the rollback on MySQL.
+ * Prevents the use of a second connection. A statement outside the transaction it belongs to would wait
+ * forever for SQLite's only connection, and would escape the rollback on MySQL.
  * @throws Error when called inside a transaction of this data source, while transactions are watched
  */
 export function assertOutsideTransaction(dataSource: DataSource): void {

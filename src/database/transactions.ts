@@ -38,8 +38,9 @@ interface RunningTransaction {
 const running = new WeakMap<QueryRunner, RunningTransaction>();
 
 /**
- * Registers a callback for after the commit of `manager`'s transaction; it is dropped on rollback. It runs outside the
- * transaction, before `Transactions.run` returns; its errors are only logged, since the commit stands.
+ * Registers a callback for after the commit of `manager`'s transaction; it is dropped on rollback. It runs
+ * outside the transaction, before `Transactions.run` returns; its errors are only logged, since the commit
+ * stands.
  * @throws Error if the manager is not from `Transactions.run`
  */
 export function afterCommit(manager: EntityManager, callback: AfterCommit): void {
@@ -67,10 +68,10 @@ export class Transactions {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. After a deadlock, lock
-   * timeout, conflict, RetryTransaction or a connection lost within the first second, it runs again, up to twenty times.
-   * So `work` must have no effects except through `manager` (see `afterCommit`) and must not wait for hashes or other
-   * servers. A commit with an unknown outcome is never repeated.
+   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. After a deadlock,
+   * lock timeout, conflict, RetryTransaction or a connection lost within the first second, it runs again, up
+   * to twenty times. So `work` must have no effects except through `manager` (see `afterCommit`) and must not
+   * wait for hashes or other servers. A commit with an unknown outcome is never repeated.
    * @param work uses the database only through its `manager`; transactions do not nest, pass the manager down
    * @returns what `work` returned, after the commit has succeeded
    * @throws whatever `work` threw; PlutoError serviceUnavailable after the last attempt; CommitOutcomeUnknown
@@ -148,8 +149,8 @@ export function isRetryable(error: unknown, elapsedMs: number): boolean {
 }
 
 /**
- * Allows only COMMIT and ROLLBACK from now on. A branch of a failed Promise.all continues after the work has thrown: its
- * next statement would run after the ROLLBACK on the same connection, and be kept.
+ * Allows only COMMIT and ROLLBACK from now on. A branch of a failed Promise.all continues after the work has
+ * thrown: its next statement would run after the ROLLBACK on the same connection, and be kept.
  */
 function refuseStragglers(runner: QueryRunner): void {
   const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<unknown>;
@@ -174,7 +175,8 @@ async function rollBack(runner: QueryRunner): Promise<void> {
   try {
     await runner.query('ROLLBACK');
   } catch {
-    // The original error is the one to report; but a connection inside a transaction must not return to the pool.
+    // The original error is the one to report; but a connection inside a transaction must not return to the
+    // pool.
     const connection = (await runner.connect().catch(() => undefined)) as
       { destroy?: () => void } | undefined;
     connection?.destroy?.();

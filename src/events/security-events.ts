@@ -43,8 +43,8 @@ export type SecurityEvent = {
 }[SecurityEventType];
 
 /**
- * Handles an event in its transaction, only through the manager; an error rolls the event back. Work for after the commit
- * goes into `afterCommit(manager, …)`.
+ * Handles an event in its transaction, only through the manager; an error rolls the event back. Work for
+ * after the commit goes into `afterCommit(manager, …)`.
  * @param context the request that the event belongs to; null outside requests
  */
 type SecurityListener = (

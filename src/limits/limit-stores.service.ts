@@ -79,7 +79,8 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   private warnUnreachable(error: Error): void {
     if (this.isUnreachable) return;
     const now = performance.now();
-    // A reachable Redis that fails to count gives no sign of recovery, so the warning is repeated at intervals.
+    // A reachable Redis that fails to count gives no sign of recovery, so the warning is repeated at
+    // intervals.
     const isGone = !this.isReady();
     if (!isGone && now < this.warnedAt + WARN_INTERVAL_MS) return;
     this.warnedAt = now;

@@ -39,8 +39,8 @@ export class Limits {
   }
 
   /**
-   * Runs work that counts as a try if it succeeds. It is counted before and refunded on failure, so that concurrent
-   * tries all count.
+   * Runs work that counts as a try if it succeeds. It is counted before and refunded on failure, so that
+   * concurrent tries all count.
    * @throws PlutoError tooManyRequests | whatever the work throws
    */
   async whileLeft<T>(name: LimitName, key: string, work: () => Promise<T>): Promise<T> {

@@ -52,8 +52,8 @@ const IMMEDIATELY = 0;
 const GIVEN_UP_RETENTION_SECONDS = 30 * 24 * 60 * 60;
 
 /**
- * The queue of mails. A mail is written in the transaction that causes it, so that either both are stored or none, and
- * sent by the instance that claims it.
+ * The queue of mails. A mail is written in the transaction that causes it, so that either both are stored or
+ * none, and sent by the instance that claims it.
  */
 @Injectable()
 export class OutboxService {

@@ -9,8 +9,9 @@ interface Times {
 }
 
 /**
- * Caches a reading that may fail or hang, such as of a database, for callers that need a result in time. Only one reading
- * runs at a time, so that hanging ones do not pile up. The result is null if the reading fails or times out.
+ * Caches a reading that may fail or hang, such as of a database, for callers that need a result in time. Only
+ * one reading runs at a time, so that hanging ones do not pile up. The result is null if the reading fails or
+ * times out.
  */
 export class CachedReading<T> {
   private readonly readings: LRUCache<'last', { value: T | null }>;

@@ -47,7 +47,7 @@ export class DatabaseMetrics {
       'pluto_signing_key_age_seconds',
       'Age of the current signing key since its first use.',
     );
-    metrics.onScrape(async () => this.tell(await this.waiting.get()));
+    metrics.onScrape(async () => this.update(await this.waiting.get()));
   }
 
   private async read(): Promise<Waiting> {
@@ -58,7 +58,7 @@ export class DatabaseMetrics {
     };
   }
 
-  private tell(waiting: Waiting | null): void {
+  private update(waiting: Waiting | null): void {
     this.up.set(waiting ? 1 : 0);
     // Zeros would look as if all were well.
     for (const gauge of [this.mails, this.keys]) gauge.reset();

@@ -13,8 +13,8 @@ import { PoolMetrics } from './pool-metrics.js';
 import { SecurityMetrics } from './security-metrics.js';
 
 /**
- * Metrics for Prometheus: `/metrics` is on METRICS_PORT, or on the port of the API if that is unset. The token, if set, is
- * required on both.
+ * Metrics for Prometheus: `/metrics` is on METRICS_PORT, or on the port of the API if that is unset. The
+ * token, if set, is required on both.
  */
 @Module({})
 export class MetricsModule {

@@ -36,7 +36,7 @@ export class PoolMetrics {
   private addGauge(
     name: string,
     help: string,
-    tell: (gauge: Gauge, use: PoolUse) => void,
+    update: (gauge: Gauge, use: PoolUse) => void,
     labelNames: string[] = [],
   ): void {
     const { dataSource } = this;
@@ -47,7 +47,7 @@ export class PoolMetrics {
       registers: [this.metrics.registry],
       collect() {
         const use = poolUseOf(dataSource);
-        if (use) tell(this, use);
+        if (use) update(this, use);
       },
     });
   }

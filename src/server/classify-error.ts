@@ -10,7 +10,10 @@ export function classifyError(thrown: unknown): PlutoError {
   return new PlutoError('serviceUnavailable', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: thrown });
 }
 
-/** Whether the client disconnected before its body was read: also ECONNRESET, but with a status set by Fastify. */
+/**
+ * Whether the client disconnected before its body was read: also ECONNRESET, but with a status set by
+ * Fastify.
+ */
 function isBrokenOff(thrown: unknown): boolean {
   return (thrown as { statusCode?: unknown } | undefined)?.statusCode === 400;
 }

@@ -26,7 +26,10 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 /** Timeout for a complete request; without it a slow client could hold a connection forever. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const TIMEOUT_CHECK_MS = 1000;
-/** Longer than the keep-alive of proxies (mostly 60 s), so that the proxy closes idle connections, not the server. */
+/**
+ * Longer than the keep-alive of proxies (mostly 60 s), so that the proxy closes idle connections, not the
+ * server.
+ */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_PARAM_LENGTH = 128;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
@@ -108,8 +111,9 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
 }
 
 /**
- * Allows the API to the given origins; `public-documents.ts` opens public documents to all. The API uses no cookies, so
- * credentials are not allowed. An OPTIONS request that is not a preflight is handled like any other method.
+ * Allows the API to the given origins; `public-documents.ts` opens public documents to all. The API uses no
+ * cookies, so credentials are not allowed. An OPTIONS request that is not a preflight is handled like any other
+ * method.
  */
 function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
   if (origins.length === 0) return;

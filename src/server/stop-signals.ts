@@ -10,8 +10,8 @@ let stop: (signal: StopSignal) => void = () => process.exit(0);
 let stoppingSince: number | null = null;
 
 /**
- * From now on the first signal stops the server, and the second one exits immediately. Call it first: process 1 of a
- * container ignores signals without a handler.
+ * From now on the first signal stops the server, and the second one exits immediately. Call it first: process
+ * 1 of a container ignores signals without a handler.
  */
 export function listenForSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => hear(signal));

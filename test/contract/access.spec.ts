@@ -15,8 +15,9 @@ import { rsaKeys } from '../support/rsa-keys.js';
 import { decodeToken, encodePart } from '../support/tokens.js';
 
 /**
- * Who may call a route: `public` everyone (pages go by cookies of their own), `file` everyone, and nothing runs;
- * the others the bearer of a token, of any application, or of `pluto` with `pluto.user` or `pluto.admin`.
+ * Who may call a route: `public` everyone (pages go by cookies of their own), `file` everyone, and nothing
+ * runs; the others the bearer of a token, of any application, or of `pluto` with `pluto.user` or
+ * `pluto.admin`.
  */
 type Access = 'public' | 'file' | 'accessToken' | 'user' | 'admin';
 

@@ -31,7 +31,10 @@ interface Example {
   body?: unknown;
 }
 
-/** Every request that a reader of the document may send: its named examples, and those made of its fields' own. */
+/**
+ * Every request that a reader of the document may send: its named examples, and those made of its fields'
+ * own.
+ */
 function examples(): Example[] {
   return Object.entries(document.paths)
     .filter(([path]) => path.startsWith('/v1/'))

@@ -338,7 +338,9 @@ function fieldOf(name: string, schema: Schema, isRequired: boolean): [string, Re
   return [name, { isRequired, type, description, ...(values && { enum: values.map(String) }) }];
 }
 
-/** Asserts name, order, type and words of the fields; those beyond the reference are optional and on the list. */
+/**
+ * Asserts name, order, type and words of the fields; those beyond the reference are optional and on the list.
+ */
 function expectFields(route: string, found: [string, ReferenceField][], expected: Fields): void {
   const extra = fieldsBeyondReference[route] ?? [];
   const own = found.filter(([name]) => name in expected);

@@ -1,6 +1,6 @@
 /**
- * The API reference as data: what the published document has to say, operation by operation, in the order and the
- * words of the reference. Paths and methods are those of the wire contract.
+ * The API reference as data: what the published document has to say, operation by operation, in the order and
+ * the words of the reference. Paths and methods are those of the wire contract.
  */
 export interface ReferenceOperation {
   method: 'get' | 'post' | 'put';
@@ -583,7 +583,8 @@ export const tagsBeyondReference = {
 export const operationsBeyondReference = [
   // A GET never uses a link up, since mail scanners follow links: the page's button posts.
   'POST /web/mail/verify/{token}',
-  // Where the sign-ins of an application may return to, and its own provider accounts, have to be set somehow.
+  // Where the sign-ins of an application may return to, and its own provider accounts, have to be set
+  // somehow.
   'GET /v1/rbac/application/settings',
   'PUT /v1/rbac/application/settings',
   // Who did what, for whoever has to find out after an attack.

@@ -45,8 +45,8 @@ export interface TestAppOptions {
 }
 
 /**
- * Starts the real application on its own real database (SQLite, or MariaDB if TEST_DATABASE_URL is set) and a free
- * port. Mails go to files that `mailbox` reads, unless `env` names an SMTP_URL.
+ * Starts the real application on its own real database (SQLite, or MariaDB if TEST_DATABASE_URL is set) and a
+ * free port. Mails go to files that `mailbox` reads, unless `env` names an SMTP_URL.
  */
 export async function startTestApp({
   env = {},

@@ -103,7 +103,10 @@ export class FakeApple extends ProviderServer {
     return code;
   }
 
-  /** Changes the ID token of the next exchange. For a raw text, or none: `alterNext(APPLE_TOKEN, { id_token })`. */
+  /**
+   * Changes the ID token of the next exchange. For a raw text, or none: `alterNext(APPLE_TOKEN, { id_token
+   * })`.
+   */
   alterNextIdToken(claims: Fields, options: SigningOptions = {}): void {
     this.alteration = { claims, options };
   }

@@ -1,7 +1,10 @@
 import type { Browser } from 'playwright-core';
 import { chromiumPath, mayLackChromium } from './global-setup.js';
 
-/** `describe` for what needs a browser: skipped where there is none, as global-setup.ts then says; a failure on CI. */
+/**
+ * `describe` for what needs a browser: skipped where there is none, as global-setup.ts then says; a failure
+ * on CI.
+ */
 export function describeInChromium(name: string, tests: () => void): void {
   const choose = chromiumPath === undefined && mayLackChromium ? describe.skip : describe;
   choose(name, tests);

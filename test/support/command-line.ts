@@ -26,7 +26,9 @@ export function environmentOf({
 
 let program: Promise<string> | undefined;
 
-/** Runs the built command line as a process of its own, with nothing of the tests' environment but the path. */
+/**
+ * Runs the built command line as a process of its own, with nothing of the tests' environment but the path.
+ */
 export async function runPluto(
   args: string[],
   { env, cwd, input = '' }: { env: Record<string, string>; cwd: string; input?: string },

@@ -1,4 +1,7 @@
-/** CPU time of this process, including the server in it, for some work; other load on the machine does not count. */
+/**
+ * CPU time of this process, including the server in it, for some work; other load on the machine does not
+ * count.
+ */
 export async function cpuMsOf(work: () => Promise<unknown>): Promise<number> {
   const begun = process.cpuUsage();
   await work();

@@ -15,8 +15,9 @@ export interface TestDatabase {
 }
 
 /**
- * A fresh, empty database: a SQLite file, or with `TEST_DATABASE_URL` (`mysql://root:password@127.0.0.1:3306/`, see
- * mariadb.sh) a database of its own on that server, with the timeouts of `query`.
+ * A fresh, empty database: a SQLite file, or with `TEST_DATABASE_URL`
+ * (`mysql://root:password@127.0.0.1:3306/`, see mariadb.sh) a database of its own on that server, with the
+ * timeouts of `query`.
  * @param folder where the file is made
  */
 export function createTestDatabase(query = PATIENT, folder = tmpdir()): Promise<TestDatabase> {

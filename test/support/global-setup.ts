@@ -13,7 +13,10 @@ export const chromiumPath: string | undefined = [process.env.CHROMIUM_PATH, ...p
 /** Whether this run may leave the pages untried; on CI it may not. */
 export const mayLackChromium = process.env.CI !== 'true';
 
-/** Builds what threads and servers are started from, and says, once and in one line each, what this run cannot try. */
+/**
+ * Builds what threads and servers are started from, and says, once and in one line each, what this run cannot
+ * try.
+ */
 export default function prepareRun(): void {
   // What it prints is part of the error if it fails.
   execFileSync(process.execPath, ['scripts/build-if-stale.mjs'], { stdio: 'pipe' });

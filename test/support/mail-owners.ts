@@ -88,8 +88,8 @@ export function ownersOf(mail: string): Promise<Identity[]> {
 
 /** Starts a server with people who have no mail yet. */
 export function useMailOwners(): void {
-  // Passport has one strategy of a name in a process: the server that was started last checks all tokens. So both are
-  // there from the first test to the last.
+  // Passport has one strategy of a name in a process: the server that was started last checks all tokens. So
+  // both are there from the first test to the last.
   beforeAll(async () => {
     app = await startTestApp({ env: { GOOGLE_CLIENT_IDS: 'ios.example.com' } });
     skipping = await startTestApp({ on: app, env: { SKIP_REGISTER_VERIFY_MAIL: 'true' }, sendMails: false });

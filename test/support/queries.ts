@@ -1,8 +1,8 @@
 import type { TestApp } from './app.js';
 
 /**
- * How many statements the server sends to its database while something is done: the fewest of three times, since the
- * mail worker and the key ring look at the database now and then on their own.
+ * How many statements the server sends to its database while something is done: the fewest of three times,
+ * since the mail worker and the key ring look at the database now and then on their own.
  */
 export async function countQueries({ dataSource }: TestApp, work: () => Promise<unknown>): Promise<number> {
   const counts: number[] = [];

@@ -210,7 +210,10 @@ const operations = {
 
 export const table: [string, Operation][] = Object.entries(operations);
 
-/** Starts a server with the application `desk`, in which most is done, and `shop`, from which it must be kept apart. */
+/**
+ * Starts a server with the application `desk`, in which most is done, and `shop`, from which it must be kept
+ * apart.
+ */
 export function useDesk(): void {
   beforeAll(async () => {
     app = await startTestApp();

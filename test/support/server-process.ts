@@ -31,7 +31,8 @@ export class ServerProcess {
   }
 
   /**
-   * @param env all that the process is told; nothing is handed on from the environment of the tests but the path
+   * @param env all that the process is told; nothing is handed on from the environment of the tests but the
+   *   path
    * @param main another file than the one that was built
    */
   static async start(cwd: string, env: Record<string, string>, main?: string): Promise<ServerProcess> {

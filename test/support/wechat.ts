@@ -140,7 +140,9 @@ export class FakeWechat extends ProviderServer {
     this.scanner = person;
   }
 
-  /** From now on each QR code is scanned by somebody who does not agree; newer WeChat stays on its page then. */
+  /**
+   * From now on each QR code is scanned by somebody who does not agree; newer WeChat stays on its page then.
+   */
   decline(): void {
     this.scanner = 'decliner';
   }

@@ -145,7 +145,7 @@ describe('migrations', () => {
 
   onMysql('refuse a database of another collation that is in use', async () => {
     await dataSource.query('CREATE TABLE wordpress (id int PRIMARY KEY)');
-    await expect(runMigrations(dataSource)).rejects.toThrow(/needs utf8mb4_bin.*wordpress/);
+    await expect(runMigrations(dataSource)).rejects.toThrow(/requires utf8mb4_bin.*wordpress/);
     expect(await pendingMigrations(dataSource)).toBe(true);
   });
 });

@@ -75,7 +75,10 @@ describe('ConfigModule', () => {
   });
 });
 
-/** Compiles secret-key.ts and what it imports, as Node 20 cannot run TypeScript; answers the script of a racer. */
+/**
+ * Compiles secret-key.ts and what it imports, as Node 20 cannot run TypeScript; answers the script of a
+ * racer.
+ */
 function compileForNode(): string {
   const compiled = join(directory, 'compiled');
   mkdirSync(compiled);

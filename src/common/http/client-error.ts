@@ -6,7 +6,10 @@ import { errorEnvelope, PlutoError } from '../errors.js';
 /** Lets the response arrive before the connection of a client that keeps sending is destroyed. */
 const FAREWELL_MS = 1000;
 
-/** Responds to invalid HTTP, too large headers and requests that arrive too slowly, then closes the connection. */
+/**
+ * Responds to invalid HTTP, too large headers and requests that arrive too slowly, then closes the
+ * connection.
+ */
 export function handleClientError(fault: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || isAnswerBegun(socket)) return void socket.destroy();
   const isLate = fault.code === 'ERR_HTTP_REQUEST_TIMEOUT';

@@ -18,7 +18,10 @@ const pageReasons: Record<number, ErrorReason> = {
 /** During an outage every request fails with one of these. */
 const DATABASE_AWAY = 'DATABASE_AWAY';
 
-/** Maps whatever was thrown to an error of the catalogue; provided by the application, which knows all error types. */
+/**
+ * Maps whatever was thrown to an error of the catalogue; provided by the application, which knows all error
+ * types.
+ */
 export const CLASSIFY_ERROR = Symbol('classify-error');
 export type ClassifyError = (thrown: unknown) => PlutoError;
 
@@ -91,8 +94,8 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 /**
- * The challenge for users (RFC 6750 section 3). Clients get a Basic challenge only if they used Basic (RFC 6749
- * section 5.2), since browsers show a password dialog for it.
+ * The challenge for users (RFC 6750 section 3). Clients get a Basic challenge only if they used Basic (RFC
+ * 6749 section 5.2), since browsers show a password dialog for it.
  */
 function challengeOf({ routeOptions, headers }: FastifyRequest): string | undefined {
   if (!routeOptions.config.authenticatesClients) return 'Bearer';

@@ -50,7 +50,9 @@ export function addHooks(
   });
 }
 
-/** Does the work of the hooks for a request that Fastify refuses before running them: its URL is malformed. */
+/**
+ * Does the work of the hooks for a request that Fastify refuses before running them: its URL is malformed.
+ */
 export function applyHeadersAndAccessLog(
   request: FastifyRequest,
   reply: FastifyReply,

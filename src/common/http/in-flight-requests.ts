@@ -22,7 +22,10 @@ export class InFlightRequests {
     return [...this.requests].map(({ method, routeOptions }) => `${method} ${routeOptions.url ?? '(none)'}`);
   }
 
-  /** From now on readiness fails and each connection closes after its next response. Requests are still answered. */
+  /**
+   * From now on readiness fails and each connection closes after its next response. Requests are still
+   * answered.
+   */
   drain(): void {
     this.draining = true;
   }
@@ -31,7 +34,8 @@ export class InFlightRequests {
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (request, reply, done) => {
       if (this.admit(request, reply)) return done();
-      // Not even answered: what came in one piece is all read by now, and each answer would be kept in memory.
+      // Not even answered: what came in one piece is all read by now, and each answer would be kept in
+      // memory.
       reply.hijack();
       request.raw.socket.destroy();
     });
@@ -42,7 +46,8 @@ export class InFlightRequests {
     });
     fastify.addHook('preClose', (done) => {
       this.drain();
-      // Node closes connections whose request has arrived and is not read yet: this turn of the event loop reads it.
+      // Node closes connections whose request has arrived and is not read yet: this turn of the event loop
+      // reads it.
       setImmediate(done);
     });
   }
@@ -62,7 +67,8 @@ export class InFlightRequests {
     this.requests.delete(request);
     const left = (this.unansweredOn.get(socket) ?? 1) - 1;
     this.unansweredOn.set(socket, left);
-    // Pipelined answers that are ready together do not know which of them is the last: none has ended the connection.
+    // Pipelined answers that are ready together do not know which of them is the last: none has ended the
+    // connection.
     if (left === 0 && this.draining) socket.destroySoon();
   }
 }

@@ -13,7 +13,10 @@ const CLOSING = [0x7d, 0x5d];
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** Parses JSON bodies as Fastify does, refusing `__proto__`, and also bodies with too many or too deeply nested parts. */
+/**
+ * Parses JSON bodies as Fastify does, refusing `__proto__`, and also bodies with too many or too deeply
+ * nested parts.
+ */
 export function createJsonParser(fastify: FastifyInstance) {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   return (request: FastifyRequest, body: Buffer, done: Done): void => {
@@ -36,7 +39,9 @@ function isIntricate(body: Buffer): boolean {
   return false;
 }
 
-/** The index of the quote that ends the string starting there: one preceded by an even number of backslashes. */
+/**
+ * The index of the quote that ends the string starting there: one preceded by an even number of backslashes.
+ */
 function endOfString(body: Buffer, start: number): number {
   let end = body.indexOf(QUOTE, start + 1);
   while (end !== -1) {

@@ -45,7 +45,9 @@ export function prefersHtml(request: FastifyRequest): boolean {
   return new Negotiator(request).mediaType(['text/html', 'application/json']) === 'text/html';
 }
 
-/** Whether the request is HEAD, as a controller's parameter: Fastify adds a HEAD route for every GET route. */
+/**
+ * Whether the request is HEAD, as a controller's parameter: Fastify adds a HEAD route for every GET route.
+ */
 export const IsHead = createParamDecorator(
   (_: unknown, context: ExecutionContext): boolean =>
     context.switchToHttp().getRequest<FastifyRequest>().method === 'HEAD',

@@ -26,7 +26,10 @@ export class RouteIndex {
     return this.routes;
   }
 
-  /** @returns the methods of the path, for the `Allow` header (RFC 9110 section 10.2.1); empty for an unknown path */
+  /**
+   * @returns the methods of the path, for the `Allow` header (RFC 9110 section 10.2.1); empty for an unknown
+   * path
+   */
   allowedMethods(path: string): string[] {
     return [...this.methods].filter((method) => this.router.find(method, path) !== null).sort();
   }

@@ -56,7 +56,10 @@ function originOf(thrown: unknown): unknown {
   return thrown instanceof HttpException && isError(thrown.cause) ? thrown.cause : thrown;
 }
 
-/** Fastify's errors have no common constructor; Node's errors are of another context in jest, so instanceof fails. */
+/**
+ * Fastify's errors have no common constructor; Node's errors are of another context in jest, so instanceof
+ * fails.
+ */
 function isError(thrown: unknown): thrown is Error {
   return thrown instanceof Error || types.isNativeError(thrown);
 }

@@ -4,7 +4,9 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A lifetime in words of the language, rounded down so that it never promises too much: "24 hours", "10 分". */
+/**
+ * A lifetime in words of the language, rounded down so that it never promises too much: "24 hours", "10 分".
+ */
 export function formatDuration(seconds: number, language: Language): string {
   const [unit, unitSeconds] = largestUnit(seconds);
   const format = new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' });

@@ -21,8 +21,8 @@ const LINK_LIKE = [
 /**
  * A name fit for the greeting of a mail, or null when the mail should greet without one.
  *
- * A person who signs up chooses both the name and the recipient, so a name could send an advertisement to strangers
- * in Pluto's mail. A name that a mail program might turn into a link is therefore left out.
+ * A person who signs up chooses both the name and the recipient, so a name could send an advertisement to
+ * strangers in Pluto's mail. A name that a mail program might turn into a link is therefore left out.
  */
 export function greetableName(name: string): string | null {
   const line = singleLine(name);

@@ -6,8 +6,8 @@ type PartialCall = hbs.AST.PartialStatement | hbs.AST.PartialBlockStatement;
 type HelperCall = hbs.AST.MustacheStatement | hbs.AST.SubExpression;
 
 /**
- * Checks a template at start, so that a missing layout, or a text missing in one language, stops the start instead of
- * failing for the first reader.
+ * Checks a template at start, so that a missing layout, or a text missing in one language, stops the start
+ * instead of failing for the first reader.
  */
 export class TemplateCheck extends Handlebars.Visitor {
   constructor(

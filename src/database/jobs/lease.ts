@@ -27,8 +27,9 @@ const pollMs = 200;
 const longestLeaseSeconds = 3600;
 
 /**
- * Runs work that only one instance may do at a time, under a row of the table `leases` (not GET_LOCK, which Galera and
- * Vitess refuse). The lease is renewed while the work runs; the lease of a dead instance expires by the database's clock.
+ * Runs work that only one instance may do at a time, under a row of the table `leases` (not GET_LOCK, which
+ * Galera and Vitess refuse). The lease is renewed while the work runs; the lease of a dead instance expires
+ * by the database's clock.
  * @param work its signal is aborted when the lease is lost and the work should stop
  * @returns what `work` returned
  * @throws LeaseUnavailable | LeaseLost | whatever `work` threw

@@ -2,8 +2,8 @@ import { type DataSource } from 'typeorm';
 import { withLease } from './lease.js';
 
 /**
- * Brings the database's schema up to date. Instances that start concurrently do it one after the other; only the first
- * has anything to do.
+ * Brings the database's schema up to date. Instances that start concurrently do it one after the other; only
+ * the first has anything to do.
  * @returns the names of the migrations that were run
  * @throws Error when the MySQL database has the wrong collation and it cannot be changed automatically
  * @throws LeaseUnavailable when another instance is still migrating after ten minutes
@@ -37,8 +37,8 @@ export async function pendingMigrations(dataSource: DataSource): Promise<boolean
 const alterCollation = 'ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * Tables get the database's default collation, and MySQL's defaults treat `A` as `a` and `é` as `e`: tokens, codes and
- * keys would match others that only look alike.
+ * Tables get the database's default collation, and MySQL's defaults treat `A` as `a` and `é` as `e`: tokens,
+ * codes and keys would match others that only look alike.
  */
 async function ensureBinaryCollation(dataSource: DataSource): Promise<void> {
   const [database] = await dataSource.query<{ name: string; collation: string }[]>(

@@ -21,8 +21,8 @@ interface Due<Row> {
 }
 
 /**
- * Deletes many rows without blocking requests: it finds them without locks and deletes them by primary key in small
- * transactions with pauses in between, so that neither a table nor an index gap is locked.
+ * Deletes many rows without blocking requests: it finds them without locks and deletes them by primary key in
+ * small transactions with pauses in between, so that neither a table nor an index gap is locked.
  */
 @Injectable()
 export class Purge {
@@ -69,7 +69,8 @@ export class Purge {
       if (keys.length === 0) return;
       const rows = keys.map((value) => ({ [key]: value }) as FindOptionsWhere<Row>);
       await this.transactions.run(async (manager) => {
-        // One by one: for a list, MariaDB may scan the whole table and wait for every row that others have locked.
+        // One by one: for a list, MariaDB may scan the whole table and wait for every row that others have
+        // locked.
         for (const row of rows) await manager.delete(entity, row);
       });
       if (keys.length < PURGE_BATCH) return;

@@ -8,9 +8,9 @@ import { CommitOutcomeUnknown, isRetryable } from '../transactions.js';
 const ER_SIGNAL_EXCEPTION = 1644;
 
 /**
- * Makes changes that belong together, without decisions in between, by one compound statement that MariaDB runs as a
- * transaction: one round trip instead of five. MySQL allows compound statements only in stored programs, and SQLite has
- * none.
+ * Makes changes that belong together, without decisions in between, by one compound statement that MariaDB
+ * runs as a transaction: one round trip instead of five. MySQL allows compound statements only in stored
+ * programs, and SQLite has none.
  * @see https://mariadb.com/kb/en/using-compound-statements-outside-of-stored-programs/
  */
 @Injectable()
@@ -21,8 +21,9 @@ export class CompoundStatement {
 
   /**
    * Makes all changes if each matches exactly one row, otherwise none.
-   * @returns whether they were made. Also false if the database has no compound statements, after a conflict with another
-   *   transaction, and if the connection was lost early: then the outcome is unknown, so check before making them again
+   * @returns whether they were made. Also false if the database has no compound statements, after a conflict
+   *   with another transaction, and if the connection was lost early: then the outcome is unknown, so check
+   *   before making them again
    * @throws CommitOutcomeUnknown if the connection was lost later; any error of a change
    */
   async apply(changes: readonly SqlStatement[]): Promise<boolean> {

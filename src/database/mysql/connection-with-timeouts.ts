@@ -23,8 +23,8 @@ interface Guard {
 }
 
 /**
- * Adds timeouts to a connection of mysql2's pool. A statement without answer in time fails, and the connection is
- * closed, since the late answer could still arrive on it.
+ * Adds timeouts to a connection of mysql2's pool. A statement without answer in time fails, and the
+ * connection is closed, since the late answer could still arrive on it.
  */
 export class ConnectionWithTimeouts {
   private readonly statements = new Set<SentStatement>();

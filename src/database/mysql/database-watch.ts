@@ -5,14 +5,14 @@ import { mysqlErrorNumber } from '../database-error.js';
 const RETRY_MS = 500;
 
 /**
- * Knows whether the database is unreachable. After a suspicious event it is checked on a separate connection; if it does
- * not answer, it counts as unreachable until it does.
+ * Knows whether the database is unreachable. After a suspicious event it is checked on a separate connection;
+ * if it does not answer, it counts as unreachable until it does.
  */
 export class DatabaseWatch {
   private readonly logger = new Logger('Database');
   private readonly stopped = new AbortController();
   private looking: Promise<void> | null = null;
-  private away = false;
+  private unreachable = false;
   private answeredAt = -Infinity;
 
   /**
@@ -25,7 +25,7 @@ export class DatabaseWatch {
   ) {}
 
   get isAway(): boolean {
-    return this.away;
+    return this.unreachable;
   }
 
   /** A statement has been answered. */
@@ -49,11 +49,11 @@ export class DatabaseWatch {
     if (reason === null || this.stopped.signal.aborted) return;
     // A slow new connection does not matter while other connections get answers.
     if (this.answeredAt > since) return;
-    this.away = true;
+    this.unreachable = true;
     this.logger.error({ msg: 'the database does not answer', err: reason });
     this.onAway();
     await this.awaitReturn();
-    this.away = false;
+    this.unreachable = false;
     if (this.stopped.signal.aborted) return;
     const seconds = Math.round((performance.now() - since) / 100) / 10;
     this.logger.warn({ msg: 'the database answers again', awaySeconds: seconds });

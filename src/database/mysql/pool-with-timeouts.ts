@@ -43,8 +43,8 @@ class Waiter {
 }
 
 /**
- * mysql2's pool as TypeORM uses it, with a timeout for every wait: for a connection and for an answer. While the
- * database is unreachable, everything fails immediately.
+ * mysql2's pool as TypeORM uses it, with a timeout for every wait: for a connection and for an answer. While
+ * the database is unreachable, everything fails immediately.
  */
 export class PoolWithTimeouts {
   private readonly pool: Pool;
@@ -86,7 +86,7 @@ export class PoolWithTimeouts {
   }
 
   getConnection(callback: Callback): void {
-    if (this.watch.isAway) return process.nextTick(callback, away());
+    if (this.watch.isAway) return process.nextTick(callback, unreachable());
     const { acquireTimeoutMs } = this.times;
     const waiter = new Waiter(callback, acquireTimeoutMs, () => {
       this.queue.delete(waiter);
@@ -102,7 +102,7 @@ export class PoolWithTimeouts {
   /** Sends one statement on a free connection. @returns mysql2's result: for a SELECT its rows */
   async send<Answer>(sql: string, parameters: unknown[]): Promise<Answer> {
     const connection = await new Promise<PoolConnection>((resolve, reject) =>
-      this.getConnection((error, lent) => (lent ? resolve(lent) : reject(error ?? away()))),
+      this.getConnection((error, lent) => (lent ? resolve(lent) : reject(error ?? unreachable()))),
     );
     try {
       return await new Promise<Answer>((resolve, reject) =>
@@ -202,11 +202,11 @@ export class PoolWithTimeouts {
   private abandonAll(): void {
     const waiters = [...this.queue, ...this.served];
     this.queue.clear();
-    waiters.forEach((waiter) => waiter.settle(away()));
-    for (const guarded of [...this.connections.values()]) guarded.abandon(away());
+    waiters.forEach((waiter) => waiter.settle(unreachable()));
+    for (const guarded of [...this.connections.values()]) guarded.abandon(unreachable());
   }
 }
 
-function away(): DatabaseUnavailable {
+function unreachable(): DatabaseUnavailable {
   return new DatabaseUnavailable('DATABASE_AWAY', 'the database is unreachable');
 }

@@ -6,7 +6,9 @@ interface Member {
   reject: (error: unknown) => void;
 }
 
-/** SQLite transactions whose work is done, to be committed together with the transactions that follow them. */
+/**
+ * SQLite transactions whose work is done, to be committed together with the transactions that follow them.
+ */
 export class CommitGroup {
   private readonly members: Member[] = [];
   private turns = 0;

@@ -15,14 +15,14 @@ const FIRST_START_MARK = '.first-start';
 const PAGE_BYTES = 4096;
 
 /**
- * Refuses to create a new, empty database in place of a lost one: the database file is missing or has no tables, next
- * to files that belong to its accounts. Call it before anything is written to DATA_DIR.
+ * Refuses to create a new, empty database in place of a lost one: the database file is missing or has no
+ * tables, next to files that belong to its accounts. Call it before anything is written to DATA_DIR.
  * @throws InvalidSettings
  */
 export function refuseLostDatabase({ database, dataDir }: DatabaseLocation): void {
   if (database.kind !== 'sqlite') return;
-  // In this order: of servers that start concurrently, the first creates the marker before anything else, and removes it
-  // once there are tables.
+  // In this order: of servers that start concurrently, the first creates the marker before anything else, and
+  // removes it once there are tables.
   const found = remainsIn(dataDir);
   const isFirstStart = existsSync(markIn(dataDir));
   const hasTables = findTables(database.path);

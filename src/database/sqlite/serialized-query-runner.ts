@@ -12,8 +12,8 @@ const BUSY_TIMEOUT_MS = 10_000;
 type QueryAnswer = ReturnType<BetterSqlite3QueryRunner['query']>;
 
 /**
- * What a rollback must undo: nothing; a whole transaction; a savepoint inside a group's transaction; or nothing because
- * the transaction has joined a group and waits for its commit.
+ * What a rollback must undo: nothing; a whole transaction; a savepoint inside a group's transaction; or
+ * nothing because the transaction has joined a group and waits for its commit.
  */
 type Work = 'none' | 'own' | 'member' | 'left';
 
@@ -173,7 +173,10 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   }
 }
 
-/** SQLite rolls back by itself when the disk is full, for example; later statements would then run outside a transaction. */
+/**
+ * SQLite rolls back by itself when the disk is full, for example; later statements would then run outside a
+ * transaction.
+ */
 function assertInTransaction(connection: SqliteConnection): void {
   if (!isInTransaction(connection)) throw new Error('SQLite has rolled the transaction back by itself');
 }

@@ -6,10 +6,10 @@ import { SqliteTurns } from './sqlite-turns.js';
 const turnsOf = new WeakMap<object, SqliteTurns>();
 
 /**
- * Makes TypeORM's SQLite driver safe to use from several requests concurrently. The driver has one connection and
- * returns the same query runner to every caller, so that statements join whatever transaction is open and transactions
- * nest by accident (typeorm issues 1884, 8668). Here every caller gets its own runner, which has the connection to itself
- * from its first statement to its release, like a pool of size one.
+ * Makes TypeORM's SQLite driver safe to use from several requests concurrently. The driver has one connection
+ * and returns the same query runner to every caller, so that statements join whatever transaction is open and
+ * transactions nest by accident (typeorm issues 1884, 8668). Here every caller gets its own runner, which has
+ * the connection to itself from its first statement to its release, like a pool of size one.
  */
 export function serializeSqlite(driver: BetterSqlite3Driver): void {
   const turns = new SqliteTurns();

@@ -4,7 +4,9 @@ import { LRUCache } from 'lru-cache';
 
 const STATEMENTS_MAX = 200;
 
-/** libsql has asynchronous functions only in one of its two connection classes; the native object is the same. */
+/**
+ * libsql has asynchronous functions only in one of its two connection classes; the native object is the same.
+ */
 const { exec: executeAside } = AsynchronousLibsql.prototype as {
   exec: (this: object, sql: string) => Promise<void>;
 };
@@ -19,8 +21,8 @@ export interface SqliteStatement {
 
 /**
  * A libsql connection that binds parameters safely. libsql 0.5 mistakes a single null or Buffer for an
- * object of named parameters and aborts the process, as it does for booleans; it stores integers as REAL ('5.0' in a text
- * column); and it truncates a text at its first NUL when reading it.
+ * object of named parameters and aborts the process, as it does for booleans; it stores integers as REAL
+ * ('5.0' in a text column); and it truncates a text at its first NUL when reading it.
  */
 export class SqliteConnection extends Libsql {
   /** Prepared statements by SQL text, least recently used first out. */
@@ -39,8 +41,8 @@ export class SqliteConnection extends Libsql {
   }
 
   /**
-   * Commits in a thread of libsql, since waiting for the disk would block the event loop. Until then nothing else may use
-   * the connection.
+   * Commits in a thread of libsql, since waiting for the disk would block the event loop. Until then nothing
+   * else may use the connection.
    * @throws SqliteError, or TypeError when the connection is closed
    */
   commit(): Promise<void> {

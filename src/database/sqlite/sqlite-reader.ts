@@ -4,8 +4,8 @@ import { SqliteConnection, type SqliteStatement } from './sqlite-connection.js';
 const CACHE_KIB = 8000;
 
 /**
- * Reads on a separate connection, so that a read neither waits for a transaction on the main connection nor sees its
- * uncommitted changes.
+ * Reads on a separate connection, so that a read neither waits for a transaction on the main connection nor
+ * sees its uncommitted changes.
  */
 export class SqliteReader {
   private connection: SqliteConnection | null = null;

@@ -9,9 +9,9 @@ const MEMBER = 'group_member';
 /**
  * Grants turns on SQLite's only connection in order of request, and groups the commits of their transactions.
  *
- * Writing a commit to disk is the slowest part of a transaction. So while others wait for their turn, a finished
- * transaction leaves its commit to them: they continue as savepoints within the same SQLite transaction. None is reported
- * as committed before it is on disk.
+ * Writing a commit to disk is the slowest part of a transaction. So while others wait for their turn, a
+ * finished transaction leaves its commit to them: they continue as savepoints within the same SQLite
+ * transaction. None is reported as committed before it is on disk.
  */
 export class SqliteTurns {
   private readonly mutex = new Mutex();

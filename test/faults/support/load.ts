@@ -37,7 +37,10 @@ export class Load {
   private isOn = true;
   private lanes: Promise<void>[] = [];
 
-  /** @param pauseMs from the beginning of one request to the next of the same person, if it is answered by then */
+  /**
+   * @param pauseMs from the beginning of one request to the next of the same person, if it is answered by
+   * then
+   */
   constructor(
     private readonly client: Client,
     private readonly options: { people: number; pauseMs: number },

@@ -9,7 +9,9 @@ const script = join(packageDirectory, 'test/support/mariadb.sh');
 const sh = async (command: string, folder: string) =>
   (await promisify(execFile)('bash', [script, command, folder])).stdout.trim();
 
-/** A MariaDB of one spec file, which is where `createTestDatabase` and `startTestApp` make their databases. */
+/**
+ * A MariaDB of one spec file, which is where `createTestDatabase` and `startTestApp` make their databases.
+ */
 export class PrivateMariadb {
   private constructor(
     private readonly folder: string,

@@ -12,9 +12,9 @@ interface Upstream {
 }
 
 /**
- * A reverse proxy as operators put one in front: connections to the servers are kept and used in turn, a server whose
- * probe does not say 200 gets no new request, and only a refused connection is tried elsewhere, since of any other
- * failure nobody knows what the server has done already.
+ * A reverse proxy as operators put one in front: connections to the servers are kept and used in turn, a
+ * server whose probe does not say 200 gets no new request, and only a refused connection is tried elsewhere,
+ * since of any other failure nobody knows what the server has done already.
  */
 export class Proxy {
   /** How often another server was tried. */

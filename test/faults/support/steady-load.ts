@@ -62,7 +62,9 @@ export class SteadyLoad {
     return this.samples.filter(({ flow }) => flows.includes(flow));
   }
 
-  /** Every chain of refreshes, once more: with the token that the last answer gave, which may be an older one. */
+  /**
+   * Every chain of refreshes, once more: with the token that the last answer gave, which may be an older one.
+   */
   refreshAll(): Promise<Answer[]> {
     return Promise.all(this.refreshTokens.map((_, chain) => this.refresh(chain)));
   }

@@ -96,7 +96,9 @@ function headFaults({ operation }: PublishedOperation, { status, text }: FuzzAns
   ];
 }
 
-/** A method that the path does not have is no operation of the document; so it is refused for the one reason. */
+/**
+ * A method that the path does not have is no operation of the document; so it is refused for the one reason.
+ */
 function methodFaults({ methods }: PublishedOperation, { status, headers, text }: FuzzAnswer): string[] {
   if (status !== 405) return [`status ${status} for a method that the path does not have`];
   const allowed = (headers.allow ?? '').split(', ').filter((method) => method !== 'HEAD');

@@ -138,7 +138,10 @@ function unescapeHtml(text: string): string {
   );
 }
 
-/** Reads the links of mails off the log, where a server without SMTP tells them. @returns up to where it has read */
+/**
+ * Reads the links of mails off the log, where a server without SMTP tells them. @returns up to where it has
+ * read
+ */
 export function harvestLinks(world: World, from: number): number {
   const log = world.app.log();
   for (const [, kind, token = ''] of log

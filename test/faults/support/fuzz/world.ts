@@ -41,7 +41,10 @@ export interface OpenedForm {
 /** Everything real that requests can name: made at the start, and gathered from the answers from then on. */
 export class World {
   readonly applications: TestApplication[] = [];
-  /** Those whose providers are set: nobody signs in there, since no provider knows the accounts that are made up. */
+  /**
+   * Those whose providers are set: nobody signs in there, since no provider knows the accounts that are made
+   * up.
+   */
   readonly configurable: TestApplication[] = [];
   readonly accounts: KnownAccount[] = [];
   readonly unverified: string[] = [];
