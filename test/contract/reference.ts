@@ -576,7 +576,7 @@ export const operations: ReferenceOperation[] = [
 
 /** Tags that the document has after those of the reference. */
 export const tagsBeyondReference = {
-  Audit: 'What has happened to accounts and to the administration',
+  Audit: 'Security events of accounts and of the administration',
 };
 
 /** What the document has in addition to the reference, and why. */

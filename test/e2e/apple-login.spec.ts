@@ -300,7 +300,7 @@ describe('POST /v1/user/login/apple/mobile', () => {
     });
 
     it.each([undefined, null, '', 7, {}, 'c\n1'])('that is %j with 1001', async (code) => {
-      expectFailure(await send({ code }), 400, 1001, expect.stringMatching(/^Bad Request: code takes/));
+      expectFailure(await send({ code }), 400, 1001, expect.stringMatching(/^Bad Request: code must be/));
     });
 
     it('that has 2,049 characters with 1001, and asks Apple for one of 2,048', async () => {

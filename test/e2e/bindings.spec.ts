@@ -272,7 +272,7 @@ describe('POST /v1/user/binding', () => {
   };
   it.each(Object.entries(faults))('refuses a wrong %s with 1001 and names it', async (field, bodies) => {
     const { token } = await mailAccount();
-    const message = expect.stringMatching(`^Bad Request: ${field} (takes|must|is required)`);
+    const message = expect.stringMatching(`^Bad Request: ${field} (must be|is required)`);
     for (const body of bodies) expectFailure(await bind(token, body), 400, 1001, message);
   });
 });
@@ -283,9 +283,9 @@ describe('POST /v1/user/unbinding', () => {
     expectFailure(await unbind(token, type), 403, 2008);
   });
 
-  it('refuses an invalid type with 1001', async () => {
+  it('refuses an unknown type with 1001', async () => {
     const { token } = await mailAccount();
-    const message = expect.stringMatching('^Bad Request: type takes');
+    const message = expect.stringMatching('^Bad Request: type must be');
     for (const type of [undefined, null, '', 'facebook', 'MAIL', '__proto__', ['mail'], {}, 0])
       expectFailure(await unbind(token, type), 400, 1001, message);
   });

@@ -387,7 +387,7 @@ describe('POST /v1/user/login/google/mobile', () => {
         await send(id_token, { [field]: value }),
         400,
         1001,
-        expect.stringMatching(`^Bad Request: ${field} takes`),
+        expect.stringMatching(`^Bad Request: ${field} must be`),
       );
   });
 

@@ -144,7 +144,7 @@ describe('POST /v1/user/login/account', () => {
         const wrong = [undefined, null, '', 1, true, ['ann'], { $ne: '' }, 'x\ud800', 'x'.repeat(1025)];
         for (const value of wrong) {
           const answer = await send({ ...valid, [field]: value });
-          expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+          expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
         }
       },
     );
@@ -172,7 +172,7 @@ describe('POST /v1/user/login/account', () => {
     it.each([['d'.repeat(256)], ['phone\n1'], ['phone\0'], [7], [['phone-1']], [{ id: 1 }], [true]])(
       'is refused as %j with 1001',
       async (deviceId) => {
-        expectFailure(await withDevice(deviceId), 400, 1001, expect.stringMatching(/device_id takes/));
+        expectFailure(await withDevice(deviceId), 400, 1001, expect.stringMatching(/device_id must be/));
       },
     );
   });

@@ -239,7 +239,7 @@ describe('POST /v1/user/binding with a mail', () => {
         await bind(owner, mail),
         400,
         1001,
-        expect.stringMatching(/^Bad Request: mail (takes|is)/),
+        expect.stringMatching(/^Bad Request: mail (must be|is)/),
       );
     expectPage(await confirm(owner), 200, CONFIRMED);
   });

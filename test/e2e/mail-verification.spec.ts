@@ -78,7 +78,7 @@ describe('POST /v1/user/register/verify/mail', () => {
     ['app_id', { mail: 'ann@example.com', app_id: null }],
   ])('refuses a wrong %s with 1001: %j', async (field, change) => {
     const answer = await sendAgain({ app_id: 'pluto', ...change });
-    expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+    expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
   });
 });
 

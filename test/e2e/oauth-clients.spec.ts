@@ -171,7 +171,7 @@ describe('POST /v1/oauth/client', () => {
     ['https://client.example'],
   ])('refuses the redirect URI %j with 1001', async (redirect_uri) => {
     const answer = await ann.post(CLIENTS, newClient({ redirect_uri }));
-    expectFailure(answer, 400, 1001, expect.stringMatching(/^Bad Request: redirect_uri takes/));
+    expectFailure(answer, 400, 1001, expect.stringMatching(/^Bad Request: redirect_uri must be/));
   });
 
   it.each([
@@ -193,7 +193,7 @@ describe('POST /v1/oauth/client', () => {
     ]),
   ] as [string, unknown][])('refuses the %s %j with 1001', async (field, value) => {
     const answer = await ann.post(CLIENTS, newClient({ [field]: value }));
-    expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+    expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
   });
 
   it('never stores the secret in clear', async () => {

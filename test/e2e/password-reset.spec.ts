@@ -99,7 +99,7 @@ describe('POST /v1/user/password/reset/mail', () => {
     ['app_id', { mail: 'a@example.com' }],
     ['app_id', { mail: 'a@example.com', app_id: 1 }],
   ])('refuses a wrong %s with 1001: %j', async (field, body) => {
-    expectFailure(await askForMail(body), 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+    expectFailure(await askForMail(body), 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
   });
 });
 

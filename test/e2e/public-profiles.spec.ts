@@ -102,7 +102,7 @@ describe('GET /v1/user/info/{userId}/public', () => {
         await byHandle('ann', query),
         400,
         1001,
-        expect.stringMatching(/^Bad Request: app_id takes/),
+        expect.stringMatching(/^Bad Request: app_id must be/),
       );
     }
   });

@@ -142,12 +142,12 @@ describe('POST /v1/user/register', () => {
   it('names every invalid field in one message', async () => {
     const some = await register({ ...registration(), mail: 'no mail', password: 'short', name: 5 });
     expectFailure(some, 400, 1001);
-    const named = [...(some.json.error.message as string).matchAll(/(\w+) takes/g)].map(([, name]) => name);
+    const named = [...(some.json.error.message as string).matchAll(/(\w+) must be/g)].map(([, name]) => name);
     expect(named.sort()).toEqual(['mail', 'name', 'password']);
 
     const all = await register({});
     expectFailure(all, 400, 1001);
-    for (const field of Object.keys(faults)) expect(all.json.error.message).toContain(`${field} takes`);
+    for (const field of Object.keys(faults)) expect(all.json.error.message).toContain(`${field} must be`);
   });
 
   it('refuses an unknown application with 4005', async () => {

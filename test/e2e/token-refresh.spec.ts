@@ -223,7 +223,7 @@ describe('POST /v1/token/refresh', () => {
       ['scopes', { scopes: 's'.repeat(4097) }],
     ])('a wrong %s with 1001: %j', async (field, change) => {
       const answer = await refresh(tokens, change);
-      expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+      expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
     });
 
     it('an invalid token with 3002', async () => {
@@ -243,7 +243,7 @@ describe('POST /v1/token/refresh', () => {
     it('a token of a wrong type with 1001', async () => {
       for (const other of [undefined, null, '', 1, ['x'], {}, 'x'.repeat(8193), 'x\0']) {
         const answer = await refresh({ refresh_token: other });
-        expectFailure(answer, 400, 1001, expect.stringMatching(/^Bad Request: refresh_token takes/));
+        expectFailure(answer, 400, 1001, expect.stringMatching(/^Bad Request: refresh_token must be/));
       }
     });
 

@@ -215,7 +215,7 @@ describe.each([
   it('refuses a request without a token with 1001', async () => {
     const path = '/v1/token/access/verify';
     const answer = method === 'GET' ? await app.client.get(path) : await app.client.post(path, {});
-    expectFailure(answer, 400, 1001, expect.stringMatching(/^Bad Request: token takes/));
+    expectFailure(answer, 400, 1001, expect.stringMatching(/^Bad Request: token must be/));
     const twice = method === 'GET' ? await app.client.get(`${path}?token=a&token=b`) : answer;
     expectFailure(twice, 400, 1001);
   });

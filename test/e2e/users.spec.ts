@@ -98,7 +98,7 @@ describe('PUT /v1/user/info', () => {
     for (const value of values) {
       const valid = { name: 'Valid', user_id: `valid${nextNumber()}`, avatar: '' };
       const answer = await update(token, { ...valid, [field]: value });
-      expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} takes`));
+      expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
     }
     expect((await info(token)).json).toEqual(before.json);
   });
@@ -108,7 +108,7 @@ describe('PUT /v1/user/info', () => {
     const answer = await update(token, { name: '', user_id: 'a b', avatar: 5 });
     expectFailure(answer, 400, 1001);
     for (const field of ['name', 'user_id', 'avatar'])
-      expect(answer.json.error.message).toContain(`${field} takes`);
+      expect(answer.json.error.message).toContain(`${field} must be`);
   });
 
   describe('user_id', () => {

@@ -203,7 +203,7 @@ describe('POST /v1/user/login/wechat/mobile', () => {
       ...named(undefined, null, '', 7, true, ['c'], {}, 'c\n', 'c\ud800'),
       ['2049 characters', 'c'.repeat(2049)],
     ])('is refused as %s with 1001', async (_what, code) => {
-      await expectNobody(await send(code), 400, 1001, expect.stringContaining('code takes'));
+      await expectNobody(await send(code), 400, 1001, expect.stringContaining('code must be'));
     });
 
     it('is sent to WeChat only for an existing application', async () => {
