@@ -22,6 +22,7 @@ export default tseslint.config(
     files: ['src/**/*.ts'],
     ignores: ['src/database/transaction-context.ts'],
     rules: {
+      'max-len': ['error', { code: 1000, comments: 110, ignoreUrls: true }],
       'no-restricted-imports': [
         'error',
         {

@@ -2,7 +2,6 @@
 const TYPES = 'build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test';
 const SUBJECT = new RegExp(`^(?:${TYPES})(?:\\([a-z0-9-]+\\))?!?: (\\S.*)$`);
 const SUBJECT_MAX = 60;
-const BODY_LINE_MAX = 100;
 
 /** Verbs that commit messages begin with; of those alone another form than the imperative is noticed. */
 const VERBS = new Set(
@@ -23,11 +22,9 @@ const VERBS = new Set(
  * @returns {string[]}
  */
 export function commitFaults(message) {
-  const [subject = '', second = '', ...rest] = message.trimEnd().split('\n');
+  const [subject = '', second = ''] = message.trimEnd().split('\n');
   const faults = subjectFaults(subject);
   if (second !== '') faults.push('the second line must be empty');
-  if ([second, ...rest].some((line) => lengthOf(line) > BODY_LINE_MAX))
-    faults.push(`a line of the body must have at most ${BODY_LINE_MAX} characters`);
   return faults;
 }
 

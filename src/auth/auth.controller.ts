@@ -58,8 +58,7 @@ export class AuthController {
   @HttpCode(200)
   @ApiBody({
     type: VerificationMailDto,
-    description:
-      '`mail` or `user_id` is required; an unknown one gets the same answer and no mail is sent.',
+    description: '`mail` or `user_id` is required; an unknown one gets the same answer and no mail is sent.',
   })
   @Operation({
     summary: 'Send registration verification mail',

@@ -32,7 +32,7 @@ import { RegistrationService } from './registration/registration.service.js';
 import { WechatWebLoginService } from './providers/wechat/wechat-web-login.service.js';
 
 @Module({
-  // The JWTs that stand for a client's secret at Apple; access tokens are signed and verified by `jose` alone.
+  // For the client secrets that Apple accepts. Access tokens are signed and verified by `jose` alone.
   imports: [JwtModule.register({}), MailModule, RbacModule, TokenModule, UsersModule],
   controllers: [AuthController, ProviderLoginController, BindingsController],
   providers: [

@@ -112,8 +112,8 @@ async function serveFiles(app: NestFastifyApplication, settings: Settings): Prom
 
 /**
  * Allows the API to the given origins; `public-documents.ts` opens public documents to all. The API uses no
- * cookies, so credentials are not allowed. An OPTIONS request that is not a preflight is handled like any other
- * method.
+ * cookies, so credentials are not allowed. An OPTIONS request that is not a preflight is handled like any
+ * other method.
  */
 function allowOrigins(app: NestFastifyApplication, origins: string[]): void {
   if (origins.length === 0) return;

@@ -6,10 +6,10 @@ import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import type { Settings } from '../config/settings.js';
 import type { StopSignal } from './stop-signals.js';
 
-/** For what is under way; a little less than the ten seconds after which Docker kills. */
+/** For work in progress; a little less than the ten seconds after which Docker kills. */
 export const STOP_PATIENCE_MS = 9500;
 
-/** For requests on connections that were kept open: until each has had its last response, clients use them. */
+/** Clients keep using their open connections until each has had its last response. */
 const DRAIN_MS = 200;
 
 interface Served {
@@ -20,8 +20,8 @@ interface Served {
 }
 
 /**
- * Ends the process: sends new requests elsewhere, answers those under way, lets the background work finish and closes
- * the database. Who waits at a terminal is not kept waiting for a load balancer.
+ * Ends the process: has new requests sent elsewhere, answers those in flight, lets the background work finish
+ * and closes the database. Ctrl-C does not wait for a load balancer.
  */
 export async function stopServing(served: Served, signal: StopSignal): Promise<never> {
   const { app, settings, log } = served;

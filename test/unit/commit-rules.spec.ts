@@ -12,7 +12,6 @@ describe('commitFaults', () => {
     ['a body', 'fix(mail): retry after a 4xx\n\nThe server may be busy.\n\nSee RFC 5321 section 4.2.1.\n'],
     ['60 characters', `fix: ${'x'.repeat(55)}`],
     ['60 characters beyond the basic plane', `fix: ${'😀'.repeat(55)}`],
-    ['a body line of 100 characters', `fix: end\n\n${'x'.repeat(100)}`],
   ])('accepts %s', (_, message) => {
     expect(commitFaults(message)).toEqual([]);
   });
@@ -63,12 +62,6 @@ describe('commitFaults', () => {
   it('refuses a second line that is not empty', () => {
     expect(commitFaults('fix: end the session\nof a denied client')).toEqual([
       'the second line must be empty',
-    ]);
-  });
-
-  it('refuses a body line of 101 characters', () => {
-    expect(commitFaults(`fix: end\n\n${'x'.repeat(101)}`)).toEqual([
-      'a line of the body must have at most 100 characters',
     ]);
   });
 

@@ -7,9 +7,9 @@ const NOTHING = JSON.stringify({ status: 'ok', body: {} });
 export const NoEnvelope = (): MethodDecorator => routeOption({ hasNoEnvelope: true });
 
 /**
- * Wraps what API controllers return: `{"status":"ok","body":…}`, with `{}` where there is nothing to say. A hook of
- * Fastify's, since with an interceptor Nest leads each request through a chain of Observables, which makes small
- * requests dearer by a third.
+ * Wraps what API controllers return: `{"status":"ok","body":…}`, with `{}` for nothing. This is a hook of
+ * Fastify: for an interceptor, Nest would lead each request through a chain of Observables, and
+ * docs/performance.md says what that costs.
  */
 export function addEnvelope(fastify: FastifyInstance): void {
   fastify.addHook('preSerialization', (request, reply, body, done) => {

@@ -16,8 +16,8 @@ function isPublicDocument(request: FastifyRequest): boolean {
 
 /**
  * Makes public documents readable from any origin and cacheable, with an ETag. Unless its route sets
- * `Cache-Control`, a document must be revalidated each time: for example the public key, since an old copy would
- * refuse new tokens.
+ * `Cache-Control`, a document must be revalidated each time: for example the public key, since an old copy
+ * would refuse new tokens.
  * @see RFC 9110 section 13.1.2; RFC 9111 section 5.2.2.4
  */
 export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
