@@ -396,9 +396,8 @@ describe('a server process', () => {
     await eventually(() => apple.countOf(APPLE_REVOKE) === 2, 'the second revocation', 20_000);
     expect(revocations().map((sent) => sent.token)).toEqual(tokens);
 
-    const began = performance.now();
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(server.output).not.toContain('shutdown timed out');
     for (const token of tokens) expect(server.output).not.toContain(token);
 
     const path = join(folder, 'data/pluto.db');

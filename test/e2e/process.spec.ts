@@ -115,10 +115,8 @@ describe('the server in an empty folder with nothing configured', () => {
     expect(statSync(join(folder, 'data/secret.key')).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['data']);
 
-    const began = performance.now();
     expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    // Not aborted by the shutdown timeout.
-    expect(performance.now() - began).toBeLessThan(9000);
+    expect(first.output).not.toContain('shutdown timed out');
     expect(isRunning(first.pid)).toBe(false);
     expect(first.output.split(password)).toHaveLength(2);
 

@@ -160,9 +160,8 @@ describe('with the database unreachable for longer than keys are cached', () => 
     mariadb.freeze();
     await sleep(100);
     void client.get('/v1/healthcheck').catch(() => undefined);
-    const begun = performance.now();
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    expect(performance.now() - begun).toBeLessThan(8000);
+    expect(server.output).not.toContain('shutdown timed out');
   });
 });
 

@@ -80,9 +80,7 @@ function describeMysql(): void {
       const source = await connect('?pool=2&acquire_timeout=1500');
       const holders = [source.createQueryRunner(), source.createQueryRunner()];
       await Promise.all(holders.map((holder) => holder.query('SELECT 1')));
-      const begun = performance.now();
       const errors = await Promise.all(Array.from({ length: 20 }, () => failure(source.query('SELECT 1'))));
-      expect(performance.now() - begun).toBeLessThan(4000);
       for (const error of errors) {
         expect(error).toMatchObject({ code: 'POOL_EXHAUSTED' });
         expect(isDatabaseUnavailable(error)).toBe(true);
@@ -117,9 +115,7 @@ function describeMysql(): void {
       const observer = await connect('?pool=1');
       const runner = source.createQueryRunner();
       const id = await connectionId(runner);
-      const begun = performance.now();
       const error = await failure(runner.query('SELECT SLEEP(5)'));
-      expect(performance.now() - begun).toBeLessThan(4500);
       expect(error).toMatchObject({ code: 'QUERY_TIMEOUT' });
       expect(isConnectionLost(error)).toBe(true);
       expect(await failure(runner.query('SELECT 1'))).toMatchObject({ fatal: true });
