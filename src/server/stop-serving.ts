@@ -26,7 +26,7 @@ interface Served {
 export async function stopServing(served: Served, signal: StopSignal): Promise<never> {
   const { app, settings, log } = served;
   const { stopDelaySeconds } = settings;
-  log.info(`${signal}: finishing what is under way`);
+  log.info(`${signal}: finishing work in progress`);
   app.get(InFlightRequests).drain();
   await sleep(Math.max(DRAIN_MS, signal === 'SIGTERM' ? stopDelaySeconds * 1000 : 0));
   try {

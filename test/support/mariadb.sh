@@ -14,7 +14,7 @@ usage() {
 
 [ $# -eq 2 ] || usage
 command=$1
-mkdir -p "$2"
+mkdir -p "$2/tmp"
 dir=$(cd "$2" && pwd)
 user=$(id -un)
 pid_file=$dir/mariadbd.pid
@@ -52,7 +52,8 @@ start() {
   echo "ALTER USER root@localhost IDENTIFIED BY '$password';" >"$dir/init.sql"
   socket=$(mktemp -u /tmp/pluto-mariadb-XXXXXX.sock)
   # What is committed outlives the process, though not the machine; strictness is what tests need.
-  mariadbd --no-defaults --user="$user" --datadir="$dir/data" --init-file="$dir/init.sql" \
+  # Its own folder for temporary tables: a server that starts deletes those of others in a shared one.
+  mariadbd --no-defaults --user="$user" --datadir="$dir/data" --tmpdir="$dir/tmp" --init-file="$dir/init.sql" \
     --bind-address=127.0.0.1 --port="$port" --socket="$socket" --pid-file="$pid_file" \
     --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 \
     --skip-log-bin --performance-schema=OFF --max-connections=200 --table-open-cache=1000 \
