@@ -20,8 +20,11 @@ user=$(id -un)
 pid_file=$dir/mariadbd.pid
 PATH=$PATH:/usr/sbin
 
+# Below the ports that the system gives to connections, so that none takes it before the server listens.
 free_port() {
-  node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+  node -e 'const look = () => { const port = 15000 + Math.floor(Math.random() * 17000);
+    const s = require("net").createServer().once("error", look).listen(port, "127.0.0.1", () => {
+      console.log(port); s.close(); }); }; look()'
 }
 
 is_running() {

@@ -1,7 +1,8 @@
+import { randomInt } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { builtServer } from './built.js';
 import { Client } from './client.js';
 import { eventually } from './eventually.js';
@@ -94,12 +95,21 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** A port that nobody listens on at this moment. */
+/** Below the ports that the system gives to connections, so that none takes it before the server listens. */
+const PORTS = { first: 15_000, count: 17_000 };
+
+/** A port that nobody listens on. */
 export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
+  for (;;) {
+    const port = PORTS.first + randomInt(PORTS.count);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return String(port);
+  }
 }
