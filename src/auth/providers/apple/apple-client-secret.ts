@@ -12,7 +12,7 @@ const MARGIN_SECONDS = 60;
 const SECRETS_MAX = 1000;
 
 /**
- * Signs and caches the JWTs (ES256, valid for an hour) that Apple takes as client secrets.
+ * Signs and caches the JWTs (ES256, valid for an hour) that Apple accepts as client secrets.
  * @see https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret
  */
 export class AppleClientSecrets {
