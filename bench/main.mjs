@@ -11,24 +11,15 @@ import { printResults } from './report.mjs';
 import { scenarios, searches, searchesOf } from './scenarios.mjs';
 import { measure, openSide } from './side.mjs';
 
-const { values: options } = parseArgs({
-  options: {
-    against: { type: 'string' },
-    growth: { type: 'boolean', default: false },
-    database: { type: 'string', default: 'all' },
-    only: { type: 'string', default: Object.keys(scenarios).join() },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
-    accounts: { type: 'string' },
-    json: { type: 'string' },
-  },
-});
+const USAGE = `Options: --against DIR | --growth, --database sqlite|mariadb, --only ${Object.keys(scenarios).join()},
+  --rounds N, --seconds N, --accounts N, --json FILE`;
+const options = readOptions();
 const build = join(import.meta.dirname, '..');
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 const names = options.only.split(',').filter((name) => {
   if (name in scenarios) return true;
-  throw new Error(`--only must be one of ${Object.keys(scenarios).join(', ')}, not ${name}`);
+  refuse(`--only must be one of ${Object.keys(scenarios).join(', ')}, not ${name}`);
 });
 const FEW_ACCOUNTS = 1000;
 const MANY_ACCOUNTS = 1_000_000;
@@ -45,6 +36,31 @@ try {
 }
 for (const result of results) printResults(result);
 if (options.json) writeFileSync(options.json, JSON.stringify(results, null, 2));
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        against: { type: 'string' },
+        growth: { type: 'boolean', default: false },
+        database: { type: 'string', default: 'all' },
+        only: { type: 'string', default: Object.keys(scenarios).join() },
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '3' },
+        accounts: { type: 'string' },
+        json: { type: 'string' },
+      },
+    });
+    return values;
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+function refuse(fault) {
+  process.stderr.write(`${fault}\n${USAGE}\n`);
+  process.exit(2);
+}
 
 async function measureDatabase(kind) {
   const sides = [];
