@@ -50,6 +50,9 @@ interface RotationStep {
   rotation: Rotated;
 }
 
+/** Each one that fails means that a concurrent refresh has changed the session's scopes. */
+const ATTEMPTS_MAX = 20;
+
 /** Exchanges refresh tokens for their successors. */
 @Injectable()
 export class RefreshService {
@@ -106,13 +109,16 @@ export class RefreshService {
 
   private async rotate(input: RotationInput, request: RefreshRequest): Promise<Rotation> {
     const { tokenHash } = input;
-    for (let current: ShownToken | null = input; current; current = await this.tokens.find(tokenHash)) {
+    let current: ShownToken | null = input;
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      if (!current) throw new PlutoError('invalidRefreshToken');
       const found = { ...current, tokenHash };
       const rotation =
         (await this.rotateByCompound(found, request)) ?? (await this.rotateInTransaction(found, request));
       if (rotation) return rotation;
+      current = await this.tokens.find(tokenHash);
     }
-    throw new PlutoError('invalidRefreshToken');
+    throw new PlutoError('serviceUnavailable', { retryAfterSeconds: 1 });
   }
 
   /** @returns null if the database has no compound statements, or if a condition no longer holds */
