@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import { applyDecorators, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional, ApiQuery, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
 import { isClientRedirectUri } from './redirect-urls.js';
@@ -19,6 +19,7 @@ import {
   PASSWORD_MIN_CHARACTERS,
   passwordFault,
 } from './text-checks.js';
+import { badRequest } from './validation.pipe.js';
 
 /** What a request field must be: the check, the words for it, and its schema in the OpenAPI document. */
 interface FieldRule {
@@ -184,6 +185,33 @@ export function Field(
   );
 }
 
+/**
+ * Checks a parameter that is the only one of its route: `@Query('token', new FieldPipe('token'))`, by the
+ * rule of `Field` without a DTO around it.
+ */
+export class FieldPipe implements PipeTransform<unknown, string> {
+  constructor(private readonly kind: FieldKind) {}
+
+  /** @throws PlutoError badRequest */
+  transform(value: unknown, { data }: ArgumentMetadata): string {
+    const rule: FieldRule = rules[this.kind];
+    if (isAccepted(rule, value)) return value as string;
+    throw badRequest([`${data} must be ${rule.mustBe}`]);
+  }
+}
+
+/** Documents such a parameter of a query string. */
+export function QueryField(
+  kind: FieldKind,
+  { name, description, example }: FieldOptions & { name: string },
+): MethodDecorator {
+  return ApiQuery({
+    name,
+    description,
+    schema: { ...rules[kind].api, type: 'string', example },
+  });
+}
+
 /** Typed clients send null for fields that their user left out. */
 export const nullAsAbsent = Transform(({ value }: { value: unknown }) => value ?? undefined);
 
@@ -277,12 +305,16 @@ export function ListField({
 
 type Rule = Pick<FieldRule, 'mustBe' | 'accepts'>;
 
-function checked(kind: string, { mustBe, accepts }: Rule): PropertyDecorator {
+function checked(kind: string, rule: Rule): PropertyDecorator {
   return ValidateBy({
     name: kind,
     validator: {
-      validate: (value: unknown) => !isIllFormed(value) && accepts(value),
-      defaultMessage: () => `$property must be ${mustBe}`,
+      validate: (value: unknown) => isAccepted(rule, value),
+      defaultMessage: () => `$property must be ${rule.mustBe}`,
     },
   });
+}
+
+function isAccepted({ accepts }: Pick<Rule, 'accepts'>, value: unknown): boolean {
+  return !isIllFormed(value) && accepts(value);
 }

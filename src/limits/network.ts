@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
@@ -6,7 +7,7 @@ import ipaddr from 'ipaddr.js';
  * @see RFC 6177 section 2
  */
 export function networkOf(address: string): string {
-  if (address === '') return '';
+  if (address === '' || isIPv4(address)) return address;
   // Converts IPv4-mapped IPv6 to IPv4.
   const parsed = ipaddr.process(address);
   if (parsed instanceof ipaddr.IPv4) return parsed.toString();

@@ -1,14 +1,23 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
+import { FieldPipe, QueryField } from '../common/fields.js';
 import { Operation } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { RefreshService } from './refresh.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
-import { AccessClaimsDto, PublicKeyDto, RefreshDto, TokenPairDto, VerifyTokenDto } from './token.dto.js';
+import {
+  ACCESS_TOKEN_EXAMPLE,
+  AccessClaimsDto,
+  PublicKeyDto,
+  RefreshDto,
+  TokenPairDto,
+} from './token.dto.js';
 import { presentTokenPair } from './token.presenter.js';
+
+const TOKEN = new FieldPipe('token');
 
 @ApiTags('Token Management')
 @Public()
@@ -55,13 +64,18 @@ export class TokenController {
   }
 
   @Get('access/verify')
+  @QueryField('token', {
+    name: 'token',
+    description: 'Access token to verify',
+    example: ACCESS_TOKEN_EXAMPLE,
+  })
   @Operation({
     summary: 'Verify access token',
     description: 'Verify the validity of an access token',
     answer: AccessClaimsDto,
     errors: ['invalidJwt', 'jwtExpired', 'invalidAccessToken'],
   })
-  verify(@Query() { token }: VerifyTokenDto): Promise<AccessClaimsDto> {
+  verify(@Query('token', TOKEN) token: string): Promise<AccessClaimsDto> {
     return this.accessTokens.verify(token);
   }
 
@@ -69,7 +83,7 @@ export class TokenController {
   @Post('access/verify')
   @HttpCode(200)
   @ApiExcludeEndpoint()
-  verifyPosted(@Body() { token }: VerifyTokenDto): Promise<AccessClaimsDto> {
+  verifyPosted(@Body('token', TOKEN) token: string): Promise<AccessClaimsDto> {
     return this.accessTokens.verify(token);
   }
 }

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Field } from '../common/fields.js';
 import type { AccessClaims } from './access-claims.js';
 
-const ACCESS_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln';
+export const ACCESS_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln';
 const REFRESH_TOKEN_EXAMPLE = 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M';
 
 export class RefreshDto {
@@ -14,11 +14,6 @@ export class RefreshDto {
 
   @Field('scopes', { description: 'Requested scopes', optional: true })
   scopes?: string;
-}
-
-export class VerifyTokenDto {
-  @Field('token', { description: 'Access token to verify', example: ACCESS_TOKEN_EXAMPLE })
-  token: string;
 }
 
 export class TokenPairDto {
