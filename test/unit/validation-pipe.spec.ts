@@ -4,7 +4,7 @@ import { Field } from '../../src/common/fields.js';
 import { DtoValidationPipe } from '../../src/common/validation.pipe.js';
 import { RefreshDto } from '../../src/token/token.dto.js';
 
-const badRequestError: unknown = expect.objectContaining({ key: 'badRequest' });
+const badRequestError = expect.objectContaining({ key: 'badRequest' }) as Error;
 const pipe = new DtoValidationPipe();
 const check = (sent: unknown, metatype: new () => object) => pipe.transform(sent, { type: 'body', metatype });
 

@@ -21,7 +21,8 @@ type Work = 'none' | 'own' | 'member' | 'left';
 export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   private turn: Promise<MutexInterface.Releaser> | undefined;
   private work: Work = 'none';
-  private inFlight: Promise<unknown> = Promise.resolve();
+  private queriesInProgress = 0;
+  private whenIdle: (() => void) | undefined;
   private hasForeignKeysOff = false;
 
   constructor(
@@ -37,9 +38,12 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
   }
 
   override async query(sql: string, parameters: unknown[] = [], useStructuredResult = false): QueryAnswer {
-    const query = this.queryInTurn(sql, parameters, useStructuredResult);
-    this.inFlight = Promise.allSettled([this.inFlight, query]);
-    return query;
+    this.queriesInProgress++;
+    try {
+      return await this.queryInTurn(sql, parameters, useStructuredResult);
+    } finally {
+      if (--this.queriesInProgress === 0) this.whenIdle?.();
+    }
   }
 
   override async beforeMigration(): Promise<void> {
@@ -60,13 +64,16 @@ export class SerializedQueryRunner extends BetterSqlite3QueryRunner {
     const { turn } = this;
     if (!turn) return;
     // Not awaited: a runner released while waiting must not keep its caller waiting, only pass on its turn.
-    void Promise.all([turn, this.inFlight]).then(async ([leave]) => {
-      try {
-        await this.cleanConnection();
-      } finally {
-        leave();
-      }
-    });
+    void turn.then((leave) => this.endTurn(leave));
+  }
+
+  private async endTurn(leave: MutexInterface.Releaser): Promise<void> {
+    if (this.queriesInProgress > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+    try {
+      await this.cleanConnection();
+    } finally {
+      leave();
+    }
   }
 
   private async queryInTurn(sql: string, parameters: unknown[], useStructuredResult: boolean): QueryAnswer {
