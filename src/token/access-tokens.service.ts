@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { CompactSign, errors, jwtVerify } from 'jose';
+import { errors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Principal } from '../common/access.js';
 import { sha256 } from '../common/crypto.js';
@@ -9,6 +9,7 @@ import { Settings } from '../config/settings.js';
 import { isDatabaseUnavailable, isPoolExhausted } from '../database/database-error.js';
 import { readAccessClaims, type AccessClaims } from './access-claims.js';
 import { ClientGate } from './client-gate.js';
+import { signCompact } from './compact-jws.js';
 import { SessionsService } from './sessions.service.js';
 import { SigningKeysService } from './signing-keys.service.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -63,10 +64,7 @@ export class AccessTokensService {
       sid: bearer.sessionId,
       ...(bearer.clientKey && { client_id: bearer.clientKey }),
     };
-    const accessToken = await new CompactSign(Buffer.from(JSON.stringify(claims)))
-      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT', kid })
-      .sign(privateKey);
-    return { accessToken, expiresAt };
+    return { accessToken: await signCompact(claims, kid, privateKey), expiresAt };
   }
 
   /**

@@ -113,8 +113,9 @@ export class RefreshService {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       if (!current) throw new PlutoError('invalidRefreshToken');
       const found = { ...current, tokenHash };
+      const step = this.stepOf(found, request);
       const rotation =
-        (await this.rotateByCompound(found, request)) ?? (await this.rotateInTransaction(found, request));
+        (await this.rotateByCompound(step)) ?? (await this.rotateInTransaction(step, found, request));
       if (rotation) return rotation;
       current = await this.tokens.find(tokenHash);
     }
@@ -122,17 +123,23 @@ export class RefreshService {
   }
 
   /** @returns null if the database has no compound statements, or if a condition no longer holds */
-  private async rotateByCompound(input: RotationInput, request: RefreshRequest): Promise<Rotated | null> {
-    const { noteRefresh, useToken, addSuccessor, rotation } = this.stepOf(input, request);
+  private async rotateByCompound({
+    noteRefresh,
+    useToken,
+    addSuccessor,
+    rotation,
+  }: RotationStep): Promise<Rotated | null> {
     return (await this.compound.apply([noteRefresh, useToken, addSuccessor])) ? rotation : null;
   }
 
   /** @returns null if the session has ended or its scopes have changed since it was read */
-  private async rotateInTransaction(input: RotationInput, request: RefreshRequest): Promise<Rotation | null> {
+  private async rotateInTransaction(
+    step: RotationStep,
+    input: RotationInput,
+    { context }: RefreshRequest,
+  ): Promise<Rotation | null> {
     try {
-      return await this.transactions.runFor(request.context, (manager) =>
-        this.rotateWithin(manager, input, request),
-      );
+      return await this.transactions.runFor(context, (manager) => this.rotateWithin(manager, step, input));
     } catch (error) {
       // The session was ended while the successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
@@ -142,10 +149,9 @@ export class RefreshService {
 
   private async rotateWithin(
     manager: EntityManager,
+    step: RotationStep,
     input: RotationInput,
-    request: RefreshRequest,
   ): Promise<Rotation | null> {
-    const step = this.stepOf(input, request);
     if ((await execute(manager, step.noteRefresh)) !== 1) return null;
     if ((await execute(manager, step.useToken)) === 1) {
       await execute(manager, step.addSuccessor);

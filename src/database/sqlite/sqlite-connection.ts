@@ -54,6 +54,8 @@ function bindSafely(statement: SqliteStatement): void {
   const all = statement.all.bind(statement);
   const get = statement.get.bind(statement);
   const run = statement.run.bind(statement);
+  // libsql asks the native statement each time.
+  Object.defineProperty(statement, 'reader', { value: statement.reader });
   statement.all = (...parameters) => all(parameters.map(bindable));
   statement.get = (...parameters) => get(parameters.map(bindable));
   statement.run = (...parameters) => run(parameters.map(bindable));
