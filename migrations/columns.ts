@@ -87,3 +87,29 @@ export async function createTables(runner: QueryRunner, tables: readonly TableDe
 export async function dropTables(runner: QueryRunner, tables: readonly TableDescription[]): Promise<void> {
   for (const { name } of [...tables].reverse()) await runner.dropTable(name, true);
 }
+
+/**
+ * Adds the columns that are not there yet. By SQL, since TypeORM would copy the whole table on SQLite.
+ * @param columns definitions by name, in words that all databases know: `{ replayed_at: 'bigint NULL' }`
+ */
+export async function addColumns(
+  runner: QueryRunner,
+  table: string,
+  columns: Record<string, string>,
+): Promise<void> {
+  for (const [name, definition] of Object.entries(columns)) {
+    if (await runner.hasColumn(table, name)) continue;
+    await runner.query(`ALTER TABLE ${table} ADD COLUMN ${name} ${definition}`);
+  }
+}
+
+/** Drops the columns that are there. */
+export async function dropColumns(
+  runner: QueryRunner,
+  table: string,
+  columns: Record<string, string>,
+): Promise<void> {
+  for (const name of Object.keys(columns)) {
+    if (await runner.hasColumn(table, name)) await runner.query(`ALTER TABLE ${table} DROP COLUMN ${name}`);
+  }
+}

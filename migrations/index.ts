@@ -4,6 +4,7 @@ import { CreateOAuth1795478400000 } from './1795478400000-create-oauth.js';
 import { CreateKnownDevices1795564800000 } from './1795564800000-create-known-devices.js';
 import { CreateAudit1795651200000 } from './1795651200000-create-audit.js';
 import { CreateUpkeepIndexes1795737600000 } from './1795737600000-create-upkeep-indexes.js';
+import { AddReplays1795910400000 } from './1795910400000-add-replays.js';
 
 /** All migrations, oldest first. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   CreateKnownDevices1795564800000,
   CreateAudit1795651200000,
   CreateUpkeepIndexes1795737600000,
+  AddReplays1795910400000,
 ];

@@ -30,6 +30,11 @@ export const contradictions: Contradiction[] = [
     holds: (settings) => settings.refreshTokenTtlSeconds <= settings.refreshTokenGraceSeconds,
   },
   {
+    between: ['SESSION_MAX_AGE', 'ACCESS_TOKEN_TTL'],
+    fault: 'must not be less than ACCESS_TOKEN_TTL',
+    holds: (settings) => settings.sessionMaxAgeSeconds < settings.accessTokenTtlSeconds,
+  },
+  {
     between: ['CORS_ORIGINS'],
     fault: 'must be * alone or a list of origins, not both',
     holds: (settings) => settings.corsOrigins.includes('*') && settings.corsOrigins.length > 1,

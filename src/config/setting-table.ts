@@ -156,6 +156,12 @@ const lifetimes = {
     '30',
     'Seconds in which a reused refresh token gets the same response as the first use.',
   ),
+  sessionMaxAgeSeconds: variable(
+    'SESSION_MAX_AGE',
+    integer(60, 10 * year),
+    '31536000',
+    'Seconds after its login when a session ends, however often it is refreshed.',
+  ),
   verifyTokenTtlSeconds: variable(
     'VERIFY_TOKEN_TTL',
     integer(1, year),

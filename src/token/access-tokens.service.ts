@@ -25,6 +25,8 @@ export interface TokenBearer {
   clientKey?: string | null;
   /** ACCESS_TOKEN_TTL by default. */
   ttlSeconds?: number | undefined;
+  /** Seconds since the epoch; the token expires then at the latest. */
+  sessionEndsAt?: number;
 }
 
 const ALGORITHM = 'RS256';
@@ -52,7 +54,8 @@ export class AccessTokensService {
     const { kid, privateKey } = await this.keys.signingKey();
     const issuedAt = nowSeconds();
     const ownTtlSeconds = this.settings.accessTokenTtlSeconds;
-    const expiresAt = issuedAt + (bearer.ttlSeconds ?? ownTtlSeconds);
+    const { ttlSeconds = ownTtlSeconds, sessionEndsAt = Infinity } = bearer;
+    const expiresAt = Math.min(issuedAt + ttlSeconds, sessionEndsAt);
     if (expiresAt > issuedAt + ownTtlSeconds) await this.keys.keepUntil(kid, expiresAt);
     const claims: AccessClaims = {
       type: 'access',
@@ -69,16 +72,17 @@ export class AccessTokensService {
 
   /**
    * Verifies a token for other services: signature, type, expiry, and that its session has not ended or its
-   * client may act. While the database is unreachable, sessions and clients cannot be checked; a token is
-   * then accepted unless this process has refused its session before, so that other services keep working.
-   * Pluto itself then refuses it (see `authenticate`).
+   * client may act. Scopes that the account's role has lost are left out. While the database is unreachable,
+   * sessions, roles and clients cannot be checked; a token is then accepted unless this process has refused
+   * its session before, so that other services keep working. Pluto itself then refuses it (see
+   * `authenticate`).
    * @throws PlutoError invalidJwt | jwtExpired | invalidAccessToken
    */
   async verify(token: string): Promise<AccessClaims> {
     const claims = await this.readClaims(token);
     try {
-      if (isOfClientAlone(claims)) await this.checkClient(claims);
-      else await this.principalOf(claims);
+      if (!isOfClientAlone(claims)) return { ...claims, scopes: await this.heldScopes(claims) };
+      await this.checkClient(claims);
     } catch (error) {
       // Not for an exhausted pool: overloading the database must not make ended sessions valid.
       if (!isDatabaseUnavailable(error) || isPoolExhausted(error)) throw error;
@@ -103,10 +107,7 @@ export class AccessTokensService {
     if (isOfClientAlone(claims)) throw new PlutoError('userNotExist');
     const { sid, sub, iss, scopes } = claims;
     const session = await this.sessions.findBearer(sid);
-    if (!session || session.userId !== sub) {
-      this.endedSessions.set(sid, true);
-      throw new PlutoError('invalidAccessToken');
-    }
+    if (session?.userId !== sub) throw this.ended(sid);
     return {
       userId: sub,
       applicationId: session.applicationId,
@@ -115,6 +116,18 @@ export class AccessTokensService {
       scopes,
       clientKey: session.clientKey,
     };
+  }
+
+  /** The token's scopes that the account's role still has. @throws PlutoError invalidAccessToken as above */
+  private async heldScopes({ sid, sub, scopes }: AccessClaims): Promise<string[]> {
+    const found = await this.sessions.findBearerWithRole(sid);
+    if (found?.bearer.userId !== sub) throw this.ended(sid);
+    return scopes.filter((name) => found.role?.scopes.includes(name));
+  }
+
+  private ended(sessionId: string): PlutoError {
+    this.endedSessions.set(sessionId, true);
+    return new PlutoError('invalidAccessToken');
   }
 
   private async checkClient({ client_id: key = '', iat }: AccessClaims): Promise<void> {

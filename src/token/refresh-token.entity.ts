@@ -35,4 +35,8 @@ export class RefreshToken {
   /** When it was first exchanged; null for the newest. */
   @Column({ ...nullableUnixTime, name: 'used_at' })
   usedAt: number | null;
+
+  /** When it was exchanged last after the grace period, while its successor was unused; null if never. */
+  @Column({ ...nullableUnixTime, name: 'replayed_at' })
+  replayedAt: number | null;
 }

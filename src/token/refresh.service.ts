@@ -13,6 +13,7 @@ import { Transactions } from '../database/transactions.js';
 import { Limits } from '../limits/limits.service.js';
 import { applicationKey, ApplicationsService } from '../applications/applications.service.js';
 import { effectiveScopes, parseScopes } from '../rbac/effective-scopes.js';
+import { judgeReplay } from './replay-rule.js';
 import { RefreshTokensService, type ShownToken } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
 import { TokenIssuerService, type TokenPair } from './token-issuer.service.js';
@@ -23,6 +24,8 @@ interface RefreshRequest {
   applicationName: string;
   /** Requested scopes; empty keeps those of the session. */
   scopes: string | undefined;
+  /** The device that the client names, if it does. */
+  deviceId?: string | undefined;
   /** The requesting OAuth client; null on the first-party route. */
   clientKey: string | null;
   context: RequestContext;
@@ -72,8 +75,8 @@ export class RefreshService {
 
   /**
    * Exchanges a refresh token for its successor; only for the client that it was issued to. A repeated
-   * exchange returns the same successor until that has been used, and in any case within the grace period.
-   * After that the token counts as stolen and its session ends.
+   * exchange returns the same successor within the grace period, and after it as far as `judgeReplay` allows;
+   * otherwise the token counts as stolen and its session ends.
    * @throws PlutoError applicationNotExist | invalidApplication | invalidRefreshToken | refreshTokenExpired |
    *   tooManyRequests
    * @see RFC 6749 section 6; RFC 9700 section 4.14
@@ -90,6 +93,7 @@ export class RefreshService {
       scopes: rotation.scopes,
       sessionId,
       clientKey: session.clientKey,
+      sessionEndsAt: this.endOf(shown),
       refreshToken: rotation.successor,
       refreshTokenExpiresAt: rotation.refreshTokenExpiresAt,
     });
@@ -103,8 +107,14 @@ export class RefreshService {
     if (!shown || shown.session.clientKey !== request.clientKey) throw new PlutoError('invalidRefreshToken');
     await this.limits.count('refresh-session', shown.sessionId);
     if (!isOfApplication) throw new PlutoError('invalidApplication');
-    if (shown.expiresAt <= nowSeconds()) throw new PlutoError('refreshTokenExpired');
+    if (Math.min(shown.expiresAt, this.endOf(shown)) <= nowSeconds())
+      throw new PlutoError('refreshTokenExpired');
     return shown;
+  }
+
+  /** When the session ends whatever happens. */
+  private endOf({ session }: ShownToken): number {
+    return session.createdAt + this.settings.sessionMaxAgeSeconds;
   }
 
   private async rotate(input: RotationInput, request: RefreshRequest): Promise<Rotation> {
@@ -136,10 +146,12 @@ export class RefreshService {
   private async rotateInTransaction(
     step: RotationStep,
     input: RotationInput,
-    { context }: RefreshRequest,
+    request: RefreshRequest,
   ): Promise<Rotation | null> {
     try {
-      return await this.transactions.runFor(context, (manager) => this.rotateWithin(manager, step, input));
+      return await this.transactions.runFor(request.context, (manager) =>
+        this.rotateWithin(manager, step, input, request),
+      );
     } catch (error) {
       // The session was ended while the successor was being stored.
       if (isForeignKeyViolation(error)) throw new PlutoError('invalidRefreshToken', { cause: error });
@@ -151,28 +163,50 @@ export class RefreshService {
     manager: EntityManager,
     step: RotationStep,
     input: RotationInput,
+    request: RefreshRequest,
   ): Promise<Rotation | null> {
     if ((await execute(manager, step.noteRefresh)) !== 1) return null;
     if ((await execute(manager, step.useToken)) === 1) {
       await execute(manager, step.addSuccessor);
       return step.rotation;
     }
-    const { tokenHash, sessionId, session } = input;
-    const refreshTokenExpiresAt = await this.findSuccessor(manager, tokenHash);
-    if (refreshTokenExpiresAt === null) {
-      const { userId, applicationId } = session;
-      const detail = { session: sessionId };
-      await this.sessions.end(manager, sessionId);
-      await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
-      return { outcome: 'stolen' };
-    }
-    return { ...step.rotation, refreshTokenExpiresAt };
+    const refreshTokenExpiresAt = await this.replay(manager, input, request);
+    if (refreshTokenExpiresAt !== null) return { ...step.rotation, refreshTokenExpiresAt };
+    const { sessionId, session } = input;
+    const { userId, applicationId } = session;
+    await this.sessions.end(manager, sessionId);
+    const detail = { session: sessionId };
+    await this.events.publish(manager, { type: 'refresh.reused', applicationId, userId, detail });
+    return { outcome: 'stolen' };
+  }
+
+  /** @returns when the successor of a used token expires; null if the replay counts as theft */
+  private async replay(
+    manager: EntityManager,
+    input: RotationInput,
+    { deviceId }: RefreshRequest,
+  ): Promise<number | null> {
+    const used = await this.tokens.findUsed(manager, input);
+    const usedAt = used?.generations[0]?.usedAt;
+    if (!used || usedAt === undefined) throw new PlutoError('invalidRefreshToken');
+    const { successor, generations } = used;
+    const verdict = judgeReplay({
+      sinceUse: nowSeconds() - usedAt,
+      grace: this.settings.refreshTokenGraceSeconds,
+      accessTokenTtl: this.settings.accessTokenTtlSeconds,
+      isSuccessorUsed: successor.usedAt !== null,
+      isOtherDevice: isOtherDevice(input, deviceId),
+      generations,
+    });
+    if (verdict === 'late') await this.tokens.noteReplay(manager, input);
+    return verdict === 'theft' ? null : successor.expiresAt;
   }
 
   private stepOf(input: RotationInput, { refreshToken, scopes: asked }: RefreshRequest): RotationStep {
     const { tokenHash, sessionId, generation, session } = input;
     const scopes = scopesFor(input, parseScopes(asked));
-    const refreshTokenExpiresAt = nowSeconds() + this.settings.refreshTokenTtlSeconds;
+    const { refreshTokenTtlSeconds } = this.settings;
+    const refreshTokenExpiresAt = Math.min(nowSeconds() + refreshTokenTtlSeconds, this.endOf(input));
     const successor = this.issuer.successorOf(refreshToken);
     const next = { sessionId, generation: generation + 1, expiresAt: refreshTokenExpiresAt };
     return {
@@ -181,14 +215,6 @@ export class RefreshService {
       addSuccessor: this.tokens.add(successor, next),
       rotation: { outcome: 'rotated', successor, scopes, refreshTokenExpiresAt },
     };
-  }
-
-  /** @returns when the successor of a used token expires; null if the reuse counts as theft */
-  private async findSuccessor(manager: EntityManager, tokenHash: string): Promise<number | null> {
-    const used = await this.tokens.findUsed(manager, tokenHash);
-    if (!used) throw new PlutoError('invalidRefreshToken');
-    const isGraceOver = nowSeconds() > used.usedAt + this.settings.refreshTokenGraceSeconds;
-    return used.successor.usedAt !== null && isGraceOver ? null : used.successor.expiresAt;
   }
 
   private theft(
@@ -204,6 +230,10 @@ export class RefreshService {
     });
     return new PlutoError('invalidRefreshToken');
   }
+}
+
+function isOtherDevice({ session }: ShownToken, deviceId: string | undefined): boolean {
+  return Boolean(deviceId) && session.deviceId !== '' && session.deviceId !== deviceId;
 }
 
 function scopesFor({ session, role }: ShownToken, asked: string[]): string[] {

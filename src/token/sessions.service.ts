@@ -6,6 +6,8 @@ import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { Purge } from '../database/jobs/purge.js';
 import type { SqlStatement } from '../database/sql-statement.js';
+import type { RoleScopes } from '../rbac/effective-scopes.js';
+import { HELD_ROLE_COLUMNS, joinHeldRole, toRoleScopes, type HeldRoleRow } from '../rbac/held-role.js';
 import { PageSession } from './page-session.entity.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { Session } from './session.entity.js';
@@ -21,6 +23,15 @@ export type Bearer = Pick<Session, 'userId' | 'applicationId' | 'clientKey'>;
 const findBearers = (ids: string) => `
   SELECT id, user_id AS userId, application_id AS applicationId, client_key AS clientKey
   FROM sessions WHERE id IN (${ids})`;
+
+// CROSS JOIN as in `RefreshTokensService`.
+const findBearersWithRole = (ids: string) => `
+  SELECT s.id, s.user_id AS userId, s.application_id AS applicationId, s.client_key AS clientKey,
+    ${HELD_ROLE_COLUMNS}
+  FROM sessions s
+  CROSS JOIN applications a ON a.id = s.application_id
+  ${joinHeldRole('s.user_id')}
+  WHERE s.id IN (${ids})`;
 
 // Plain SQL, since every login runs it.
 const ADD = `
@@ -43,12 +54,14 @@ const KEPT_GENERATIONS = 1000;
 @Injectable()
 export class SessionsService {
   private readonly bearers: BatchedRead<string, Bearer & Pick<Session, 'id'>>;
+  private readonly bearersWithRole: BatchedRead<string, Bearer & Pick<Session, 'id'> & HeldRoleRow>;
 
   constructor(
     private readonly dataSource: PlutoDataSource,
     private readonly purge: Purge,
   ) {
     this.bearers = new BatchedRead(dataSource, { sql: findBearers, keyOf: ({ id }) => id });
+    this.bearersWithRole = new BatchedRead(dataSource, { sql: findBearersWithRole, keyOf: ({ id }) => id });
   }
 
   /** Stores a session. @returns its id */
@@ -75,6 +88,13 @@ export class SessionsService {
   async findBearer(id: string): Promise<Bearer | null> {
     const [bearer] = await this.bearers.find(id);
     return bearer ?? null;
+  }
+
+  /** As `findBearer`, with the role that the account has now; null: none. */
+  async findBearerWithRole(id: string): Promise<{ bearer: Bearer; role: RoleScopes | null } | null> {
+    const rows = await this.bearersWithRole.find(id);
+    const [bearer] = rows;
+    return bearer ? { bearer, role: toRoleScopes(rows) } : null;
   }
 
   /**

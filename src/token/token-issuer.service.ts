@@ -97,7 +97,12 @@ export class TokenIssuerService {
       scopes,
     });
     const refreshToken = randomToken();
-    const refreshTokenExpiresAt = nowSeconds() + this.sessionTtlSeconds(client, isRefreshable);
+    const now = nowSeconds();
+    const sessionEndsAt = now + this.settings.sessionMaxAgeSeconds;
+    const refreshTokenExpiresAt = Math.min(
+      now + this.sessionTtlSeconds(client, isRefreshable),
+      sessionEndsAt,
+    );
     const first = { sessionId, generation: 1, expiresAt: refreshTokenExpiresAt };
     await execute(manager, this.refreshTokens.add(refreshToken, first));
     return {
@@ -107,6 +112,7 @@ export class TokenIssuerService {
       sessionId,
       clientKey,
       ttlSeconds: client?.accessTokenTtlSeconds,
+      sessionEndsAt,
       refreshToken,
       refreshTokenExpiresAt,
     };

@@ -47,6 +47,7 @@ export class TokenController {
         refreshToken: body.refresh_token,
         applicationName: body.app_id,
         scopes: body.scopes,
+        deviceId: body.device_id,
         clientKey: null,
         context,
       }),

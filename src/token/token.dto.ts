@@ -14,6 +14,13 @@ export class RefreshDto {
 
   @Field('scopes', { description: 'Requested scopes', optional: true })
   scopes?: string;
+
+  @Field('deviceId', {
+    description:
+      'Device identifier, as at login. If given, an exchanged token that comes again from another device ends the session',
+    optional: true,
+  })
+  device_id?: string;
 }
 
 export class TokenPairDto {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import { dataSourceOptions, type DatabaseSettings } from '../../src/database/data-source-options.js';
@@ -181,13 +182,15 @@ describe.each(migrations.map((migration, index) => ({ name: migration.name, inde
       const made = (await tablesOf(dataSource)).filter((name) => !known.includes(name));
       const isNew = (index: TableIndexName) => !knownIndices.some(({ name }) => name === index.name);
       const [, ...lastIndices] = (await indicesOf(dataSource, known)).filter(isNew);
+      const isCutShort = made.length > 0 || lastIndices.length > 0;
 
       await inRunner(dataSource, async (runner) => {
         await dropLast(runner, made);
         for (const { table, name } of lastIndices) await runner.dropIndex(table, name);
         await runner.query('DELETE FROM migrations WHERE name = ?', [classes.at(-1)!.name]);
       });
-      expect(await describeSchema(dataSource)).not.toEqual(whole);
+      // A migration of one statement can only be cut short before it is recorded.
+      expect(isDeepStrictEqual(await describeSchema(dataSource), whole)).toBe(!isCutShort);
 
       const next = await open(classes);
       expect(await runMigrations(next)).toEqual([classes.at(-1)!.name]);

@@ -49,6 +49,7 @@ const foreign = (uses: Use[]) =>
 const JOINS_ACROSS_OWNERS = [
   'rbac/user-grants.service.ts: applications',
   'token/refresh-tokens.service.ts: applications',
+  'token/sessions.service.ts: applications',
   'users/profile.query.ts: applications',
   'users/profile.query.ts: roles',
   'users/profile.query.ts: user_roles',

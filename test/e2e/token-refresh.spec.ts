@@ -74,9 +74,59 @@ describe('POST /v1/token/refresh', () => {
     it('does so after the grace period while the successor is unused', async () => {
       const { tokens } = await signedIn(app);
       const first = await refreshed(tokens);
-      passSeconds(20 * DAY_SECONDS);
+      passSeconds(14 * DAY_SECONDS);
       expect((await refreshed(tokens)).refresh_token).toBe(first.refresh_token);
       await refreshed(first);
+    });
+
+    it('treats it as stolen after fourteen days', async () => {
+      const { tokens } = await signedIn(app);
+      const first = await refreshed(tokens);
+      passSeconds(14 * DAY_SECONDS + 1);
+      expectFailure(await refresh(tokens), 403, 3002);
+      expectFailure(await refresh(first), 403, 3002);
+    });
+
+    it('notices two that refresh in turns, each with a copy, by their sixth refresh', async () => {
+      const { tokens } = await signedIn(app);
+      let held = tokens;
+      for (let round = 1; round <= 5; round++) {
+        passSeconds(HOUR_SECONDS / 2);
+        const owner = await refreshed(held);
+        passSeconds(HOUR_SECONDS / 2);
+        const thief = await refreshed(held);
+        expect(thief.refresh_token).toBe(owner.refresh_token);
+        held = owner;
+      }
+      passSeconds(HOUR_SECONDS / 2);
+      const last = await refreshed(held);
+      passSeconds(HOUR_SECONDS / 2);
+      expectFailure(await refresh(held), 403, 3002);
+      expectFailure(await refresh(last), 403, 3002);
+    });
+
+    it('bears with an app that loses each answer but waits for its access token to expire', async () => {
+      const { tokens } = await signedIn(app);
+      let held = tokens;
+      for (let round = 1; round <= 12; round++) {
+        passSeconds(HOUR_SECONDS);
+        await refreshed(held);
+        passSeconds(GRACE_SECONDS + 1);
+        held = await refreshed(held);
+      }
+      passSeconds(HOUR_SECONDS);
+      await refreshed(held);
+    });
+
+    it('treats it as stolen if another device sends it after the grace period', async () => {
+      const account = await addAccount(app);
+      const tokens = await login(app, account, { device_id: 'phone-1' });
+      const first = await refreshed(tokens, { device_id: 'phone-1' });
+      passSeconds(GRACE_SECONDS + 1);
+      expect((await refreshed(tokens, { device_id: 'phone-1' })).refresh_token).toBe(first.refresh_token);
+      expect((await refreshed(tokens)).refresh_token).toBe(first.refresh_token);
+      expectFailure(await refresh(tokens, { device_id: 'phone-2' }), 403, 3002);
+      expectFailure(await refresh(first), 403, 3002);
     });
 
     it('does so within the grace period though the successor was used', async () => {
@@ -197,6 +247,36 @@ describe('POST /v1/token/refresh', () => {
     setClock(other.refresh_token_expire_at);
     expectFailure(await refresh(other), 403, 3011);
     await refreshed(next);
+  });
+
+  describe('at the end of SESSION_MAX_AGE', () => {
+    const YEAR_SECONDS = 365 * DAY_SECONDS;
+
+    /** Refreshes weekly until the last week of the session. */
+    async function lastWeekOf(tokens: Tokens): Promise<Tokens> {
+      const begun = Math.floor(Date.now() / 1000);
+      let held = tokens;
+      for (let week = 1; week <= 52; week++) {
+        setClock(begun + 7 * week * DAY_SECONDS);
+        held = await refreshed(held);
+      }
+      return held;
+    }
+
+    it('gives tokens that expire with the session, then answers 3011', async () => {
+      freezeClock();
+      const end = Math.floor(Date.now() / 1000) + YEAR_SECONDS;
+      const { tokens } = await signedIn(app);
+      const last = await lastWeekOf(tokens);
+      expect(last.refresh_token_expire_at).toBe(end);
+      setClock(end - 60);
+      const short = await refreshed(last);
+      expect(short.access_token_expire_at).toBe(end);
+      expect(decodeToken(short.access_token).claims.exp).toBe(end);
+      setClock(end);
+      expectFailure(await refresh(short), 403, 3011);
+      expectFailure(await info(short.access_token), 403, 3008);
+    });
   });
 
   describe('refuses, without consuming the token,', () => {

@@ -4,12 +4,13 @@ import { Session } from '../../src/token/session.entity.js';
 import { VerifiedTokens } from '../../src/token/verified-tokens.js';
 import { sha256 } from '../../src/common/crypto.js';
 import { nowSeconds } from '../../src/common/time.js';
-import { signedIn, type Tokens } from '../support/accounts.js';
+import { addAccount, login, signedIn, type Tokens } from '../support/accounts.js';
+import { attachScope, detachScope, giveRole } from '../support/applications.js';
 import { freezeClock, passSeconds, setClock } from '../support/clock.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
 import { rsaKeys } from '../support/rsa-keys.js';
 import { decodeToken, encodePart } from '../support/tokens.js';
-import { app, info, sessionIdOf, useShop } from '../support/token-requests.js';
+import { app, info, refreshed, sessionIdOf, shop, useShop } from '../support/token-requests.js';
 
 useShop();
 
@@ -201,6 +202,22 @@ describe.each([
     }
     await app.dataSource.manager.delete(Session, { id: sessionIdOf(own) });
     await expectRefused(token, 3009);
+  });
+
+  it('leaves out scopes that the role has lost, and those of a role that the account has lost', async () => {
+    const account = await addAccount(app, { app_id: shop.name });
+    const { refresh_token } = await login(app, account);
+    const wide = await refreshed({ refresh_token }, { app_id: shop.name, scopes: 'shop.look shop.rate' });
+    const scopesNow = async () => (await verify(wide.access_token)).body.scopes as string[];
+    expect(await scopesNow()).toEqual(['shop.look', 'shop.rate']);
+    await detachScope(app, shop, 'customer', 'shop.rate');
+    expect(await scopesNow()).toEqual(['shop.look']);
+    const { sub } = decodeToken(wide.access_token).claims;
+    await giveRole(app, sub, shop, 'nobody');
+    expect(await scopesNow()).toEqual([]);
+    await giveRole(app, sub, shop, 'guest');
+    expect(await scopesNow()).toEqual(['shop.look']);
+    await attachScope(app, shop, 'customer', 'shop.rate');
   });
 
   it('refuses a cached token if any part of it is changed', async () => {

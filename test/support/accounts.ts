@@ -69,9 +69,11 @@ export interface Tokens {
 export async function login(
   app: TestApp,
   account: Pick<TestAccount, 'mail' | 'password'> & { app_id?: string },
+  { device_id }: { device_id?: string } = {},
 ): Promise<Tokens> {
   const { mail, password, app_id = 'pluto' } = account;
-  const answer = await app.client.post('/v1/user/login/account', { account: mail, password, app_id });
+  const body = { account: mail, password, app_id, device_id };
+  const answer = await app.client.post('/v1/user/login/account', body);
   expectOk(answer);
   return answer.body as Tokens;
 }

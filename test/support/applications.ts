@@ -74,6 +74,18 @@ export async function detachScope(
   });
 }
 
+export async function attachScope(
+  { dataSource }: TestApp,
+  application: TestApplication,
+  role: string,
+  scope: string,
+): Promise<void> {
+  await dataSource.manager.insert(RoleScope, {
+    roleId: application.roles[role]!,
+    scopeId: application.scopes[scope]!,
+  });
+}
+
 function named(name: string): { name: string; nameKey: string; createdAt: number } {
   return { name, nameKey: comparisonKey(name), createdAt: nowSeconds() };
 }

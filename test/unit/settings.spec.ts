@@ -59,6 +59,7 @@ describe('Settings with nothing set', () => {
       accessTokenTtlSeconds: 3600,
       refreshTokenTtlSeconds: 2_419_200,
       refreshTokenGraceSeconds: 30,
+      sessionMaxAgeSeconds: 31_536_000,
       verifyTokenTtlSeconds: 86_400,
       resetTokenTtlSeconds: 3600,
       pageSessionTtlSeconds: 1_209_600,
