@@ -10,6 +10,8 @@ import { User } from './user.entity.js';
 export interface NewAccount {
   applicationId: number;
   handle: string;
+  /** Whether Pluto made it up; by default its owner has chosen it. */
+  isHandleGenerated?: boolean;
   name: string;
   /** URL of an external picture. */
   avatarUrl?: string;
@@ -53,7 +55,7 @@ export class AccountsService {
       applicationId: account.applicationId,
       handle: account.handle,
       handleKey: comparisonKey(account.handle),
-      isHandleUpdated: false,
+      isHandleUpdated: account.isHandleGenerated !== true,
       name: account.name,
       nameKey: comparisonKey(account.name),
       avatarUrl: account.avatarUrl ?? '',

@@ -115,9 +115,7 @@ export class ProfileService {
     const before = await manager.findOneBy(User, { id: userId });
     if (!before) throw new PlutoError('userNotExist');
     const renaming =
-      handle === undefined || handle === before.handle
-        ? {}
-        : { handle, handleKey: comparisonKey(handle), isHandleUpdated: true };
+      handle === undefined ? {} : { handle, handleKey: comparisonKey(handle), isHandleUpdated: true };
     await manager.update(User, { id: userId }, { ...change, ...renaming, updatedAt: nowSeconds() });
     const { avatarFile } = before;
     if (avatarFile !== null && 'avatarFile' in change) {

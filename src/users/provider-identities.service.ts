@@ -142,6 +142,7 @@ export class ProviderIdentitiesService {
       const user = await this.accounts.create(manager, {
         applicationId: place.applicationId,
         handle,
+        isHandleGenerated: true,
         name: fittingName(person.name) || handle,
         avatarUrl: fittingAvatarUrl(person.avatarUrl),
         passwordHash: null,

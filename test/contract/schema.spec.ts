@@ -124,6 +124,33 @@ describe('the migrations', () => {
   });
 });
 
+describe('the migration of handles', () => {
+  it('marks those that their owners have chosen, and none that Pluto made up', async () => {
+    const at = migrations.findIndex(({ name }) => name.startsWith('MarkChosenHandles'));
+    const before = await open(migrations.slice(0, at));
+    await runMigrations(before);
+    await before.query("INSERT INTO applications (id, name, name_key, created_at) VALUES (1, 'x', 'x', 0)");
+    const handles = [
+      'ann',
+      'user-ab',
+      'user-abcdefghjkm2',
+      'user-abcdefghjkm23',
+      'user_abcdefghjkm2',
+      'kept',
+    ];
+    for (const handle of handles)
+      await before.query(
+        `INSERT INTO users (application_id, handle, handle_key, is_handle_updated, name, name_key, avatar_url,
+          created_at, updated_at) VALUES (1, ?, ?, ?, 'x', 'x', '', 0, 0)`,
+        [handle, handle, handle === 'kept'],
+      );
+    const after = await open(migrations.slice(0, at + 1));
+    await runMigrations(after);
+    const generated = await after.query('SELECT handle FROM users WHERE is_handle_updated = FALSE');
+    expect(generated).toEqual([{ handle: 'user-abcdefghjkm2' }]);
+  });
+});
+
 describe('text columns', () => {
   it('tell apart what only looks alike, such as tokens that differ in case', async () => {
     const dataSource = await open();

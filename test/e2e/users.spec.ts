@@ -1,3 +1,4 @@
+import { User } from '../../src/users/user.entity.js';
 import { addAccount, registration, signedIn } from '../support/accounts.js';
 import { addApplication, giveRole } from '../support/applications.js';
 import { nextNumber } from '../support/client.js';
@@ -17,7 +18,7 @@ describe('GET /v1/user/info', () => {
     expectOk(await info(token), {
       sub: idOf(token),
       user_id: account.user_id,
-      user_id_updated: false,
+      user_id_updated: true,
       name: account.name,
       avatar: '',
       mail: account.mail,
@@ -137,10 +138,13 @@ describe('PUT /v1/user/info', () => {
       expect((await info(token)).body).toMatchObject({ user_id, user_id_updated: true });
     });
 
-    it('counts as changed only if it differs', async () => {
+    it('is chosen, too, if its owner keeps the one that Pluto made up', async () => {
       const { account, token } = await signedIn(app);
-      expectOk(await update(token, { user_id: account.user_id, name: 'Same' }), {});
+      await app.dataSource.manager.update(User, { id: idOf(token) }, { isHandleUpdated: false });
+      expectOk(await update(token, { name: 'Same' }), {});
       expect((await info(token)).body).toMatchObject({ user_id_updated: false, name: 'Same' });
+      expectOk(await update(token, { user_id: account.user_id }), {});
+      expect((await info(token)).body).toMatchObject({ user_id: account.user_id, user_id_updated: true });
     });
 
     it('signs in from then on, and frees the old one', async () => {
