@@ -14,7 +14,7 @@ import { addHooks, applyHeadersAndAccessLog, requestId } from '../common/http/ho
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { createJsonParser } from '../common/http/json-body.js';
 import { EXPOSED_HEADERS, letPublicDocumentsBeKept } from '../common/http/public-documents.js';
-import { isForPage } from '../common/http/requests.js';
+import { isForPage, withoutEmptySegments } from '../common/http/requests.js';
 import { RouteIndex } from '../common/http/route-index.js';
 import { NestLog } from '../common/logging.js';
 import { viewsDirectory } from '../common/views/views.js';
@@ -23,6 +23,8 @@ import { serveApiDocument } from './openapi-document.js';
 import { avatarsFolder, isAvatarFile } from '../users/avatars.service.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
+/** Fits a thousand ids of `GET /v1/user/info/public` however they are spelled; Node's own limit is 16 KiB. */
+const HEAD_LIMIT_BYTES = 32 * 1024;
 /** Timeout for a complete request; without it a slow client could hold a connection forever. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const TIMEOUT_CHECK_MS = 1000;
@@ -41,7 +43,12 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    http: {
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: HEAD_LIMIT_BYTES,
+    },
+    rewriteUrl: ({ url = '/' }) => withoutEmptySegments(url),
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Requests are answered, in the envelope, until the last connection is closed.
     return503OnClosing: false,

@@ -1,13 +1,12 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { ArrayMaxSize, ValidateBy } from 'class-validator';
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiHideProperty, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Expose, Transform } from 'class-transformer';
+import { Allow, ArrayMaxSize } from 'class-validator';
 import { Field } from '../common/fields.js';
 import { isId } from '../common/text-checks.js';
 import { FIRST_ADMINISTRATOR } from './first-administrator.js';
 import type { LoginType } from './identity.entity.js';
 
-const PUBLIC_IDS_MAX = 100;
+const PUBLIC_IDS_MAX = 1000;
 
 /** The examples are the first administrator's values, so that sending them unchanged renames nobody. */
 export class UpdateUserInfoDto {
@@ -23,21 +22,21 @@ export class UpdateUserInfoDto {
 
 export class PublicInfoQuery {
   @ApiPropertyOptional({
-    description: 'User IDs to fetch',
+    description:
+      'User IDs to fetch, repeated or separated by commas; ids of nobody, also impossible ones, are left out',
     type: [String],
     maxItems: PUBLIC_IDS_MAX,
     example: ['1', '2'],
   })
-  @Transform(({ value }) => toIds(value))
+  @Expose()
+  @Transform(({ obj }) => readIds(obj as PublicInfoRequest))
   @ArrayMaxSize(PUBLIC_IDS_MAX, { message: `$property must have at most ${PUBLIC_IDS_MAX} ids` })
-  @ValidateBy(
-    {
-      name: 'ids',
-      validator: { validate: isId, defaultMessage: () => '$property must be positive 32-bit integers' },
-    },
-    { each: true },
-  )
-  ids: number[] = [];
+  ids: number[];
+
+  /** As PHP and some JavaScript libraries spell a list. */
+  @Allow()
+  @ApiHideProperty()
+  'ids[]'?: unknown;
 }
 
 export class PublicInfoByHandleQuery {
@@ -84,8 +83,8 @@ export class UserInfoDto {
 
   @ApiProperty({
     type: Boolean,
-    description: 'Whether the handle was changed since registration',
-    example: false,
+    description: 'Whether the user has chosen the handle; false while it is one that the server made up',
+    example: true,
   })
   user_id_updated: boolean;
 
@@ -140,12 +139,20 @@ export class UserInfoDto {
   bindings: BindingDto[];
 }
 
-/**
- * `ids=1&ids=2` arrives as one string, several or none. Anything but a number stays a string and is refused.
- */
-function toIds(value: unknown): unknown[] {
-  const values: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value];
-  return [
-    ...new Set(values.map((id) => (typeof id === 'string' && /^\d{1,10}$/.test(id) ? Number(id) : id))),
-  ];
+interface PublicInfoRequest {
+  ids?: unknown;
+  'ids[]'?: unknown;
+}
+
+/** The possible ids of `ids=1&ids=2`, `ids=1,2` and `ids[]=1&ids[]=2`, each once. */
+function readIds({ ids, 'ids[]': listed }: PublicInfoRequest): number[] {
+  const texts = [ids, listed]
+    .flat()
+    .flatMap((text) => (typeof text === 'string' ? text.split(',') : []))
+    .map((text) => text.trim());
+  const possible = texts
+    .filter((text) => /^\d{1,10}$/.test(text))
+    .map(Number)
+    .filter(isId);
+  return [...new Set(possible)];
 }

@@ -17,7 +17,7 @@ import {
 useServer();
 
 describe('an unknown address', () => {
-  it.each(['/v1', '/v1/', '/v1/nothing', '/v1/user', '/v1/user/info/', '/v1//healthcheck'])(
+  it.each(['/v1', '/v1/', '/v1/nothing', '/v1/user', '/v1/user/info/'])(
     'is 1005 at %s, for a browser as well',
     async (path) => {
       expectFailure(await app.client.get(path), 404, 1005);
@@ -32,6 +32,7 @@ describe('an unknown address', () => {
     '/web/mail/verify',
     '/nothing',
     '/v10/healthcheck',
+    '/%2Fv1/healthcheck',
     '/web/assets/nothing.css',
   ])('is a page for a browser and JSON for a program at %s', async (path) => {
     const page = await app.client.page(path, { 'accept-language': 'ja' });
@@ -49,6 +50,40 @@ describe('an unknown address', () => {
     const answer = await sendRaw(app, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 40[034] /);
     expect(answer).not.toMatch(/"dependencies"|verify-mail|secret key/);
+  });
+});
+
+describe('an address with a run of slashes', () => {
+  it.each([
+    '//v1/healthcheck',
+    '/v1//healthcheck',
+    '////v1///healthcheck',
+    '//v1/healthcheck?back=https://example.com//x',
+  ])('is the one with single slashes: %s', async (path) => {
+    const answer = await sendRaw(app, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain('"database":"up"');
+  });
+
+  it('is the one with single slashes in absolute form', async () => {
+    const answer = await sendRaw(
+      app,
+      'GET http://x//v1//healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('keeps the query, the access rules, and the methods', async () => {
+    expect((await app.client.get('//v1/user/info/public?ids=//1')).json).toEqual({ status: 'ok', body: {} });
+    expectFailure(await app.client.get('//v1//user/info'), 401, 1003);
+    expectFailure(await app.client.post('//v1/healthcheck'), 405, 1009);
+    expectFailure(await app.client.get('//v1//nothing'), 404, 1005);
+  });
+
+  it('never makes a form post to another host', async () => {
+    const page = await app.client.page('//web//login');
+    expectPage(page, 200);
+    expect(page.text).toContain('<form method="post" action="/web/login">');
   });
 });
 
@@ -84,7 +119,7 @@ describe('a malformed address', () => {
   it('is 1001 when it exceeds the limit of the head', async () => {
     const answer = await sendRaw(
       app,
-      `GET /v1/healthcheck?${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /v1/healthcheck?${'a'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1\.1 4(00|31) /);
     expect(answer).toContain('{"status":"error","error":{"code":1001,');

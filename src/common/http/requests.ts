@@ -15,6 +15,17 @@ export function pathOf(url: string): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
+/**
+ * The target with each run of slashes in its path as one: clients join a base URL that ends in a slash to a
+ * path that begins with one. Encoded slashes are data (RFC 3986 section 2.2).
+ */
+export function withoutEmptySegments(url: string): string {
+  if (!url.includes('//')) return url;
+  const path = pathOf(url);
+  const [origin] = /^https?:\/\/[^/]*/i.exec(path) ?? [''];
+  return origin + path.slice(origin.length).replace(/\/{2,}/g, '/') + url.slice(path.length);
+}
+
 /** Whether a request is for a page rather than for the API; by its route, however the URL is spelled. */
 export function isForPage(request: FastifyRequest): boolean {
   const path = routePathOf(request);
