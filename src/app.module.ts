@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { migrations } from '../migrations/index.js';
 import { AuditModule, type ActorOutsideRequests } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { LegacyAdminModule } from './auth/legacy-admin/legacy-admin.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -32,6 +33,7 @@ export class AppModule {
         AuthModule,
         HealthModule,
         HousekeepingModule,
+        LegacyAdminModule.forRoot(settings),
         metricsIfSet(settings),
         OAuthModule,
         UsersModule,

@@ -5,6 +5,7 @@ import { canonicalLanguageTag } from '../common/languages.js';
 import { ADMIN_ERRORS, Operation } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { badRequest } from '../common/validation.pipe.js';
+import { Settings } from '../config/settings.js';
 import { ApplicationNamesService, type LocalizedName } from './application-names.service.js';
 import { ApplicationsService } from './applications.service.js';
 import {
@@ -23,6 +24,7 @@ export class ApplicationsController {
   constructor(
     private readonly applications: ApplicationsService,
     private readonly names: ApplicationNamesService,
+    private readonly settings: Settings,
   ) {}
 
   @AdminOnly()
@@ -76,8 +78,10 @@ export class ApplicationsController {
     description: 'Get a list of all applications',
     answer: [ApplicationDto],
   })
-  async list(): Promise<ApplicationDto[]> {
-    return (await this.applications.list()).map(presentApplication);
+  async list(): Promise<ApplicationDto[] | { applications: ApplicationDto[] }> {
+    const applications = (await this.applications.list()).map(presentApplication);
+    // The old admin app reads `body.applications`.
+    return this.settings.legacyAdmin ? { applications } : applications;
   }
 }
 

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
+import { Expose, Transform, Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsObject, ValidateBy, ValidateNested } from 'class-validator';
 import { Field, QueryId } from '../common/fields.js';
 import { canonicalLanguageTag } from '../common/languages.js';
@@ -27,6 +27,8 @@ export class LocalizedNameDto {
     description: 'What the application is called in that language',
     example: 'サンプル',
   })
+  @Expose()
+  @Transform(({ value, obj }) => readName(value, obj as { i18N_name?: unknown }))
   i18n_name: string;
 }
 
@@ -77,4 +79,9 @@ export class ApplicationNamesDto {
 
   @ApiProperty({ type: [LocalizedNameDto], description: 'What it is called in other languages' })
   i18n_names: LocalizedNameDto[];
+}
+
+/** The old admin app spells the field of a new name `i18N_name`; Go reads fields without regard to case. */
+function readName(value: unknown, { i18N_name }: { i18N_name?: unknown }): unknown {
+  return value === undefined ? i18N_name : value;
 }

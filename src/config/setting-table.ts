@@ -38,6 +38,12 @@ const server = {
   ),
   trustProxy: list('TRUST_PROXY', addressOrCidr, 'Reverse proxies whose X-Forwarded-For header is trusted.'),
   corsOrigins: list('CORS_ORIGINS', origin, 'Origins that may call the JSON API from a browser.'),
+  legacyAdmin: variable(
+    'LEGACY_ADMIN',
+    boolean,
+    'false',
+    'true answers in the shapes that the old Vue admin app expects.',
+  ),
   rateLimit: variable('RATE_LIMIT', boolean, 'true', 'false disables all request limits (for load tests).'),
   requestLimits: variableBy(
     'RATE_LIMITS',

@@ -37,6 +37,7 @@ describe('Settings with nothing set', () => {
       publicUrl: 'http://localhost:8010',
       trustProxy: [],
       corsOrigins: [],
+      legacyAdmin: false,
       rateLimit: true,
       requestLimits: defaultLimits,
       metricsPort: undefined,
