@@ -40,11 +40,12 @@ export class LocalizedNamesDto {
     type: [LocalizedNameDto],
     description: 'Internationalized names; they replace those there were',
   })
-  @IsArray({ message: '$property must be a list of names' })
   @ArrayMaxSize(NAMES_MAX, { message: `$property must have at most ${NAMES_MAX} names` })
   // ValidateNested accepts null, and validates objects inside nested lists.
   @IsObject({ each: true, message: '$property must be objects with tag and i18n_name' })
   @ValidateNested({ each: true })
+  // Checked first: the last decorator is.
+  @IsArray({ message: '$property must be a list of names' })
   @Type(() => LocalizedNameDto)
   i18n_names: LocalizedNameDto[];
 }

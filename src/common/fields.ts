@@ -14,6 +14,7 @@ import {
   isMail,
   isOpaque,
   isScopeName,
+  withoutControls,
   MAIL_MAX,
   PASSWORD_MAX_BYTES,
   PASSWORD_MIN_CHARACTERS,
@@ -196,7 +197,7 @@ export class FieldPipe implements PipeTransform<unknown, string> {
   transform(value: unknown, { data }: ArgumentMetadata): string {
     const rule: FieldRule = rules[this.kind];
     if (isAccepted(rule, value)) return value as string;
-    throw badRequest([`${data} must be ${rule.mustBe}`]);
+    throw badRequest([`${data} must be ${requirementOf(rule, value)}`]);
   }
 }
 
@@ -310,11 +311,17 @@ function checked(kind: string, rule: Rule): PropertyDecorator {
     name: kind,
     validator: {
       validate: (value: unknown) => isAccepted(rule, value),
-      defaultMessage: () => `$property must be ${rule.mustBe}`,
+      defaultMessage: (refused) => `$property must be ${requirementOf(rule, refused?.value)}`,
     },
   });
 }
 
 function isAccepted({ accepts }: Pick<Rule, 'accepts'>, value: unknown): boolean {
   return !isIllFormed(value) && accepts(value);
+}
+
+/** Names control characters, which nobody sees, if nothing else is wrong. */
+function requirementOf({ mustBe, accepts }: Rule, value: unknown): string {
+  const isFitOtherwise = typeof value === 'string' && !accepts(value) && accepts(withoutControls(value));
+  return isFitOtherwise ? 'free of control characters' : mustBe;
 }

@@ -36,6 +36,11 @@ export function passwordFault(value: string): 'tooShort' | 'tooLong' | null {
   return Buffer.byteLength(value) > PASSWORD_MAX_BYTES ? 'tooLong' : null;
 }
 
+/** The text with a letter in place of each control character; the same text if there is none. */
+export function withoutControls(value: string): string {
+  return value.replace(new RegExp(CONTROL_CHARACTERS, 'gu'), 'x');
+}
+
 /**
  * One line of 1 to `max` characters after trimming; its comparison key may have at most three times as many.
  */

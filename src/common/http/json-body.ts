@@ -5,6 +5,8 @@ import { badRequest } from '../validation.pipe.js';
 const MAX_PARTS = 5000;
 const MAX_DEPTH = 20;
 
+const FORBIDDEN_KEYS = 'the body must not have the key __proto__, nor prototype in constructor';
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -20,9 +22,21 @@ type Done = (error: Error | null, body?: unknown) => void;
 export function createJsonParser(fastify: FastifyInstance) {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   return (request: FastifyRequest, body: Buffer, done: Done): void => {
-    if (isIntricate(body)) done(badRequest(['the body has too many parts']));
-    else void parse(request, body.toString('utf8'), done);
+    if (isIntricate(body)) return done(badRequest(['the body has too many parts']));
+    const text = body.toString('utf8');
+    void parse(request, text, (fault, value) => {
+      done(fault && isJson(text) ? badRequest([FORBIDDEN_KEYS]) : fault, value);
+    });
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isIntricate(body: Buffer): boolean {
