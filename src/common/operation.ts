@@ -1,7 +1,10 @@
 import { applyDecorators, type Type } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ApiExtraModels, ApiOperation, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import type { ErrorKey } from './errors.js';
 import { ErrorAnswer, EVERYWHERE, failureResponses } from './failure-responses.js';
+import { NoRequestBody } from './http/route-options.js';
 
 type Schema = NonNullable<
   Parameters<typeof ApiResponse>[0] extends infer O ? Extract<O, { schema: unknown }>['schema'] : never
@@ -43,6 +46,7 @@ export function Operation({
   isForBrowsers = false,
 }: OperationOptions): MethodDecorator {
   return applyDecorators(
+    ignoreBodyOfNone,
     ApiOperation({ summary, description }),
     ApiExtraModels(ErrorAnswer, ...modelsOf(answer), ...models),
     ApiResponse({ status: 200, description: 'Success', schema: successSchema(answer) }),
@@ -51,6 +55,14 @@ export function Operation({
     ),
   );
 }
+
+/** A method without a `@Body()` has no use for a body, so none can be wrong. */
+const ignoreBodyOfNone: MethodDecorator = (prototype, name, descriptor) => {
+  const parameters = Reflect.getMetadata(ROUTE_ARGS_METADATA, prototype.constructor, name) as
+    Record<string, unknown> | undefined;
+  const readsBody = Object.keys(parameters ?? {}).some((key) => key.startsWith(`${RouteParamtypes.BODY}:`));
+  if (!readsBody) NoRequestBody()(prototype, name, descriptor);
+};
 
 function modelsOf(answer: OperationOptions['answer']): Type[] {
   if (Array.isArray(answer)) return [answer[0]];

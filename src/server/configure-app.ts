@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { AppModule } from '../app.module.js';
 import { PlutoError } from '../common/errors.js';
 import { addEnvelope } from '../common/http/envelope.js';
-import { handleClientError } from '../common/http/client-error.js';
+import { handleClientError, refuseExpectations } from '../common/http/client-error.js';
 import { addHooks, applyHeadersAndAccessLog, requestId } from '../common/http/hooks.js';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { createJsonParser } from '../common/http/json-body.js';
@@ -47,6 +47,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
       headersTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: HEAD_LIMIT_BYTES,
+      requireHostHeader: false,
     },
     rewriteUrl: ({ url = '/' }) => withoutEmptySegments(url),
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -71,6 +72,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   watchRoutes(fastify, app.get(RouteIndex));
   addEnvelope(fastify);
   letPublicDocumentsBeKept(fastify);
+  refuseExpectations(fastify.server);
   addHooks(fastify, app.get(InFlightRequests), hookOptions);
   app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, createJsonParser(fastify));
   await app.register(fastifyCookie);

@@ -71,13 +71,17 @@ type ApiOperation = NonNullable<PathItem['get']>;
 /** Adds the failures that follow from method and path alone: of a request body and of a path parameter. */
 function describeFailuresOfKind(path: string, { get, post, put }: PathItem): void {
   const ofPath: ErrorKey[] = path.includes('{') ? ['pathNotFound'] : [];
-  const ofBody: ErrorKey[] = ['bodyTooLarge', 'unsupportedContentType'];
   const isForBrowsers = path.startsWith('/web/');
   for (const operation of [get, post, put]) {
     if (!operation) continue;
-    const keys = operation === get ? ofPath : [...ofPath, ...ofBody];
+    const keys = operation === get ? ofPath : [...ofPath, ...failuresOfBody(operation)];
     for (const response of failureResponses(keys, { isForBrowsers })) addFailure(operation, response);
   }
+}
+
+/** An operation without a body ignores one, of any type, up to the limit. */
+function failuresOfBody({ requestBody }: ApiOperation): ErrorKey[] {
+  return requestBody ? ['bodyTooLarge', 'unsupportedContentType'] : ['bodyTooLarge'];
 }
 
 function addFailure({ responses }: ApiOperation, { status, description, content }: FailureResponse): void {

@@ -317,8 +317,15 @@ describe('what is public', () => {
       }
       const changed = await app.client.get(path, { headers: { 'if-none-match': '"other"' } });
       expect([changed.status, changed.text]).toEqual([200, text]);
-      const head = await app.client.request('HEAD', path, { headers: { 'if-none-match': etag } });
-      expect([head.status, head.headers.get('etag'), head.text]).toEqual([200, etag, '']);
+      for (const [known, status] of [
+        [etag, 304],
+        ['"other"', 200],
+      ] as const) {
+        const head = await app.client.request('HEAD', path, { headers: { 'if-none-match': known } });
+        expect([head.status, head.headers.get('etag'), head.text]).toEqual([status, etag, '']);
+        // RFC 9110 section 8.6: as for GET with 200, or none.
+        expect(head.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
+      }
     });
   });
 

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorEnvelope, PlutoError } from '../errors.js';
+
+const HEADERS = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
 
 /** Lets the response arrive before the connection of a client that keeps sending is destroyed. */
 const FAREWELL_MS = 1000;
@@ -21,6 +27,16 @@ export function handleClientError(fault: Error & { code?: string }, socket: Sock
       `X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
   );
   setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+}
+
+/** Answers expectations that nobody can meet, for which Node alone would send an empty 417. */
+export function refuseExpectations(server: Server): void {
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const error = new PlutoError('badRequest', { message: 'Bad Request: Expect must be 100-continue' });
+    // RFC 9110 section 10.1.1
+    response.writeHead(417, { ...HEADERS, 'x-request-id': randomUUID(), connection: 'close' });
+    response.end(JSON.stringify(errorEnvelope(error)));
+  });
 }
 
 /** Whether a part of a response has been sent already; Node's own handler checks the same. */

@@ -3,6 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { PlutoError } from '../errors.js';
+import { dropBody } from './ignored-body.js';
+import { badRequest } from '../validation.pipe.js';
 import { isForPage, pathOf } from './requests.js';
 import type { InFlightRequests } from './in-flight-requests.js';
 
@@ -20,6 +22,8 @@ const HEADERS = {
 };
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': DOCS_CSP };
 const HSTS = 'max-age=31536000';
+/** Methods whose body Fastify does not read. */
+const BODILESS = new Set(['GET', 'HEAD']);
 
 /** The id in the response and in every log line of a request; a proxy's id is kept if it is well-formed. */
 export function requestId(request: IncomingMessage): string {
@@ -41,9 +45,19 @@ export function addHooks(
   inFlight.watch(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply, isHttps);
-    done();
+    done(hostFault(request));
   });
-  fastify.addHook('preParsing', (request, _reply, _payload, done) => done(contentTypeFault(request)));
+  fastify.addHook('preParsing', (request, reply, payload, done) => {
+    const fault = requestFault(request, reply);
+    if (fault || !dropsBody(request)) return done(fault);
+    dropBody(request.raw, payload, request.routeOptions.bodyLimit).then(
+      () => done(),
+      (error: Error) => {
+        void reply.header('connection', 'close');
+        done(error);
+      },
+    );
+  });
   fastify.addHook('onResponse', (request, reply, done) => {
     logAccess(log, request, reply);
     done();
@@ -69,10 +83,38 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boole
   if (isHttps) void reply.header('strict-transport-security', HSTS);
 }
 
+/** RFC 9112 section 3.2: Node's own answer would be empty. */
+function hostFault({ headers, raw }: FastifyRequest): Error | undefined {
+  if (headers.host !== undefined || raw.httpVersion !== '1.1') return undefined;
+  return badRequest(['the header Host is required']);
+}
+
+/** What is wrong with a request before its body is read. */
+function requestFault(request: FastifyRequest, reply: FastifyReply): Error | undefined {
+  // Whatever the body is: an unknown path or method is reported as such.
+  if (request.is404) return new PlutoError('pathNotFound');
+  if (BODILESS.has(request.method) || dropsBody(request)) return undefined;
+  return contentCodingFault(request, reply) ?? contentTypeFault(request);
+}
+
+function dropsBody({ method, routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.hasNoBody === true && !BODILESS.has(method);
+}
+
+/** Compressed bodies are not read (RFC 9110 section 12.5.3 tells the client by `Accept-Encoding`). */
+function contentCodingFault({ headers }: FastifyRequest, reply: FastifyReply): Error | undefined {
+  const coding = headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (coding === '' || coding === 'identity') return undefined;
+  void reply.header('accept-encoding', 'identity');
+  return new PlutoError('unsupportedContentType', {
+    message: 'Unsupported content type: the body must not be compressed',
+  });
+}
+
 /** The API accepts JSON, the pages accept forms: no foreign page can post a form to the API. */
 function contentTypeFault(request: FastifyRequest): Error | undefined {
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (!type || request.is404 || request.routeOptions.config.acceptsForms) return undefined;
+  if (!type || request.routeOptions.config.acceptsForms) return undefined;
   const refused = isForPage(request) ? 'application/json' : 'application/x-www-form-urlencoded';
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;
 }

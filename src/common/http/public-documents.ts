@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { routePathOf } from './requests.js';
 
 const PUBLIC_DOCUMENTS = ['/v1/token/publickey', '/openapi.json'];
@@ -32,18 +32,14 @@ export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
     void reply.header('etag', etag);
     if (reply.getHeader('cache-control') === 'no-store')
       void reply.header('cache-control', 'public, no-cache');
-    // Fastify reads the body of every response to HEAD.
-    if (request.method !== 'GET' || !isKnown(request, etag)) return done(null, payload);
-    done(null, notModified(reply));
+    if (!isKnown(request, etag)) return done(null, payload);
+    void reply.status(304).removeHeader('content-type').removeHeader('content-length');
+    // Fastify measures the body of every response to HEAD, and does not send it.
+    done(null, request.method === 'HEAD' ? payload : null);
   });
 }
 
 function isKnown({ headers }: FastifyRequest, etag: string): boolean {
   const known = headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
   return known.includes(etag) || known.includes('*');
-}
-
-function notModified(reply: FastifyReply): null {
-  void reply.status(304).removeHeader('content-type').removeHeader('content-length');
-  return null;
 }

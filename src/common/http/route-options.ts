@@ -6,6 +6,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     bodyLimitBytes?: number;
     acceptsForms?: boolean;
+    hasNoBody?: boolean;
     authenticatesClients?: boolean;
     hasNoEnvelope?: boolean;
   }
@@ -16,6 +17,9 @@ export const BodyLimit = (bytes: number): MethodDecorator => routeOption({ bodyL
 
 /** Accepts forms in addition to JSON (RFC 6749 section 4). */
 export const AcceptsForms = (): MethodDecorator => routeOption({ acceptsForms: true });
+
+/** Ignores the body, which the operation does not have; see `dropBody`. */
+export const NoRequestBody = (): MethodDecorator => routeOption({ hasNoBody: true });
 
 /** Challenges clients, not users, to authenticate (RFC 6749 section 5.2). */
 export const ClientChallenge = (): MethodDecorator => routeOption({ authenticatesClients: true });
