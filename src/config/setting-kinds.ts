@@ -94,6 +94,14 @@ export const redirectUrl = matching(
 export const baseUrl = kind('an http: or https: URL without credentials, query or fragment', (text) =>
   text.includes('?') ? undefined : parseHttpUrl(text)?.href.replace(/\/+$/, ''),
 );
+/** In a path, only what needs no quoting as the path of a cookie or in a policy. */
+export const publicUrl = kind(
+  'an http: or https: URL without credentials, query or fragment; in its path A-Z a-z 0-9 . _ ~ - and /',
+  (text) => {
+    const url = baseUrl.parse(text);
+    return url !== undefined && /^(?:\/[\w.~-]+)*\/?$/.test(new URL(url).pathname) ? url : undefined;
+  },
+);
 export const urlOf = (...schemes: string[]): Kind<string> =>
   matching(`a URL that starts with ${schemes.join(' or ')}`, (text) => Boolean(parseUrl(text, ...schemes)));
 export const smtpServer = kind(

@@ -21,6 +21,11 @@ export class Settings extends TableValues {
     super(values);
   }
 
+  /** The path of PUBLIC_URL without a slash at its end; `''` for none. */
+  get publicPath(): string {
+    return new URL(this.publicUrl).pathname.replace(/\/$/, '');
+  }
+
   /**
    * Reads and checks every variable.
    * @param env environment variables; an empty one counts as unset, `NAME_FILE` names a file with the value

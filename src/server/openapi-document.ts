@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { ErrorKey } from '../common/errors.js';
+import { Settings } from '../config/settings.js';
 import { failureResponses, type FailureResponse } from '../common/failure-responses.js';
 
 const DESCRIPTION = `Pluto provides a set of HTTP restful APIs for user authentication, authorization, RBAC, and OAuth services.
@@ -48,7 +49,7 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
     .setVersion('1.0.0')
     .setDescription(DESCRIPTION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addServer('/')
+    .addServer(app.get(Settings).publicPath || '/')
     .addSecurity('AccessToken', { ...BEARER, description: 'An access token of any application' })
     .addSecurity('UserAuth', {
       ...BEARER,

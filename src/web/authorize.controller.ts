@@ -16,6 +16,7 @@ import { AuthorizedDto, AuthorizeForm, AuthorizeQuery } from './authorize.dto.js
 import { BrowserSessions, type SignedIn } from './browser-sessions.js';
 import { CsrfService } from './csrf.js';
 import { pageAddress } from './next-page.js';
+import { PageAddresses } from './page-addresses.js';
 import { answerJson, CurrentExchange, FormTarget, Page, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { loginAddress, LOGOUT_PATH } from './sign-in-pages.js';
@@ -31,6 +32,7 @@ export class AuthorizeController {
     private readonly browsers: BrowserSessions,
     private readonly pages: Pages,
     private readonly csrf: CsrfService,
+    private readonly addresses: PageAddresses,
   ) {}
 
   @Get()
@@ -50,7 +52,7 @@ export class AuthorizeController {
     const signedIn = await this.browsers.findFor(exchange, request.application.id);
     return signedIn
       ? this.renderConsent(exchange, request, signedIn)
-      : redirect(exchange.reply, loginPageOf(request));
+      : redirect(exchange.reply, this.loginPageOf(request));
   }
 
   @Post()
@@ -81,7 +83,7 @@ export class AuthorizeController {
     const request = await this.authorization.examine(readParameters({ ...form }), 'registeredRedirectUri');
     if ('refusedAt' in request) return request.refusedAt;
     const signedIn = await this.browsers.findFor(exchange, request.application.id);
-    if (!signedIn) return loginPageOf(request);
+    if (!signedIn) return this.loginPageOf(request);
     this.csrf.assertFrom(exchange.request, consentOf(signedIn));
     if (form.decision === 'deny') return this.authorization.deny(request);
     if (form.decision !== 'allow') throw badRequest(['decision must be allow or deny']);
@@ -102,7 +104,7 @@ export class AuthorizeController {
     const scopes = await this.authorization.scopesFor(request, user.id);
     allowFormTargets(exchange, formTargetsOf(redirectUri));
     return this.pages.render(exchange, 'authorize', {
-      action: PATH,
+      action: this.addresses.of(PATH),
       csrfToken: this.pages.csrfToken(exchange, consentOf(signedIn)),
       applicationName: await this.pages.nameOf(application, exchange),
       applicationId: application.name,
@@ -114,10 +116,15 @@ export class AuthorizeController {
       destination: destinationOf(redirectUri),
       // The form requests exactly the scopes shown, even if the role changes meanwhile.
       fields: writeParameters({ ...parameters, scopes: scopes.join(' ') }),
-      logoutAction: LOGOUT_PATH,
+      logoutAction: this.addresses.of(LOGOUT_PATH),
       logoutCsrfToken: this.pages.csrfToken(exchange, LOGOUT_PATH),
       next: addressOf(request),
     });
+  }
+
+  /** The login page, which returns to the request. */
+  private loginPageOf(request: AuthorizationRequest): string {
+    return this.addresses.of(loginAddress({ application: request.application, next: addressOf(request) }));
   }
 }
 
@@ -126,11 +133,6 @@ export class AuthorizeController {
  */
 function consentOf({ session }: SignedIn): string {
   return `${PATH}:${session.id}`;
-}
-
-/** The login page, which returns to the request. */
-function loginPageOf(request: AuthorizationRequest): string {
-  return loginAddress({ application: request.application, next: addressOf(request) });
 }
 
 /** The address of the request, with every parameter as it was sent. */

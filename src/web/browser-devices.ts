@@ -5,15 +5,16 @@ import { Settings } from '../config/settings.js';
 import type { Exchange } from './page.js';
 
 const COOKIE = 'pluto_device';
-const PATH = '/web';
 const YEAR_SECONDS = 365 * 86_400;
 
 /** Recognises a browser after it has signed out. The cookie does not sign anybody in. */
 @Injectable()
 export class BrowserDevices {
   private readonly isSecure: boolean;
+  private readonly path: string;
 
-  constructor({ publicUrl }: Settings) {
+  constructor({ publicUrl, publicPath }: Settings) {
+    this.path = `${publicPath}/web`;
     this.isSecure = publicUrl.startsWith('https:');
   }
 
@@ -25,7 +26,7 @@ export class BrowserDevices {
 
   keep({ reply }: Exchange, secret: string): void {
     void reply.setCookie(COOKIE, secret, {
-      path: PATH,
+      path: this.path,
       httpOnly: true,
       sameSite: 'lax',
       secure: this.isSecure,

@@ -10,7 +10,6 @@ import type { Exchange } from './page.js';
 
 /** Named by the wire contract; it holds a page session, not an access token. */
 const COOKIE = 'access_token';
-const PATH = '/web';
 
 /** A browser's session and its account. */
 export interface SignedIn {
@@ -54,7 +53,7 @@ export class BrowserSessions {
   }
 
   private set(reply: FastifyReply, value: string, maxAge: number): void {
-    const secure = this.isSecure;
-    void reply.setCookie(COOKIE, value, { path: PATH, httpOnly: true, sameSite: 'lax', secure, maxAge });
+    const [secure, path] = [this.isSecure, `${this.settings.publicPath}/web`];
+    void reply.setCookie(COOKIE, value, { path, httpOnly: true, sameSite: 'lax', secure, maxAge });
   }
 }

@@ -15,10 +15,14 @@ export class CsrfService {
   private readonly tokens = new Tokens({ userInfo: true });
   private readonly isSecure: boolean;
   private readonly cookieName: string;
+  private readonly path: string;
 
   constructor(settings: Settings) {
     this.isSecure = settings.publicUrl.startsWith('https:');
-    this.cookieName = this.isSecure ? '__Host-pluto_csrf' : 'pluto_csrf';
+    this.path = `${settings.publicPath}/`;
+    // RFC 6265bis section 4.1.3: `__Host-` is for the path `/` only.
+    const prefix = this.path === '/' ? '__Host-' : '__Secure-';
+    this.cookieName = this.isSecure ? `${prefix}pluto_csrf` : 'pluto_csrf';
   }
 
   /**
@@ -32,7 +36,7 @@ export class CsrfService {
       // A second form on the same page must use the same secret.
       request.cookies[this.cookieName] = secret;
       void reply.setCookie(this.cookieName, secret, {
-        path: '/',
+        path: this.path,
         httpOnly: true,
         sameSite: 'lax',
         secure: this.isSecure,

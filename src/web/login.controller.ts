@@ -15,7 +15,7 @@ import { BrowserDevices } from './browser-devices.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfService } from './csrf.js';
 import { LoginForm, LoginQuery } from './login.dto.js';
-import { ownPage } from './next-page.js';
+import { PageAddresses } from './page-addresses.js';
 import { answerJson, CurrentExchange, FormTarget, Page, textOf, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { LOGOUT_PATH, onward, SignInPages, type SignInTarget } from './sign-in-pages.js';
@@ -36,6 +36,7 @@ export class LoginController {
     private readonly signIn: SignInPages,
     private readonly pages: Pages,
     private readonly csrf: CsrfService,
+    private readonly addresses: PageAddresses,
   ) {}
 
   @Get()
@@ -52,7 +53,7 @@ export class LoginController {
     if (!signedIn) return this.signIn.renderLogin(exchange, place);
     return place.next === ''
       ? this.renderSignedIn(exchange, place, signedIn.user)
-      : redirect(exchange.reply, place.next);
+      : redirect(exchange.reply, this.addresses.of(place.next));
   }
 
   @Post()
@@ -84,7 +85,7 @@ export class LoginController {
       void exchange.reply.status(error.status);
       return this.signIn.renderLogin(exchange, place, { account: textOf(form.account), error: error.key });
     }
-    return redirect(exchange.reply, onward(place));
+    return redirect(exchange.reply, this.addresses.of(onward(place)));
   }
 
   /** Needs no CSRF token: it sets no cookie, so a form on another site gains nothing by posting here. */
@@ -113,7 +114,7 @@ export class LoginController {
   }
 
   private async placeOf({ app_id, next }: LoginQuery): Promise<SignInTarget> {
-    return { application: await this.signIn.applicationOf(app_id), next: ownPage(next) };
+    return { application: await this.signIn.applicationOf(app_id), next: this.addresses.ownPage(next) };
   }
 
   private async renderSignedIn(

@@ -4,7 +4,7 @@ import { redirect } from '../common/http/envelope.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { LoginQuery } from './login.dto.js';
-import { ownPage } from './next-page.js';
+import { PageAddresses } from './page-addresses.js';
 import { CurrentExchange, Page, type Exchange } from './page.js';
 import { loginAddress, SignInPages } from './sign-in-pages.js';
 
@@ -14,6 +14,7 @@ export class LogoutController {
   constructor(
     private readonly browsers: BrowserSessions,
     private readonly signIn: SignInPages,
+    private readonly addresses: PageAddresses,
   ) {}
 
   /** Signs the browser out and shows the sign-in page, so that somebody else can sign in and continue. */
@@ -24,6 +25,7 @@ export class LogoutController {
   async logout(@Body() form: LoginQuery, @CurrentExchange() exchange: Exchange): Promise<string> {
     await this.browsers.signOut(exchange);
     const application = await this.signIn.applicationOf(form.app_id);
-    return redirect(exchange.reply, loginAddress({ application, next: ownPage(form.next) }));
+    const next = this.addresses.ownPage(form.next);
+    return redirect(exchange.reply, this.addresses.of(loginAddress({ application, next })));
   }
 }

@@ -5,6 +5,7 @@ import { Views, type InvalidLinkKind, type PageContexts, type PageName } from '.
 import { ApplicationNamesService } from '../applications/application-names.service.js';
 import type { Application } from '../applications/application.entity.js';
 import { CsrfService } from './csrf.js';
+import { PageAddresses } from './page-addresses.js';
 import type { Exchange } from './page.js';
 
 type FormFields = 'action' | 'csrfToken';
@@ -18,6 +19,7 @@ export class Pages {
   constructor(
     private readonly views: Views,
     private readonly csrf: CsrfService,
+    private readonly addresses: PageAddresses,
     private readonly applicationNames: ApplicationNamesService,
   ) {}
 
@@ -41,7 +43,7 @@ export class Pages {
     page: Name,
     context: Omit<PageContexts[Name], FormFields>,
   ): string {
-    const fields = { action, csrfToken: this.csrfToken(exchange, action) };
+    const fields = { action: this.addresses.of(action), csrfToken: this.csrfToken(exchange, action) };
     return this.render(exchange, page, { ...context, ...fields } as PageContexts[Name]);
   }
 

@@ -7,7 +7,7 @@ import { isMail } from '../common/text-checks.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { LoginQuery } from './login.dto.js';
-import { ownPage } from './next-page.js';
+import { PageAddresses } from './page-addresses.js';
 import { CurrentExchange, Page, textOf, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { loginAddress, SignInPages } from './sign-in-pages.js';
@@ -24,6 +24,7 @@ export class PasswordForgotController {
     private readonly resets: PasswordResetService,
     private readonly signIn: SignInPages,
     private readonly pages: Pages,
+    private readonly addresses: PageAddresses,
   ) {}
 
   @Get()
@@ -56,7 +57,7 @@ export class PasswordForgotController {
     return this.pages.render(exchange, 'password-forgot-done', {
       applicationName: await this.pages.nameOf(application, exchange),
       mail,
-      loginHref: loginAddress({ application, next: ownPage(form.next) }),
+      loginHref: this.addresses.of(loginAddress({ application, next: this.addresses.ownPage(form.next) })),
     });
   }
 
@@ -66,13 +67,13 @@ export class PasswordForgotController {
     input: { mail: string; isMailInvalid: boolean },
   ): Promise<string> {
     const application = await this.signIn.applicationOf(app_id);
-    const next = ownPage(wanted);
+    const next = this.addresses.ownPage(wanted);
     return this.pages.renderForm(exchange, 'password-forgot', {
       ...input,
       applicationName: await this.pages.nameOf(application, exchange),
       applicationId: application.name,
       next,
-      loginHref: loginAddress({ application, next }),
+      loginHref: this.addresses.of(loginAddress({ application, next })),
     });
   }
 }

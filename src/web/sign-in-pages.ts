@@ -6,6 +6,7 @@ import { ApplicationsService } from '../applications/applications.service.js';
 import { PLUTO } from '../applications/pluto-names.js';
 import { ProviderSettingsService } from '../applications/provider-settings.service.js';
 import { pageAddress } from './next-page.js';
+import { PageAddresses } from './page-addresses.js';
 import type { Exchange } from './page.js';
 import { Pages } from './pages.js';
 
@@ -28,6 +29,7 @@ export class SignInPages {
     private readonly applications: ApplicationsService,
     private readonly providerSettings: ProviderSettingsService,
     private readonly pages: Pages,
+    private readonly addresses: PageAddresses,
   ) {}
 
   /**
@@ -54,8 +56,8 @@ export class SignInPages {
       next,
       account,
       error,
-      forgotHref: pageAddress(FORGOT_PATH, query),
-      wechatHref: wechatWeb ? pageAddress(WECHAT_PATH, query) : undefined,
+      forgotHref: this.addresses.of(pageAddress(FORGOT_PATH, query)),
+      wechatHref: wechatWeb ? this.addresses.of(pageAddress(WECHAT_PATH, query)) : undefined,
     });
   }
 }

@@ -12,6 +12,7 @@ import { HomeController } from './home.controller.js';
 import { LoginController } from './login.controller.js';
 import { LogoutController } from './logout.controller.js';
 import { MailVerificationController } from './mail-verification.controller.js';
+import { PageAddresses } from './page-addresses.js';
 import { Pages } from './pages.js';
 import { PasswordForgotController } from './password-forgot.controller.js';
 import { PasswordResetController } from './password-reset.controller.js';
@@ -30,6 +31,6 @@ import { WechatLoginController } from './wechat-login.controller.js';
     PasswordForgotController,
     PasswordResetController,
   ],
-  providers: [BrowserDevices, BrowserSessions, CsrfService, Pages, SignInPages],
+  providers: [BrowserDevices, BrowserSessions, CsrfService, PageAddresses, Pages, SignInPages],
 })
 export class WebModule {}

@@ -14,6 +14,7 @@ import { BrowserDevices } from './browser-devices.js';
 import { BrowserSessions } from './browser-sessions.js';
 import { LoginQuery } from './login.dto.js';
 import { ownPage } from './next-page.js';
+import { PageAddresses } from './page-addresses.js';
 import { CurrentExchange, Page, textOf, type Exchange } from './page.js';
 import { onward, SignInPages, WECHAT_PATH } from './sign-in-pages.js';
 
@@ -41,6 +42,7 @@ export class WechatLoginController {
     private readonly devices: BrowserDevices,
     private readonly signIn: SignInPages,
     private readonly settings: Settings,
+    private readonly addresses: PageAddresses,
   ) {}
 
   @Get()
@@ -50,10 +52,10 @@ export class WechatLoginController {
     const secret = randomToken();
     const address = await this.logins.startInBrowser(application.name, secret);
     // Only the browser with this cookie can complete the sign-in.
-    const next = ownPage(query.next);
+    const next = this.addresses.ownPage(query.next);
     const kept = encodeURIComponent(next).length > NEXT_MAX ? '' : next;
     void reply.setCookie(COOKIE, `${secret}:${kept}`, {
-      path: WECHAT_PATH,
+      path: this.addresses.of(WECHAT_PATH),
       httpOnly: true,
       sameSite: 'lax',
       secure: this.settings.publicUrl.startsWith('https:'),
@@ -72,7 +74,7 @@ export class WechatLoginController {
   ): Promise<string> {
     if (isHead) throw new PlutoError('methodNotAllowed');
     const kept = exchange.request.cookies[COOKIE] ?? '';
-    void exchange.reply.clearCookie(COOKIE, { path: WECHAT_PATH });
+    void exchange.reply.clearCookie(COOKIE, { path: this.addresses.of(WECHAT_PATH) });
     const colon = kept.indexOf(':');
     const [secret, next] = [kept.slice(0, colon), kept.slice(colon + 1)];
     const code = textOf(query.code);
@@ -90,7 +92,7 @@ export class WechatLoginController {
       );
       this.browsers.signIn(exchange, pageToken);
       this.devices.keep(exchange, browser);
-      return redirect(exchange.reply, onward({ application, next: ownPage(next) }));
+      return redirect(exchange.reply, this.addresses.of(onward({ application, next: ownPage(next) })));
     } catch (error) {
       if (!(error instanceof PlutoError) || error.status !== 403) throw error;
       throw new PlutoError(error.key, { page: 'signIn', cause: error });

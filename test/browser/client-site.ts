@@ -20,7 +20,7 @@ export const SHOP_NAMES = { en: 'Corner Shop', zh: '街角商店', ja: '角の�
 export const ENGLISH = { locale: languages.en };
 
 /** The site of a client, with its own origin. Pages are added by path; `/back` exists. */
-class ClientSite {
+export class ClientSite {
   readonly pages = new Map<string, string>([['/back', page('Back at Desk', '')]]);
   readonly redirects = new Map<string, string>();
   private readonly server: Server = createServer((request, response) => {

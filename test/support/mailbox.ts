@@ -45,7 +45,7 @@ export class Mailbox {
 
 /** The path of the link in a mail, without the server's address. */
 export function linkIn(mail: ParsedMail): string {
-  const link = /https?:\/\/[^\s/]+(\/web\/\S+)/.exec(mail.text ?? '')?.[1];
+  const link = /https?:\/\/[^\s/]+((?:\/[\w.~-]+)*?\/web\/\S+)/.exec(mail.text ?? '')?.[1];
   if (!link) throw new Error('the mail has no link');
   return link;
 }

@@ -14,9 +14,10 @@ import {
 } from '../../src/common/views/contexts.js';
 import { formatDuration } from '../../src/common/views/duration.js';
 import { greetableName } from '../../src/common/views/plain-text.js';
+import { Settings } from '../../src/config/settings.js';
 import { Views, viewsDirectory } from '../../src/common/views/views.js';
 
-const views = new Views();
+const views = new Views(Settings.load({}));
 
 const app = { applicationName: 'Morning Post' };
 const form = { ...app, action: '/web/some/form', csrfToken: 'csrf-token-value' };

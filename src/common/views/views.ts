@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import Handlebars from 'handlebars';
+import { Settings } from '../../config/settings.js';
 import type { Language } from '../languages.js';
 import { packageDirectory } from '../package-directory.js';
 import { assertTranslated, type Escape, loadCatalogues, translate } from './catalogues.js';
@@ -54,8 +55,11 @@ export class Views {
   private readonly pages: Record<PageName, Template>;
   private readonly mails: Record<MailName, { html: Template; text: Template }>;
 
+  private readonly base: string;
+
   /** @throws Error when a template is missing or malformed, or a text is missing in one of the languages */
-  constructor() {
+  constructor({ publicPath }: Settings) {
+    this.base = publicPath;
     for (const path of this.partialPaths) this.registerPartial(path);
     this.pages = table(pageNames, (name) => this.load(this.html, `pages/${name}.hbs`));
     this.mails = table(mailNames, (name) => ({
@@ -67,7 +71,7 @@ export class Views {
 
   /** @returns a complete HTML document, which loads only the style sheets and the icon in `/web/assets` */
   renderPage<Name extends PageName>(page: Name, language: Language, context: PageContexts[Name]): string {
-    return this.pages[page](context, { data: templateData(language) });
+    return this.pages[page](context, { data: { ...templateData(language), base: this.base } });
   }
 
   /** @returns the subject on one line, and the body as an HTML document and as plain text */
