@@ -69,7 +69,8 @@ function modelsOf(answer: OperationOptions['answer']): Type[] {
   return typeof answer === 'function' ? [answer] : [];
 }
 
-function successSchema(answer: OperationOptions['answer']): Schema {
+/** The envelope around an answer; around `{}` if it is undefined. */
+export function successSchema(answer: OperationOptions['answer']): Schema {
   return {
     type: 'object',
     required: ['status', 'body'],

@@ -80,7 +80,11 @@ export class UserController {
   @Operation({
     summary: 'Get user public info like avatar, name',
     description: 'Get public user information',
-    answer: { type: 'object', additionalProperties: { $ref: getSchemaPath(PublicUserDto) } },
+    answer: {
+      type: 'object',
+      description: 'By id; ids of nobody are left out, also impossible ones',
+      additionalProperties: { $ref: getSchemaPath(PublicUserDto) },
+    },
   })
   async getPublicInfo(@Query() { ids }: PublicInfoQuery): Promise<Record<string, PublicUserDto>> {
     const users = await this.profiles.findPublic(ids);

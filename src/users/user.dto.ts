@@ -22,8 +22,7 @@ export class UpdateUserInfoDto {
 
 export class PublicInfoQuery {
   @ApiPropertyOptional({
-    description:
-      'User IDs to fetch, repeated or separated by commas; ids of nobody, also impossible ones, are left out',
+    description: 'User IDs to fetch',
     type: [String],
     maxItems: PUBLIC_IDS_MAX,
     example: ['1', '2'],

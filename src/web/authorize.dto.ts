@@ -1,5 +1,6 @@
 import { ApiHideProperty, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
+import { PageToken } from './page.js';
 
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
@@ -55,6 +56,9 @@ export class AuthorizeQuery {
 }
 
 export class AuthorizeForm {
+  @PageToken()
+  _csrf?: unknown;
+
   @Allow()
   @ApiProperty({ type: String, description: 'OAuth client ID', example: 'desk' })
   client_id?: unknown;

@@ -4,7 +4,7 @@ import { PageLoginService } from '../auth/password/page-login.service.js';
 import { PasswordLoginService } from '../auth/password/password-login.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
-import { AsksForJson } from '../common/http/requests.js';
+import { namesJson, prefersHtml } from '../common/http/requests.js';
 import { redirect } from '../common/http/envelope.js';
 import { isOpaque, MAIL_MAX, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
@@ -70,11 +70,10 @@ export class LoginController {
   })
   async login(
     @Body() form: LoginForm,
-    @AsksForJson() asksForJson: boolean,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
   ): Promise<string | TokenAnswer> {
-    if (asksForJson) return this.answerProgram(form, exchange, caller);
+    if (isOfProgram(exchange, form)) return this.answerProgram(form, exchange, caller);
     this.csrf.assertFrom(exchange.request);
     const place = await this.placeOf(form);
     try {
@@ -82,7 +81,7 @@ export class LoginController {
     } catch (error) {
       if (!(error instanceof PlutoError)) throw error;
       if (error.key !== 'invalidPassword' && error.key !== 'mailNotVerified') throw error;
-      void exchange.reply.status(error.status);
+      this.pages.refuse(exchange, error);
       return this.signIn.renderLogin(exchange, place, { account: textOf(form.account), error: error.key });
     }
     return redirect(exchange.reply, this.addresses.of(onward(place)));
@@ -129,6 +128,14 @@ export class LoginController {
       handle,
     });
   }
+}
+
+/**
+ * Whether tokens are asked for rather than a session in a browser: not by a form of the page, which has its
+ * token, unless JSON is named.
+ */
+function isOfProgram({ request }: Exchange, form: LoginForm): boolean {
+  return !prefersHtml(request) && (namesJson(request) || form._csrf === undefined);
 }
 
 /** Impossible credentials are refused without a lookup. */

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
+import { PageToken } from './page.js';
 
 /**
  * Form fields are validated in the controller so that the page can show the error; an invalid `next` is
@@ -20,6 +21,9 @@ export class LoginQuery {
 }
 
 export class LoginForm {
+  @PageToken()
+  _csrf?: unknown;
+
   @Allow()
   @ApiProperty({ type: String, description: 'Email or username', example: 'ann' })
   account?: unknown;

@@ -1,11 +1,24 @@
-import { Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import { ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { MailVerificationService } from '../auth/registration/mail-verification.service.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
+import {
+  CurrentExchange,
+  INVALID_LINK,
+  LinkToken,
+  Page,
+  PageToken,
+  type EmptyAnswer,
+  type Exchange,
+} from './page.js';
 import { Pages } from './pages.js';
+
+class MailVerificationForm {
+  @PageToken()
+  _csrf?: unknown;
+}
 
 @ApiTags('Web Interface')
 @LinkToken('Verification token')
@@ -22,6 +35,7 @@ export class MailVerificationController {
     summary: 'Verify the mail registration',
     description: 'Web page for email verification',
     refusals: INVALID_LINK,
+    errors: ['pathNotFound'],
   })
   async show(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     const link = await this.verifications.look(token);
@@ -43,22 +57,25 @@ export class MailVerificationController {
   @Post()
   @LimitedByAddress('link-address')
   @HttpCode(200)
+  @ApiConsumes('application/x-www-form-urlencoded')
   @Page({
     summary: 'Confirm the mail registration',
     description: 'Process email verification form submission',
     refusals: { 403: 'the form was not shown to this browser', ...INVALID_LINK },
-    errors: ['forbidden'],
+    errors: ['forbidden', 'pathNotFound'],
+    isOfForm: true,
   })
   async confirm(
     @Param('token') token: string,
+    @Body() _form: MailVerificationForm,
     @CurrentExchange() exchange: Exchange,
     @CurrentRequestContext() context: RequestContext,
-  ): Promise<string> {
+  ): Promise<string | EmptyAnswer> {
     const confirmed = await this.verifications.confirm(token, context);
     if (!confirmed) return this.pages.renderInvalidLink(exchange, 'verify');
     const applicationName = await this.pages.nameOf(confirmed.application, exchange);
     const values = { applicationName, mail: confirmed.identity.mail };
-    return this.pages.render(
+    return this.pages.renderDone(
       exchange,
       confirmed.isFirst ? 'verify-mail-done' : 'verify-mail-already',
       values,

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { chooseLanguage } from '../common/languages.js';
-import { pathOf } from '../common/http/requests.js';
+import { PlutoError } from '../common/errors.js';
+import { pathOf, prefersHtml } from '../common/http/requests.js';
 import { Views, type InvalidLinkKind, type PageContexts, type PageName } from '../common/views/views.js';
 import { ApplicationNamesService } from '../applications/application-names.service.js';
 import type { Application } from '../applications/application.entity.js';
 import { CsrfService } from './csrf.js';
 import { PageAddresses } from './page-addresses.js';
-import type { Exchange } from './page.js';
+import { answerJson, type EmptyAnswer, type Exchange } from './page.js';
 
 type FormFields = 'action' | 'csrfToken';
 type FormName = {
@@ -57,9 +58,31 @@ export class Pages {
     return this.applicationNames.displayName(application, request.headers['accept-language']);
   }
 
-  /** Explains that a link is unknown, used or expired, and what to do next. */
+  /** Tells that a form was processed: by a page, or by `{}` to whoever does not prefer HTML. */
+  renderDone<Name extends PageName>(
+    exchange: Exchange,
+    page: Name,
+    context: PageContexts[Name],
+  ): string | EmptyAnswer {
+    return prefersHtml(exchange.request) ? this.render(exchange, page, context) : answerJson(exchange, {});
+  }
+
+  /**
+   * Prepares to show a form again, with its fault.
+   * @throws the fault itself for a client that does not prefer HTML
+   */
+  refuse({ request, reply }: Exchange, fault: PlutoError): void {
+    if (!prefersHtml(request)) throw fault;
+    void reply.status(fault.status);
+  }
+
+  /**
+   * Explains that a link is unknown, used or expired, and what to do next.
+   * @throws PlutoError pathNotFound for a client that does not prefer HTML
+   */
   renderInvalidLink(exchange: Exchange, kind: InvalidLinkKind): string {
-    void exchange.reply.status(404);
+    const message = 'Path not found: the link is unknown, used or expired';
+    this.refuse(exchange, new PlutoError('pathNotFound', { message }));
     return this.render(exchange, 'link-invalid', { applicationName: 'Pluto', kind });
   }
 }

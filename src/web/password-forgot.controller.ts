@@ -4,11 +4,12 @@ import { Allow } from 'class-validator';
 import { PasswordResetService } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { isMail } from '../common/text-checks.js';
+import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
 import { LoginQuery } from './login.dto.js';
 import { PageAddresses } from './page-addresses.js';
-import { CurrentExchange, Page, textOf, type Exchange } from './page.js';
+import { CurrentExchange, Page, textOf, type EmptyAnswer, type Exchange } from './page.js';
 import { Pages } from './pages.js';
 import { loginAddress, SignInPages } from './sign-in-pages.js';
 
@@ -46,15 +47,15 @@ export class PasswordForgotController {
     @Body() form: ForgotForm,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<string> {
+  ): Promise<string | EmptyAnswer> {
     const mail = textOf(form.mail).trim();
     if (!isMail(mail)) {
-      void exchange.reply.status(400);
+      this.pages.refuse(exchange, badRequest(['mail must be an email address']));
       return this.render(form, exchange, { mail, isMailInvalid: true });
     }
     const application = await this.signIn.applicationOf(form.app_id);
     await this.resets.sendMail(application.name, mail, caller);
-    return this.pages.render(exchange, 'password-forgot-done', {
+    return this.pages.renderDone(exchange, 'password-forgot-done', {
       applicationName: await this.pages.nameOf(application, exchange),
       mail,
       loginHref: this.addresses.of(loginAddress({ application, next: this.addresses.ownPage(form.next) })),

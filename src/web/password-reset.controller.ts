@@ -4,11 +4,20 @@ import { Allow } from 'class-validator';
 import { isCommonPassword } from '../auth/password/common-passwords.js';
 import { PasswordResetService } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
+import { badRequest } from '../common/validation.pipe.js';
 import { passwordFault } from '../common/text-checks.js';
 import type { PasswordResetError } from '../common/views/views.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
-import { CurrentExchange, INVALID_LINK, LinkToken, Page, type Exchange } from './page.js';
+import {
+  CurrentExchange,
+  INVALID_LINK,
+  LinkToken,
+  Page,
+  PageToken,
+  type EmptyAnswer,
+  type Exchange,
+} from './page.js';
 import { Pages } from './pages.js';
 
 /** Fields are validated in the controller so that the form can show the error. */
@@ -24,7 +33,18 @@ class PasswordResetForm {
     example: 'correct horse',
   })
   password_repeat?: unknown;
+
+  @PageToken()
+  _csrf?: unknown;
 }
+
+/** For clients that do not prefer HTML; the page has its own words. */
+const messages: Record<PasswordResetError, string> = {
+  tooShort: 'password must be at least 8 characters long',
+  tooLong: 'password must be at most 1024 bytes long',
+  common: 'password is too common',
+  mismatch: 'password_repeat must equal password',
+};
 
 @ApiTags('Web Interface')
 @LinkToken('Reset token')
@@ -40,6 +60,7 @@ export class PasswordResetController {
     summary: 'Reset password page',
     description: 'Web page for password reset',
     refusals: INVALID_LINK,
+    errors: ['pathNotFound'],
   })
   show(@Param('token') token: string, @CurrentExchange() exchange: Exchange): Promise<string> {
     return this.renderForm(token, exchange);
@@ -58,24 +79,25 @@ export class PasswordResetController {
       403: 'the form was not shown to this browser',
       ...INVALID_LINK,
     },
-    errors: ['forbidden'],
+    errors: ['forbidden', 'pathNotFound'],
+    isOfForm: true,
   })
   async reset(
     @Param('token') token: string,
     @Body() form: PasswordResetForm,
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
-  ): Promise<string> {
+  ): Promise<string | EmptyAnswer> {
     const password = typeof form.password === 'string' ? form.password : '';
     const error = formFault(password, form.password_repeat);
     if (error) {
-      void exchange.reply.status(400);
+      this.pages.refuse(exchange, badRequest([messages[error]]));
       return this.renderForm(token, exchange, error);
     }
     const account = await this.resets.reset(token, password, caller);
     if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
     const applicationName = await this.pages.nameOf(account.application, exchange);
-    return this.pages.render(exchange, 'password-reset-done', { applicationName });
+    return this.pages.renderDone(exchange, 'password-reset-done', { applicationName });
   }
 
   private async renderForm(token: string, exchange: Exchange, error?: PasswordResetError): Promise<string> {

@@ -600,10 +600,11 @@ export const fieldsBeyondReference: Record<string, string[]> = {
   // `scope` is the field's name in RFC 6749, which generic clients send; the others are of RFC 7636.
   'POST /v1/oauth/tokens': ['client_id', 'client_secret', 'scope', 'code_verifier'],
   'GET /web/authorize': ['scopes', 'scope', 'life_time', 'code_challenge', 'code_challenge_method'],
-  'POST /web/authorize': ['code_challenge', 'code_challenge_method', 'decision'],
+  'POST /web/authorize': ['_csrf', 'code_challenge', 'code_challenge_method', 'decision'],
   'GET /web/login': ['next'],
-  'POST /web/login': ['next'],
-  'POST /web/password/reset/{token}': ['password_repeat'],
+  // `_csrf` is the hidden field of the page's form.
+  'POST /web/login': ['_csrf', 'next'],
+  'POST /web/password/reset/{token}': ['_csrf', 'password_repeat'],
 };
 
 /** Paths that existing clients use and that the document leaves out. */

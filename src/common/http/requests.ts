@@ -49,7 +49,10 @@ function readablePath(url: string): string {
   }
 }
 
-/** Whether the caller prefers HTML to JSON; a caller without preference is taken for a program. */
+/**
+ * Whether the caller prefers HTML to JSON. It decides between page and JSON for every error and every result
+ * of a form; a caller without preference, such as curl, is taken for a program.
+ */
 export function prefersHtml(request: FastifyRequest): boolean {
   const accept = request.headers.accept;
   if (!accept || accept === '*/*') return false;
@@ -69,8 +72,12 @@ export const PrefersHtml = createParamDecorator((_: unknown, context: ExecutionC
   prefersHtml(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** Whether the caller names JSON; on a page, a caller without preference is taken for a browser. */
+/** Whether the caller names JSON, to get it instead of a redirect. */
 export const AsksForJson = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  return /json/i.test(request.headers.accept ?? '') && !prefersHtml(request);
+  return namesJson(request) && !prefersHtml(request);
 });
+
+export function namesJson({ headers }: FastifyRequest): boolean {
+  return /json/i.test(headers.accept ?? '');
+}
