@@ -2,6 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { PlutoError } from '../common/errors.js';
+import { NotCompressed } from '../common/http/compression.js';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { Operation } from '../common/operation.js';
 import { packageVersion } from '../common/package-version.js';
@@ -18,6 +19,7 @@ export class HealthController {
   ) {}
 
   @Get('v1/healthcheck')
+  @NotCompressed()
   @Operation({
     summary: 'Health check',
     description: 'Check the health status of the API',

@@ -8,6 +8,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Logger } from 'pino';
 import { AppModule } from '../app.module.js';
 import { PlutoError } from '../common/errors.js';
+import { compressAnswers } from '../common/http/compression.js';
 import { addEnvelope } from '../common/http/envelope.js';
 import { handleClientError, refuseExpectations } from '../common/http/client-error.js';
 import { addHooks, applyHeadersAndAccessLog, requestId } from '../common/http/hooks.js';
@@ -75,6 +76,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   refuseExpectations(fastify.server);
   addHooks(fastify, app.get(InFlightRequests), hookOptions);
   app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, createJsonParser(fastify));
+  await compressAnswers(fastify);
   await app.register(fastifyCookie);
   await serveFiles(app, settings);
   allowOrigins(app, settings.corsOrigins);

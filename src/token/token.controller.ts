@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { FieldPipe, QueryField } from '../common/fields.js';
+import { NotCompressed } from '../common/http/compression.js';
 import { Operation } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
@@ -70,6 +71,7 @@ export class TokenController {
     description: 'Access token to verify',
     example: ACCESS_TOKEN_EXAMPLE,
   })
+  @NotCompressed()
   @Operation({
     summary: 'Verify access token',
     description: 'Verify the validity of an access token',

@@ -7,6 +7,7 @@ import {
   Public,
   type Principal,
 } from '../common/access.js';
+import { NotCompressed } from '../common/http/compression.js';
 import { BodyLimit } from '../common/http/route-options.js';
 import { isHandle } from '../common/text-checks.js';
 import { Operation, TOKEN_ERRORS } from '../common/operation.js';
@@ -40,6 +41,7 @@ export class UserController {
 
   @AccessTokenOnly()
   @Get('info')
+  @NotCompressed()
   @Operation({
     summary: 'Get user info',
     description: "Get current user's profile information",

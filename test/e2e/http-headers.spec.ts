@@ -309,7 +309,8 @@ describe('what is public', () => {
       expect(headers.get('content-security-policy')).toContain("default-src 'none'");
       const etag = headers.get('etag')!;
       expect(headers.get('cache-control')).toBe(cacheControl);
-      for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      expect(etag).toMatch(/^W\/"/);
+      for (const known of [etag, etag.slice(2), `"other", ${etag}`, '*']) {
         const again = await app.client.get(path, { headers: { 'if-none-match': known } });
         expect([again.status, again.text]).toEqual([304, '']);
         expect([again.headers.get('etag'), again.headers.get('cache-control')]).toEqual([etag, cacheControl]);
@@ -321,7 +322,8 @@ describe('what is public', () => {
         [etag, 304],
         ['"other"', 200],
       ] as const) {
-        const head = await app.client.request('HEAD', path, { headers: { 'if-none-match': known } });
+        const headers = { 'if-none-match': known, 'accept-encoding': 'identity' };
+        const head = await app.client.request('HEAD', path, { headers });
         expect([head.status, head.headers.get('etag'), head.text]).toEqual([status, etag, '']);
         // RFC 9110 section 8.6: as for GET with 200, or none.
         expect(head.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));

@@ -4,6 +4,7 @@ import { ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Public } from '../../common/access.js';
 import { CurrentCaller, type Caller } from '../../common/caller.js';
 import { PlutoError, type ErrorKey } from '../../common/errors.js';
+import { NotCompressed } from '../../common/http/compression.js';
 import { IsHead, PrefersHtml } from '../../common/http/requests.js';
 import { Operation } from '../../common/operation.js';
 import { redirect } from '../../common/http/envelope.js';
@@ -70,6 +71,7 @@ export class ProviderLoginController {
   }
 
   @Get('wechat/web')
+  @NotCompressed()
   @ApiResponse({
     status: 302,
     description:

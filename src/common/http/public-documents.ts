@@ -28,7 +28,8 @@ export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
       .header('access-control-allow-origin', '*')
       .header('access-control-expose-headers', EXPOSED_HEADERS.join(', '));
     if (typeof payload !== 'string' || reply.statusCode !== 200) return done(null, payload);
-    const etag = `"${createHash('sha256').update(payload).digest('base64url')}"`;
+    // Weak, since the compressed answer has the same (RFC 9110 section 8.8.1).
+    const etag = `W/"${createHash('sha256').update(payload).digest('base64url')}"`;
     void reply.header('etag', etag);
     if (reply.getHeader('cache-control') === 'no-store')
       void reply.header('cache-control', 'public, no-cache');
@@ -41,5 +42,5 @@ export function letPublicDocumentsBeKept(fastify: FastifyInstance): void {
 
 function isKnown({ headers }: FastifyRequest, etag: string): boolean {
   const known = headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
-  return known.includes(etag) || known.includes('*');
+  return known.includes(etag.replace(/^W\//, '')) || known.includes('*');
 }

@@ -7,6 +7,7 @@ declare module 'fastify' {
     bodyLimitBytes?: number;
     acceptsForms?: boolean;
     hasNoBody?: boolean;
+    isNotCompressed?: boolean;
     authenticatesClients?: boolean;
     hasNoEnvelope?: boolean;
   }
