@@ -5,6 +5,7 @@ import { CreateKnownDevices1795564800000 } from './1795564800000-create-known-de
 import { CreateAudit1795651200000 } from './1795651200000-create-audit.js';
 import { CreateUpkeepIndexes1795737600000 } from './1795737600000-create-upkeep-indexes.js';
 import { AddReplays1795910400000 } from './1795910400000-add-replays.js';
+import { CreateLoginFailures1795996800000 } from './1795996800000-create-login-failures.js';
 import { MarkChosenHandles1796169600000 } from './1796169600000-mark-chosen-handles.js';
 
 /** All migrations, oldest first. */
@@ -16,5 +17,6 @@ export const migrations = [
   CreateAudit1795651200000,
   CreateUpkeepIndexes1795737600000,
   AddReplays1795910400000,
+  CreateLoginFailures1795996800000,
   MarkChosenHandles1796169600000,
 ];

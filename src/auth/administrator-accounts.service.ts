@@ -7,10 +7,11 @@ import { Transactions } from '../database/transactions.js';
 import { AdministratorsService } from '../rbac/administrators.service.js';
 import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { UserRolesService } from '../rbac/user-roles.service.js';
+import { PLUTO } from '../applications/pluto-names.js';
 import { AccountsService } from '../users/accounts.service.js';
 import { MailIdentitiesService } from '../users/mail-identities.service.js';
 import type { User } from '../users/user.entity.js';
-import { assertUncommon } from './password/common-passwords.js';
+import { assertHardToGuess } from './password/password-rules.js';
 import { PasswordHasher } from './password/password-hasher.service.js';
 
 export interface NewAdministrator {
@@ -44,14 +45,15 @@ export class AdministratorAccountsService {
 
   /**
    * Creates a confirmed account of `pluto` with the role `admin`.
-   * @throws PlutoError badRequest for a common password | mailAlreadyRegistered | userIdExists
+   * @throws PlutoError badRequest for a password that is easy to guess | mailAlreadyRegistered | userIdExists
    */
   async create(
     administrator: Omit<NewAdministrator, 'passwordHash'>,
     password: string,
     context: RequestContext | null,
   ): Promise<number> {
-    assertUncommon(password);
+    const { mail, handle, name } = administrator;
+    assertHardToGuess(password, [mail, handle, name, PLUTO.application]);
     const passwordHash = await this.passwords.hash(password);
     return this.transactions.runFor(context, (manager) =>
       this.createWithin(manager, { ...administrator, passwordHash }),

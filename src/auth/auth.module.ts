@@ -15,6 +15,7 @@ import { FirstStartService } from './first-start.service.js';
 import { KnownDevicesService } from './devices/known-devices.service.js';
 import { LinkMailsService } from './links/link-mails.service.js';
 import { LoginAttempts } from './password/login-attempts.service.js';
+import { LoginFailures } from './password/login-failures.service.js';
 import { MailVerificationService } from './registration/mail-verification.service.js';
 import { OneTimeTokensService } from './links/one-time-tokens.service.js';
 import { PageLoginService } from './password/page-login.service.js';
@@ -47,6 +48,7 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     KnownDevicesService,
     LinkMailsService,
     LoginAttempts,
+    LoginFailures,
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,

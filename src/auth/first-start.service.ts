@@ -10,7 +10,8 @@ import { PlutoApplicationSeed } from '../rbac/pluto-application.seed.js';
 import { KeyRotationService, type KeyDraft } from '../token/key-rotation.service.js';
 import { FIRST_ADMINISTRATOR } from '../users/first-administrator.js';
 import { AdministratorAccountsService } from './administrator-accounts.service.js';
-import { isCommonPassword } from './password/common-passwords.js';
+import { PLUTO } from '../applications/pluto-names.js';
+import { weaknessOf } from './password/password-rules.js';
 import { PasswordHashParameters } from './password/password-hash-parameters.js';
 
 export interface FirstAdministrator {
@@ -67,9 +68,10 @@ export class FirstStartService {
   }
 
   private choosePassword(): string {
-    const { adminPassword } = this.settings;
+    const { adminMail, adminPassword } = this.settings;
     if (adminPassword === undefined) return this.administratorAccounts.generatePassword();
-    if (isCommonPassword(adminPassword)) throw new Error('ADMIN_PASSWORD is too common; choose another');
+    if (weaknessOf(adminPassword, [adminMail, PLUTO.application]) !== null)
+      throw new Error('ADMIN_PASSWORD is too easy to guess; choose another');
     return adminPassword;
   }
 

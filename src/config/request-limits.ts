@@ -13,7 +13,9 @@ export const defaultLimits = {
   'login-address': { tries: 100, seconds: minute },
   /** Wrong passwords from devices unknown to the account, per address. */
   'login-failures': { tries: 60, seconds: 15 * minute },
-  /** Wrong passwords from devices unknown to the account, per mail or handle. */
+  /** Wrong passwords from devices unknown to the account, per mail or handle as it was typed. */
+  'login-typed': { tries: 10, seconds: 15 * minute },
+  /** Wrong passwords from devices unknown to the account, per account. */
   'login-account': { tries: 10, seconds: 15 * minute },
   /** Wrong passwords from one known device of the account. */
   'login-device': { tries: 10, seconds: 15 * minute },

@@ -38,6 +38,11 @@ const server = {
     'Base URL of every link and redirect, also with a path that the proxy removes; follows PORT unless set.',
   ),
   trustProxy: list('TRUST_PROXY', addressOrCidr, 'Reverse proxies whose X-Forwarded-For header is trusted.'),
+  trustedClients: list(
+    'TRUSTED_CLIENTS',
+    word,
+    "Keys of OAuth clients whose password grants may name the user's address (user_address).",
+  ),
   corsOrigins: list('CORS_ORIGINS', origin, 'Origins that may call the JSON API from a browser.'),
   legacyAdmin: variable(
     'LEGACY_ADMIN',

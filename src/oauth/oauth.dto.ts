@@ -54,6 +54,12 @@ export class TokensDto {
   @Parameter('Username (for password grant)', 'ann')
   user?: unknown;
 
+  @Parameter(
+    'IP address of the user (for password grant), taken from clients that TRUSTED_CLIENTS names',
+    '192.0.2.7',
+  )
+  user_address?: unknown;
+
   @Parameter('Refresh token (for refresh_token grant)', EXAMPLE_OPAQUE)
   refresh_token?: unknown;
 

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { isCommonPassword } from '../auth/password/common-passwords.js';
-import { PasswordResetService } from '../auth/password/password-reset.service.js';
+import { weaknessOf } from '../auth/password/password-rules.js';
+import { PasswordResetService, wordsOf } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { passwordFault } from '../common/text-checks.js';
@@ -89,7 +89,9 @@ export class PasswordResetController {
     @CurrentCaller() caller: Caller,
   ): Promise<string | EmptyAnswer> {
     const password = typeof form.password === 'string' ? form.password : '';
-    const error = formFault(password, form.password_repeat);
+    const link = await this.resets.look(token);
+    if (!link) return this.pages.renderInvalidLink(exchange, 'reset');
+    const error = formFault(password, form.password_repeat, wordsOf(link));
     if (error) {
       this.pages.refuse(exchange, badRequest([messages[error]]));
       return this.renderForm(token, exchange, error);
@@ -112,9 +114,9 @@ export class PasswordResetController {
   }
 }
 
-function formFault(password: string, repeated: unknown): PasswordResetError | null {
+function formFault(password: string, repeated: unknown, words: readonly string[]): PasswordResetError | null {
   const fault = passwordFault(password);
   if (fault !== null) return fault;
-  if (isCommonPassword(password)) return 'common';
-  return repeated !== undefined && repeated !== password ? 'mismatch' : null;
+  if (repeated !== undefined && repeated !== password) return 'mismatch';
+  return weaknessOf(password, words);
 }

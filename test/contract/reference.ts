@@ -598,7 +598,8 @@ export const fieldsBeyondReference: Record<string, string[]> = {
   'GET /v1/user/info/{userId}/public': ['app_id'],
   'GET /v1/user/search': ['limit', 'offset'],
   // `scope` is the field's name in RFC 6749, which generic clients send; the others are of RFC 7636.
-  'POST /v1/oauth/tokens': ['client_id', 'client_secret', 'scope', 'code_verifier'],
+  'POST /v1/oauth/tokens': ['client_id', 'client_secret', 'scope', 'code_verifier', 'user_address'],
+  'POST /v1/token/refresh': ['device_id'],
   'GET /web/authorize': ['scopes', 'scope', 'life_time', 'code_challenge', 'code_challenge_method'],
   'POST /web/authorize': ['_csrf', 'code_challenge', 'code_challenge_method', 'decision'],
   'GET /web/login': ['next'],

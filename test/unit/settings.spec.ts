@@ -38,6 +38,7 @@ describe('Settings with nothing set', () => {
       trustProxy: [],
       corsOrigins: [],
       legacyAdmin: false,
+      trustedClients: [],
       rateLimit: true,
       requestLimits: defaultLimits,
       metricsPort: undefined,

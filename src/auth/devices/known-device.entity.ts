@@ -22,4 +22,8 @@ export class KnownDevice {
 
   @Column({ ...unixTime, name: 'last_used_at' })
   lastUsedAt: number;
+
+  /** Wrong passwords in a row on this device. */
+  @Column({ name: 'failures', type: 'integer', default: 0 })
+  failures: number;
 }

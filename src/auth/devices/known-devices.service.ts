@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LessThanOrEqual, type EntityManager } from 'typeorm';
+import { LessThanOrEqual, MoreThanOrEqual, type EntityManager } from 'typeorm';
 import { hmac } from '../../common/crypto.js';
 import { nowSeconds } from '../../common/time.js';
 import { SecretKey } from '../../config/secret-key.js';
@@ -12,16 +12,19 @@ import { KnownDevice } from './known-device.entity.js';
 const DEVICES_MAX = 20;
 const DAY_SECONDS = 86_400;
 const RETENTION_SECONDS = 180 * DAY_SECONDS;
+/** After so many wrong passwords in a row the owner no longer uses it. */
+const FAILURES_MAX = 100;
 
 interface Device {
   id: number;
   deviceHash: string;
   lastUsedAt: number;
+  failures: number;
 }
 
 // Plain SQL, since every login runs it before the password is checked.
 const FIND_ALL = `
-  SELECT id, device_hash AS deviceHash, last_used_at AS lastUsedAt
+  SELECT id, device_hash AS deviceHash, last_used_at AS lastUsedAt, failures
   FROM known_devices WHERE user_id = ? ORDER BY last_used_at DESC, id DESC`;
 
 /**
@@ -64,15 +67,22 @@ export class KnownDevicesService {
     const known = devices.filter(({ deviceHash }) => hashes.includes(deviceHash));
     const fresh = hashes.filter((hash) => !known.some(({ deviceHash }) => deviceHash === hash));
     // Updated once a day, or whenever a new device may push out another: that must not be the one in use.
-    const isStale = known.some(({ lastUsedAt }) => lastUsedAt < now - DAY_SECONDS);
+    const isStale = known.some(({ lastUsedAt, failures }) => lastUsedAt < now - DAY_SECONDS || failures > 0);
     const used = isStale || fresh.length > 0 ? known : [];
     const others = devices.filter((device) => !known.includes(device));
     const surplus = fresh.length > 0 ? others.slice(DEVICES_MAX - known.length - fresh.length) : [];
-    for (const { id } of used) await manager.update(KnownDevice, { id }, { lastUsedAt: now });
+    for (const { id } of used) await manager.update(KnownDevice, { id }, { lastUsedAt: now, failures: 0 });
     for (const deviceHash of fresh)
-      await manager.insert(KnownDevice, { userId, deviceHash, lastUsedAt: now });
+      await manager.insert(KnownDevice, { userId, deviceHash, lastUsedAt: now, failures: 0 });
     for (const { id } of surplus) await manager.delete(KnownDevice, { id });
     return known.length > 0;
+  }
+
+  /** Counts a wrong password on a known device, which is forgotten after a hundred in a row. */
+  async noteFailure(manager: EntityManager, userId: number, deviceHash: string): Promise<void> {
+    const device = { userId, deviceHash };
+    await manager.increment(KnownDevice, device, 'failures', 1);
+    await manager.delete(KnownDevice, { ...device, failures: MoreThanOrEqual(FAILURES_MAX) });
   }
 
   /** Forgets all devices: somebody else may have signed in on some of them. */

@@ -1,5 +1,4 @@
 import type * as LanguagePackage from '@zxcvbn-ts/language-common';
-import { PlutoError } from '../../common/errors.js';
 import { loadWhenNeeded } from '../../common/load-when-needed.js';
 import { PASSWORD_MIN_CHARACTERS } from '../../common/text-checks.js';
 
@@ -13,14 +12,6 @@ let commonPasswords: Set<string> | undefined;
 export function isCommonPassword(password: string): boolean {
   commonPasswords ??= readList();
   return commonPasswords.has(password.toLowerCase());
-}
-
-/** @throws PlutoError badRequest */
-export function assertUncommon(password: string): void {
-  if (!isCommonPassword(password)) return;
-  throw new PlutoError('badRequest', {
-    message: 'Bad Request: password is too common; choose another',
-  });
 }
 
 /** Loaded lazily: many processes never set a password. */

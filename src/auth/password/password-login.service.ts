@@ -19,6 +19,8 @@ export interface Credentials {
   account: string;
   password: string;
   caller: Caller;
+  /** The authenticated OAuth client that sends its user's password, unless it names the user's address. */
+  clientKey?: string | undefined;
   /** What is known of the device: see `deviceIdentifiers`. */
   device: { id?: string | undefined; browser?: string };
 }
@@ -31,6 +33,8 @@ export interface PasswordProof {
   passwordHash: string;
   /** What is known of the device; see `deviceIdentifiers`. */
   identifiers: string[];
+  /** Whether wrong passwords were counted before. */
+  hasFailures: boolean;
 }
 
 /** Signs people in with a password. */
@@ -68,27 +72,26 @@ export class PasswordLoginService {
    * @throws PlutoError applicationNotExist | invalidPassword | mailNotVerified | tooManyRequests
    */
   async prove(credentials: Credentials): Promise<PasswordProof> {
-    const { applicationName, account, password, caller, device } = credentials;
+    const { applicationName, account, password, caller, clientKey, device } = credentials;
     const application = await this.applications.getByName(applicationName);
     const found = await this.accounts.findCredentials(application.id, account);
     const identifiers = deviceIdentifiers(caller, device);
     const place = { applicationId: application.id, userId: found?.userId ?? 0 };
     const matched = await this.knownDevices.match(place.userId, identifiers);
     const { address } = caller;
-    const attempt = await this.attempts.begin({ ...place, account, device: matched, address });
+    const attempt = await this.attempts.begin({ ...place, account, device: matched, address, clientKey });
 
     const stored = found?.passwordHash ?? null;
     const isRight = await this.passwords.verify(stored, password).catch(async (error: unknown) => {
       await attempt.refund();
       throw error;
     });
-    if (!found || stored === null || !isRight) {
-      await attempt.fail();
-      throw await this.refuse(place, 'credentials', caller);
-    }
+    if (!found || stored === null || !isRight || attempt.isRefused)
+      throw await this.refuse(place, 'credentials', caller, await attempt.fail());
     await attempt.refund();
     if (!found.isVerified) throw await this.refuse(place, 'unverified', caller);
-    const proof = { application, userId: found.userId, passwordHash: stored, identifiers };
+    const { hasFailures } = attempt;
+    const proof = { application, userId: found.userId, passwordHash: stored, identifiers, hasFailures };
     return this.passwords.isOutdated(stored) ? this.renew(proof, credentials) : proof;
   }
 
@@ -98,9 +101,10 @@ export class PasswordLoginService {
    *   verified
    */
   async authenticate(manager: EntityManager, proof: PasswordProof): Promise<void> {
-    const { application, userId, passwordHash, identifiers } = proof;
+    const { application, userId, passwordHash, identifiers, hasFailures } = proof;
     if (!(await this.accounts.lockWithPassword(manager, userId, passwordHash)))
       throw new PlutoError('invalidPassword');
+    if (hasFailures) await this.attempts.forget(manager, userId);
     const isKnown = await this.knownDevices.remember(manager, userId, identifiers);
     await this.events.publish(manager, {
       type: 'login.succeeded',
@@ -122,12 +126,14 @@ export class PasswordLoginService {
     { applicationId, userId }: { applicationId: number; userId: number },
     reason: 'credentials' | 'unverified',
     caller: Caller,
+    record?: (manager: EntityManager) => Promise<void>,
   ): Promise<PlutoError> {
     const event = { applicationId, userId: userId === 0 ? null : userId };
     const detail = { method: 'password' as const, reason };
-    await this.transactions.runFor(caller, (manager) =>
-      this.events.publish(manager, { type: 'login.failed', ...event, detail }),
-    );
+    await this.transactions.runFor(caller, async (manager) => {
+      await record?.(manager);
+      await this.events.publish(manager, { type: 'login.failed', ...event, detail });
+    });
     return new PlutoError(reason === 'credentials' ? 'invalidPassword' : 'mailNotVerified');
   }
 }

@@ -9,12 +9,13 @@ import { ApplicationsService } from '../../applications/applications.service.js'
 import { SessionsService } from '../../token/sessions.service.js';
 import { AccountsService, type MailAccount } from '../../users/accounts.service.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
-import { assertUncommon } from './common-passwords.js';
 import { deviceIdentifiers } from '../devices/device-identifiers.js';
 import { KnownDevicesService } from '../devices/known-devices.service.js';
 import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
 import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
+import { LoginFailures } from './login-failures.service.js';
 import { PasswordHasher } from './password-hasher.service.js';
+import { assertHardToGuess } from './password-rules.js';
 
 /** The account whose password a link resets. */
 export interface ResetLink extends MailAccount {
@@ -35,6 +36,7 @@ export class PasswordResetService {
     private readonly linkMails: LinkMailsService,
     private readonly outbox: OutboxService,
     private readonly knownDevices: KnownDevicesService,
+    private readonly loginFailures: LoginFailures,
     private readonly limits: Limits,
     private readonly events: SecurityEvents,
   ) {}
@@ -66,12 +68,12 @@ export class PasswordResetService {
    * sessions end, other links to the account become invalid, and its known devices are forgotten, except the
    * current address.
    * @returns the account; null for an unknown, used or expired link
-   * @throws PlutoError badRequest for a common password
+   * @throws PlutoError badRequest for a password that is easy to guess
    */
   async reset(token: string, password: string, caller: Caller): Promise<ResetLink | null> {
     const found = await this.look(token);
     if (!found) return null;
-    assertUncommon(password);
+    assertHardToGuess(password, wordsOf(found));
     const passwordHash = await this.passwords.hash(password);
     return this.transactions.runFor(caller, async (manager) => {
       const link = await this.tokens.find('reset-password', token, manager);
@@ -84,10 +86,16 @@ export class PasswordResetService {
       await this.tokens.revokeAll(manager, account.identity.id);
       await this.outbox.withdraw(manager, account.user.id, ['verify-mail', 'password-reset']);
       const { id: userId, applicationId } = account.user;
+      await this.loginFailures.forget(manager, userId);
       await this.knownDevices.forgetAll(manager, userId);
       await this.knownDevices.remember(manager, userId, deviceIdentifiers(caller));
       await this.events.publish(manager, { type: 'password.reset', applicationId, userId, detail: {} });
       return found;
     });
   }
+}
+
+/** What the password must not be: see `weaknessOf`. */
+export function wordsOf({ user, identity, application }: ResetLink): string[] {
+  return [identity.mail, user.handle, user.name, application.name];
 }

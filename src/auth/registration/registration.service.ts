@@ -11,7 +11,7 @@ import type { Application } from '../../applications/application.entity.js';
 import { ApplicationsService } from '../../applications/applications.service.js';
 import type { Identity } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
-import { assertUncommon } from '../password/common-passwords.js';
+import { assertHardToGuess } from '../password/password-rules.js';
 import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
 import { OneTimeTokensService } from '../links/one-time-tokens.service.js';
 import { PasswordHasher } from '../password/password-hasher.service.js';
@@ -45,11 +45,12 @@ export class RegistrationService {
 
   /**
    * Creates an account and queues its verification mail, unless SKIP_REGISTER_VERIFY_MAIL is set.
-   * @throws PlutoError badRequest for a common password | applicationNotExist | mailAlreadyRegistered |
+   * @throws PlutoError badRequest for an easy password | applicationNotExist | mailAlreadyRegistered |
    *   userIdExists | tooManyRequests
    */
   async register(registration: Registration, caller: Caller): Promise<{ mail: string; isVerified: boolean }> {
-    assertUncommon(registration.password);
+    const { mail, handle, name, applicationName, password } = registration;
+    assertHardToGuess(password, [mail, handle, name, applicationName]);
     const application = await this.applications.getByName(registration.applicationName);
     const known = await this.mails.find(application.id, registration.mail);
     if (known?.isVerified) throw new PlutoError('mailAlreadyRegistered');

@@ -15,7 +15,7 @@ const errorReasons = [
 
 /** Variants of a text by a value of the context: catalogue key prefix → last part of the key. */
 export const variants = {
-  'password-reset.error': ['tooShort', 'tooLong', 'common', 'mismatch'],
+  'password-reset.error': ['tooShort', 'tooLong', 'common', 'personal', 'mismatch'],
   'link-invalid.next': ['verify', 'reset'],
   'login.error': ['invalidPassword', 'mailNotVerified'],
   'error.title': errorReasons,

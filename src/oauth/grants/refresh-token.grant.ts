@@ -19,6 +19,7 @@ export class RefreshTokenGrant implements Grant {
       refreshToken: parameters.required('refresh_token'),
       applicationName: parameters.required('app_id'),
       scopes: parameters.scopes,
+      deviceId: parameters.deviceId,
       clientKey: client.key,
       context: caller,
     });
