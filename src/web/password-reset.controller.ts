@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { weaknessOf } from '../auth/password/password-rules.js';
+import { weaknessMessages, weaknessOf } from '../auth/password/password-rules.js';
 import { PasswordResetService, wordsOf } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { badRequest } from '../common/validation.pipe.js';
@@ -42,7 +42,7 @@ class PasswordResetForm {
 const messages: Record<PasswordResetError, string> = {
   tooShort: 'password must be at least 8 characters long',
   tooLong: 'password must be at most 1024 bytes long',
-  common: 'password is too common',
+  ...weaknessMessages,
   mismatch: 'password_repeat must equal password',
 };
 

@@ -131,7 +131,7 @@ describe('wrong passwords in a row', () => {
     const { mail, password } = account;
     expectOk(await tryPassword({ account: mail, password, device_id: PHONE }));
     await setFailures(account, FAILURES_MAX);
-    passSeconds(30 * 86_400);
+    passSeconds(20 * 86_400);
     expectFailure(await tryPassword({ account: mail, password }), 403, 3001);
     expectOk(await tryPassword({ account: mail, password, device_id: PHONE }));
     expectOk(await tryPassword({ account: mail, password }));

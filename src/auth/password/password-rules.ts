@@ -10,10 +10,11 @@ const WORD_MIN = 4;
 /** What must remain of a password without the word. */
 const REST_MIN = 5;
 
-const MESSAGES = {
+/** What to say of each. */
+export const weaknessMessages = {
   common: 'password is too common; choose another',
   personal: 'password must not be your mail address, user id or name, or the name of the application',
-};
+} as const satisfies Record<Weakness, string>;
 
 /**
  * @param words about the account: its mail, handle and name, and the application's name
@@ -29,7 +30,7 @@ export function weaknessOf(password: string, words: readonly string[]): Weakness
 /** @throws PlutoError badRequest */
 export function assertHardToGuess(password: string, words: readonly string[]): void {
   const weakness = weaknessOf(password, words);
-  if (weakness) throw new PlutoError('badRequest', { message: `Bad Request: ${MESSAGES[weakness]}` });
+  if (weakness) throw new PlutoError('badRequest', { message: `Bad Request: ${weaknessMessages[weakness]}` });
 }
 
 /** One to three characters, over and over: `aaaaaaaa`, `12121212`. */
