@@ -1,5 +1,5 @@
 import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { Public } from '../common/access.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
@@ -40,6 +40,9 @@ export class TokensController {
     };
   }
 
+  // Or key and secret in the body.
+  @ApiSecurity({})
+  @ApiSecurity('Client')
   @Post('tokens')
   @LimitedByAddress('client-address')
   @AcceptsForms()

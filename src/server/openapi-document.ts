@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { ErrorKey } from '../common/errors.js';
+import { applyRules, operationId } from './document-rules.js';
 import { Settings } from '../config/settings.js';
 import { failureResponses, type FailureResponse } from '../common/failure-responses.js';
 
@@ -55,15 +56,27 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
       ...BEARER,
       description: 'An access token of `pluto` with `pluto.user` or `pluto.admin`',
     })
-    .addSecurity('AdminAuth', { ...BEARER, description: 'An access token of `pluto` with `pluto.admin`' });
+    .addSecurity('AdminAuth', { ...BEARER, description: 'An access token of `pluto` with `pluto.admin`' })
+    .addSecurity('Client', {
+      type: 'http',
+      scheme: 'basic',
+      description: 'Key and secret of an OAuth client; they may be in the body instead',
+    })
+    .addSecurity('PageSession', {
+      type: 'apiKey',
+      in: 'cookie',
+      name: 'access_token',
+      description: 'The session of the hosted pages in a browser',
+    });
   for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
   const { openapi, info, tags, paths, ...rest } = SwaggerModule.createDocument(app, builder.build(), {
-    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+    operationIdFactory: operationId,
   });
   // The builder adds an empty contact.
   delete info.contact;
   for (const [path, item] of Object.entries(paths)) describeFailuresOfKind(path, item);
-  return { openapi, info, tags, ...rest, paths: inOrderOfTags(paths) };
+  for (const item of Object.values(paths)) sayPublic(item);
+  return applyRules({ openapi, info, tags, ...rest, paths: inOrderOfTags(paths) });
 }
 
 type PathItem = OpenAPIObject['paths'][string];
@@ -78,6 +91,11 @@ function describeFailuresOfKind(path: string, { get, post, put }: PathItem): voi
     const keys = operation === get ? ofPath : [...ofPath, ...failuresOfBody(operation)];
     for (const response of failureResponses(keys, { isForBrowsers })) addFailure(operation, response);
   }
+}
+
+/** `security: []` says that an operation is public; without it generators would have to guess. */
+function sayPublic({ get, post, put }: PathItem): void {
+  for (const operation of [get, post, put]) if (operation) operation.security ??= [];
 }
 
 /** An operation without a body ignores one, of any type, up to the limit. */

@@ -24,6 +24,7 @@ import { loginAddress, LOGOUT_PATH } from './sign-in-pages.js';
 const PATH = '/web/authorize';
 
 @ApiTags('Web Interface')
+@ApiSecurity('PageSession')
 @ApiSecurity('AccessToken')
 @Controller('web/authorize')
 export class AuthorizeController {

@@ -642,3 +642,10 @@ export const statusOfCode: ReadonlyMap<number, number> = new Map(
 export function routeOf({ method, path }: Pick<ReferenceOperation, 'method' | 'path'>): string {
   return `${method.toUpperCase()} ${path}`;
 }
+
+/** How else operations may be authorized. */
+export const securityBeyondReference: Record<string, Record<string, string[]>[]> = {
+  'POST /v1/oauth/tokens': [{ Client: [] }, {}],
+  'GET /web/authorize': [{ PageSession: [] }],
+  'POST /web/authorize': [{ PageSession: [] }],
+};
