@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'data', 'coverage', 'node_modules'] },
+  { ignores: ['dist', 'data', 'coverage', 'node_modules', 'test/clients/typescript'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
