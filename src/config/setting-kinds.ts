@@ -115,7 +115,10 @@ export const origin = kind(
 export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
 export const mail = matching('an email address', isMail);
 export const mailbox = kind('an email address or Name <email address>', parseMailbox);
-export const secretKey = matching('at least 32 characters', (text) => [...text].length >= 32);
+export const secretKey = matching(
+  'at least 32 characters, not all the same',
+  (text) => [...text].length >= 32 && new Set(text).size > 1,
+);
 export const bearerToken = matching(
   'at least 16 characters of A-Z a-z 0-9 - . _ ~ + / with = only at the end',
   (text) => text.length >= 16 && /^[\w.~+/-]+=*$/.test(text),

@@ -9,9 +9,10 @@ import type { Logger } from 'pino';
 import { AppModule } from '../app.module.js';
 import { PlutoError } from '../common/errors.js';
 import { compressAnswers } from '../common/http/compression.js';
+import { parseForm } from '../common/http/form-body.js';
 import { addEnvelope } from '../common/http/envelope.js';
 import { handleClientError, refuseExpectations } from '../common/http/client-error.js';
-import { addHooks, applyHeadersAndAccessLog, requestId } from '../common/http/hooks.js';
+import { addHooks, applyHeadersAndAccessLog, requestIds } from '../common/http/hooks.js';
 import { InFlightRequests } from '../common/http/in-flight-requests.js';
 import { createJsonParser } from '../common/http/json-body.js';
 import { EXPOSED_HEADERS, letPublicDocumentsBeKept } from '../common/http/public-documents.js';
@@ -55,7 +56,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
     // Requests are answered, in the envelope, until the last connection is closed.
     return503OnClosing: false,
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
-    genReqId: requestId,
+    genReqId: requestIds(settings.trustProxy),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       applyHeadersAndAccessLog(request, reply, hookOptions);
@@ -76,6 +77,7 @@ export async function createApp(settings: Settings, log: Logger): Promise<NestFa
   refuseExpectations(fastify.server);
   addHooks(fastify, app.get(InFlightRequests), hookOptions);
   app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT_BYTES }, createJsonParser(fastify));
+  app.useBodyParser('application/x-www-form-urlencoded', { bodyLimit: BODY_LIMIT_BYTES }, parseForm);
   await compressAnswers(fastify);
   await app.register(fastifyCookie);
   await serveFiles(app, settings);

@@ -215,8 +215,19 @@ function generateHandle(): string {
   return `user-${letters.join('')}`;
 }
 
+/** What fits of a name: no control characters and half surrogates, cut at its maximum; `''` for nothing. */
 function fittingName(name: string): string {
-  return isLine(name, NAME_MAX) ? name.trim() : '';
+  const clean = name
+    .replace(/[\p{Cc}\p{Surrogate}\u2028\u2029]+/gu, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim();
+  const letters = [...new Intl.Segmenter('und', { granularity: 'grapheme' }).segment(clean)];
+  let fitting = '';
+  for (const { segment } of letters) {
+    if (!isLine(fitting + segment, NAME_MAX)) break;
+    fitting += segment;
+  }
+  return fitting.trim();
 }
 
 function fittingAvatarUrl(url: string): string {

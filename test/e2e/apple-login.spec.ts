@@ -147,15 +147,12 @@ describe('POST /v1/user/login/apple/mobile', () => {
     });
 
     it.each([
-      ['61 characters', 'n'.repeat(61)],
-      ['a control character', 'Ann\u0007'],
-      ['two lines', 'Ann\nLee'],
-      ['half a character', 'Ann \ud800'],
+      ['control characters', '\u0007\u0008'],
       ['blanks', '   '],
       ['nothing', ''],
       ['a number', 7],
       ['true', true],
-      ['an object', { firstName: 'Ann', lastName: 'Lee' }],
+      ['an object without names', { name: 'Ann', givenName: 7 }],
       ['a list', ['Ann']],
       ['null', null],
       ['no name', undefined],
@@ -163,6 +160,20 @@ describe('POST /v1/user/login/apple/mobile', () => {
       const { info } = await signIn({}, { name });
       expect(info.name).toMatch(GENERATED_HANDLE);
       expect(info.name).toBe(info.user_id);
+    });
+
+    it.each([
+      [{ given_name: 'Ann', family_name: 'Lee' }, 'Ann Lee'],
+      [{ givenName: 'Ann', familyName: null }, 'Ann'],
+      [{ firstName: '小明', lastName: '王' }, '王小明'],
+      [{ given_name: '太郎', family_name: '山田' }, '山田太郎'],
+      [{ given_name: 'ボブ', family_name: 'Smith' }, 'ボブ Smith'],
+      ['n'.repeat(61), 'n'.repeat(60)],
+      ['Ann\u0007', 'Ann'],
+      ['Ann\nLee', 'Ann Lee'],
+      ['Ann \ud800', 'Ann'],
+    ])('takes what fits of the name %j', async (name, fitting) => {
+      expect((await signIn({}, { name })).info.name).toBe(fitting);
     });
 
     it.each(['n'.repeat(60), '安', ' Zoë 👩‍👩‍👧 '])('takes the name %j', async (name) => {

@@ -237,3 +237,48 @@ describe('a head that Node would answer itself', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 .*"code":1001/s);
   });
 });
+
+describe('a body that is not UTF-8', () => {
+  const latin1 = (text: string, type: string, path = '/v1/user/login/account') =>
+    app.client.request('POST', path, {
+      headers: { 'content-type': type },
+      body: Buffer.from(text, 'latin1'),
+    });
+  const login = (password: string) => JSON.stringify({ account: 'ann', password, app_id: 'pluto' });
+
+  it.each([
+    ['a byte of Latin-1', login('pass\u00ffword')],
+    ['a lone continuation byte', login('pass\u0080word')],
+    ['an overlong slash', login('pass\u00c0\u00afword')],
+    ['half a surrogate pair', login('pass\u00ed\u00a0\u0080word')],
+  ])('is refused as JSON: %s', async (_what, text) => {
+    const answer = await latin1(text, 'application/json');
+    expectRefusal(answer, 400, 1001, 'Bad Request: the body must be UTF-8');
+  });
+
+  it.each([
+    ['a byte', 'grant_type=password&password=pass\u00ffword'],
+    ['an encoded byte', 'grant_type=password&password=pass%FFword'],
+    ['an encoded overlong slash', 'grant_type=password&password=pass%c0%afword'],
+  ])('is refused as a form: %s', async (_what, text) => {
+    const answer = await latin1(text, 'application/x-www-form-urlencoded', '/v1/oauth/tokens');
+    expectRefusal(answer, 400, 1001, 'Bad Request: the body must be UTF-8');
+  });
+
+  it.each(['utf-16', 'UTF-16LE', 'iso-8859-1', '"latin1"'])(
+    'is refused when it says so: %s',
+    async (charset) => {
+      const answer = await latin1(login('password'), `application/json; charset=${charset}`);
+      expectRefusal(answer, 415, 1008, 'Unsupported content type: the charset must be UTF-8');
+    },
+  );
+
+  it.each(['utf-8', 'UTF8', '"utf-8"'])('is accepted when it only may be otherwise: %s', async (charset) => {
+    expectRefusal(await latin1(login('password'), `application/json; charset=${charset}`), 403, 3001);
+  });
+});
+
+it('a request with two Host headers is refused', async () => {
+  const answer = await sendRaw(app, `GET /v1/healthcheck HTTP/1.1\r\n${CLOSE}host: y\r\n\r\n`);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 .*the header Host must not be repeated/s);
+});

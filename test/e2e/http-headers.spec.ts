@@ -77,17 +77,26 @@ describe('the request id', () => {
     }
   });
 
-  it('is taken from the request if it is harmless', async () => {
-    const answer = await app.client.get('/v1/nothing', { headers: { 'x-request-id': 'proxy-7.a_B' } });
-    expect(answer.headers.get('x-request-id')).toBe('proxy-7.a_B');
-    expect(await linesOf(app, 'proxy-7.a_B')).toHaveLength(1);
+  it('is taken from the request of a trusted proxy, if it is harmless', async () => {
+    const proxied = await startTestApp({ env: { TRUST_PROXY: '127.0.0.1' } });
+    const idOf = async (given: string) =>
+      (await proxied.client.get('/v1/nothing', { headers: { 'x-request-id': given } })).headers.get(
+        'x-request-id',
+      );
+    expect(await idOf('proxy-7.a_B')).toBe('proxy-7.a_B');
+    expect(await linesOf(proxied, 'proxy-7.a_B')).toHaveLength(1);
+    for (const given of ['a'.repeat(65), 'two words', '"}{"level":60', '<b>', ''])
+      expect(await idOf(given)).toMatch(/^[0-9a-f-]{36}$/);
+    await proxied.close();
   });
 
-  it.each(['a'.repeat(65), 'two words', '"}{"level":60', '<b>', ''])(
-    'is not the one that was given: %j',
-    async (given) => {
-      const answer = await app.client.get('/v1/healthcheck', { headers: { 'x-request-id': given } });
+  it.each<Record<string, string>>([{}, { TRUST_PROXY: '192.0.2.1' }])(
+    'is not taken from anybody else: %j',
+    async (env) => {
+      const stranger = await startTestApp({ env });
+      const answer = await stranger.client.get('/v1/nothing', { headers: { 'x-request-id': 'proxy-7.a_B' } });
       expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+      await stranger.close();
     },
   );
 

@@ -111,18 +111,43 @@ describe('POST /v1/user/login/wechat/mobile', () => {
     ['blanks around it', ' \u3000小明 ', '小明'],
     ['nothing', '', null],
     ['blanks only', ' \u3000 ', null],
-    ['61 characters', 'n'.repeat(61), null],
-    ['a line break', 'Ann\nB', null],
-    ['a zero character', 'Ann\0', null],
-    ['half a character', 'Ann\ud83d', null],
+    ['61 characters', 'n'.repeat(61), 'n'.repeat(60)],
+    ['a letter of several characters at the end', `${'n'.repeat(58)}👩‍👩‍👧`, 'n'.repeat(58)],
+    ['a line break', 'Ann\nB', 'Ann B'],
+    ['a zero character', 'Ann\0', 'Ann'],
+    ['control characters only', '\u0001\u0002', null],
+    ['half a character', 'Ann\ud83d', 'Ann'],
     ['a number', 7, null],
     ['a list', ['Ann'], null],
     ['null', null, null],
     ['none', undefined, null],
-  ])('uses the nickname if it is a valid name, else the handle: %s', async (_what, nickname, name) => {
+  ])('uses what fits of the nickname, else the handle: %s', async (_what, nickname, name) => {
     wechat.alterNext(WECHAT_USERINFO, { nickname });
     const info = await infoOf(await enter(wechat.person()));
     expect(info.name).toBe(name ?? info.user_id);
+  });
+
+  it.each([
+    ['a raw control character', (text: string) => text.replace('Ann', 'A\u0001n')],
+    ['a raw line feed', (text: string) => text.replace('Ann', 'A\nn')],
+    ['a byte order mark', (text: string) => `\uFEFF${text.replace('Ann', 'A n')}`],
+  ])('reads a profile with %s', async (_what, damage) => {
+    const person = wechat.person();
+    const openid = wechat.openidOf(person);
+    const profile = JSON.stringify({ openid, nickname: 'Ann', headimgurl: '' });
+    wechat.fail(WECHAT_USERINFO, { body: damage(profile) }, 1);
+    expect((await infoOf(await enter(person))).name).toBe('A n');
+  });
+
+  it.each([
+    ['"40029"', 403, 3005],
+    ['"40001"', 503, 1010],
+    ['"strange"', 503, 1010],
+    ['{}', 503, 1010],
+    ['true', 503, 1010],
+  ])('takes an errcode of any type for an error: %s', async (errcode, status, code) => {
+    wechat.fail(WECHAT_TOKEN, { body: `{"errcode":${errcode},"errmsg":"x"}` }, 1);
+    expectFailure(await enter(wechat.person()), status, code);
   });
 
   const longAddress = `https://thirdwx.qlogo.cn/${'a'.repeat(2023)}`;

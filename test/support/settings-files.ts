@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export const key = 'k'.repeat(32);
+export const key = 'a key of the tests, long enough to use';
 
 export let directory: string;
 

@@ -214,7 +214,8 @@ describe('A refused value', () => {
     ['RATE_LIMIT', 'FALSE'],
     ['RATE_LIMIT', 'constructor'],
     ['REDIS_URL', 'http://redis'],
-    ['SECRET_KEY', 'k'.repeat(31)],
+    ['SECRET_KEY', 'a key '.repeat(5)],
+    ['SECRET_KEY', 'k'.repeat(64)],
     ['METRICS_PORT', '65536'],
     ['METRICS_HOST', 'not a host'],
     ['METRICS_TOKEN', 't'.repeat(15)],
@@ -288,7 +289,7 @@ describe('A refused value', () => {
 
   it('is not reported for variables derived from it', () => {
     expect(faultsOf({ DATABASE_URL: mysqlUrl, SECRET_KEY: 'short' })).toEqual([
-      'SECRET_KEY must be at least 32 characters',
+      'SECRET_KEY must be at least 32 characters, not all the same',
     ]);
     expect(faultsOf({ REFRESH_TOKEN_TTL: '60', ACCESS_TOKEN_TTL: 'x' })).toHaveLength(1);
   });

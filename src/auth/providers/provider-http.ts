@@ -86,10 +86,18 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/**
+ * WeChat sends nicknames as they were typed, with raw control characters, and a byte order mark in front.
+ * Outside of strings control characters are white space at most, so a blank in their place changes no value.
+ */
+function cleanJson(text: string): string {
+  return text.replace(/^\uFEFF/, '').replace(/\p{Cc}/gu, ' ');
+}
+
 /** Parser errors must not leave this function: they quote the text. */
 function parseObject(text: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(cleanJson(text));
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
     return isObject ? (value as Record<string, unknown>) : null;
   } catch {

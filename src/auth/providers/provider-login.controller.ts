@@ -21,6 +21,7 @@ import {
   WechatWebQuery,
   WechatWebStartDto,
 } from './provider-login.dto.js';
+import { appleName } from './apple/apple-name.js';
 import { ProviderLoginService } from './provider-login.service.js';
 import { WechatWebLoginService } from './wechat/wechat-web-login.service.js';
 
@@ -64,7 +65,7 @@ export class ProviderLoginController {
   })
   async loginWithApple(@Body() body: AppleLoginDto, @CurrentCaller() caller: Caller): Promise<TokenPairDto> {
     const { app_id: applicationName, code: credential, device_id: deviceId } = body;
-    const name = typeof body.name === 'string' ? body.name : undefined;
+    const name = appleName(body.name);
     return presentTokenPair(
       await this.logins.login({ applicationName, type: 'apple', credential, deviceId, name }, caller),
     );

@@ -30,7 +30,8 @@ export class AppleLoginDto {
   @Allow()
   @ApiPropertyOptional({
     type: String,
-    description: 'Name that Apple told the app; used at the first login if it fits a user name',
+    description:
+      'Name that Apple told the app, as text or as the object with given_name and family_name; used at the first login, cut at 60 characters',
     example: 'Ann',
   })
   name?: unknown;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { PlutoError } from '../errors.js';
@@ -22,13 +23,23 @@ const HEADERS = {
 };
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': DOCS_CSP };
 const HSTS = 'max-age=31536000';
+/** US-ASCII is a part of UTF-8. */
+const UTF8_NAMES = new Set(['utf-8', 'utf8', 'us-ascii']);
 /** Methods whose body Fastify does not read. */
 const BODILESS = new Set(['GET', 'HEAD']);
 
-/** The id in the response and in every log line of a request; a proxy's id is kept if it is well-formed. */
-export function requestId(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+/**
+ * Chooses the id in the response and in every log line of a request: that of a trusted proxy if it is
+ * well-formed, else a new one. Anybody else could write foreign ids into the audit trail.
+ * @param trusted TRUST_PROXY
+ */
+export function requestIds(trusted: string[]): (request: IncomingMessage) => string {
+  const isTrusted = proxyAddr.compile(trusted);
+  return ({ headers, socket }) => {
+    const given = headers['x-request-id'];
+    const isGiven = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given);
+    return isGiven && isTrusted(socket.remoteAddress ?? '', 0) ? given : randomUUID();
+  };
 }
 
 interface HookOptions {
@@ -83,10 +94,14 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boole
   if (isHttps) void reply.header('strict-transport-security', HSTS);
 }
 
-/** RFC 9112 section 3.2: Node's own answer would be empty. */
+/** RFC 9112 section 3.2: Node's own answer to none would be empty, and of several it takes the first. */
 function hostFault({ headers, raw }: FastifyRequest): Error | undefined {
-  if (headers.host !== undefined || raw.httpVersion !== '1.1') return undefined;
-  return badRequest(['the header Host is required']);
+  if (headers.host === undefined && raw.httpVersion === '1.1')
+    return badRequest(['the header Host is required']);
+  const isHost = (name: string, at: number) =>
+    at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host';
+  if (raw.rawHeaders.filter(isHost).length < 2) return undefined;
+  return badRequest(['the header Host must not be repeated']);
 }
 
 /** What is wrong with a request before its body is read. */
@@ -113,7 +128,13 @@ function contentCodingFault({ headers }: FastifyRequest, reply: FastifyReply): E
 
 /** The API accepts JSON, the pages accept forms: no foreign page can post a form to the API. */
 function contentTypeFault(request: FastifyRequest): Error | undefined {
-  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  const contentType = request.headers['content-type'];
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType ?? '')?.[1]?.toLowerCase();
+  if (charset !== undefined && !UTF8_NAMES.has(charset))
+    return new PlutoError('unsupportedContentType', {
+      message: 'Unsupported content type: the charset must be UTF-8',
+    });
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (!type || request.routeOptions.config.acceptsForms) return undefined;
   const refused = isForPage(request) ? 'application/json' : 'application/x-www-form-urlencoded';
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;

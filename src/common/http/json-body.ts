@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { badRequest } from '../validation.pipe.js';
 
@@ -23,6 +24,7 @@ export function createJsonParser(fastify: FastifyInstance) {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   return (request: FastifyRequest, body: Buffer, done: Done): void => {
     if (isIntricate(body)) return done(badRequest(['the body has too many parts']));
+    if (!isUtf8(body)) return done(badRequest(['the body must be UTF-8']));
     const text = body.toString('utf8');
     void parse(request, text, (fault, value) => {
       done(fault && isJson(text) ? badRequest([FORBIDDEN_KEYS]) : fault, value);

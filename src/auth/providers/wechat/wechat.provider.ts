@@ -72,12 +72,17 @@ export class WechatProvider implements IdentityProvider {
   ): Promise<Record<string, unknown>> {
     const url = new URL(`${this.settings.wechat.apiUrl}${path}?${new URLSearchParams(query).toString()}`);
     const { body } = await requestJson('WeChat', url);
-    const { errcode = 0 } = body;
-    if (errcode === 0) return body;
-    const code = typeof errcode === 'number' ? errcode : NaN;
+    const code = errorCode(body.errcode);
+    if (code === 0) return body;
     if (codeFaults.includes(code)) throw new PlutoError('invalidWechatCode');
     throw providerUnavailable('WeChat', `${path} returned errcode ${code}`);
   }
+}
+
+/** 0 for none; NaN for what is no number, not even as a text. */
+function errorCode(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  return typeof value === 'number' || (typeof value === 'string' && value !== '') ? Number(value) : NaN;
 }
 
 /** @throws PlutoError serviceUnavailable */
