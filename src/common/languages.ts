@@ -58,7 +58,8 @@ function closeness(wanted: Intl.Locale, offered: Intl.Locale): number {
 
 function parseTag(tag: string): Intl.Locale | null {
   try {
-    return new Intl.Locale(tag);
+    // Apps on Android and in Java write `zh_CN`.
+    return new Intl.Locale(tag.replaceAll('_', '-'));
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;

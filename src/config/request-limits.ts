@@ -27,6 +27,8 @@ export const defaultLimits = {
   'mail-address': { tries: 60, seconds: hour },
   /** Confirmation mails, and separately reset mails, per mail address and application. */
   'mail-recipient': { tries: 5, seconds: hour },
+  /** Pictures, which take long to decode, per account. */
+  'avatar-account': { tries: 20, seconds: hour },
   /** Uses of mailed links, per address. */
   'link-address': { tries: 60, seconds: 10 * minute },
   /** Refreshes, per address. */

@@ -127,9 +127,13 @@ export const password = matching(
   'at least 8 characters and at most 1024 bytes long',
   (text) => [...text].length >= 8 && Buffer.byteLength(text) <= 1024,
 );
-export const applePrivateKey = matching(
+/** One line with `\\n` for each line break is what `.env` files and dashboards make of a .p8 file. */
+export const applePrivateKey = kind(
   'the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
-  isApplePrivateKey,
+  (text) => {
+    const pem = text.replaceAll('\\n', '\n');
+    return isApplePrivateKey(pem) ? pem : undefined;
+  },
 );
 export const requestLimits = kind(
   `name=tries/seconds, separated by commas, with the names ${Object.keys(defaultLimits).join(' ')}`,

@@ -88,6 +88,10 @@ async function refuseHuge(image: Sharp): Promise<void> {
     throw new PlutoError('invalidAvatar', { cause });
   });
   if (Math.max(head.width, head.height) > MAX_INPUT_SIDE || head.width * head.height > MAX_INPUT_PIXELS) {
-    throw new PlutoError('invalidAvatar');
+    throw new PlutoError('invalidAvatar', {
+      message:
+        `Invalid Avatar Format: the picture is too large (${head.width} × ${head.height}); ` +
+        'at most 25 million pixels and 10,000 a side',
+    });
   }
 }

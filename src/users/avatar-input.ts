@@ -7,7 +7,8 @@ const URL_MAX = 2048;
 // Control and invisible characters, white space and characters that URLs must escape; only browsers treat a
 // backslash as a slash.
 const NOT_IN_URLS = /[\p{C}\p{Z}"<>\\`]/u;
-const DATA_PREFIX = /^data:image\/(?:png|jpe?g);base64,/i;
+/** `data:`, a media type with parameters, `;base64`, and the data, which may be percent-encoded. */
+const DATA_URL = /^data:image\/(?:png|jpe?g)(?:;[\w-]+=[^;,]*)*;base64,/i;
 
 /**
  * Parses the field `avatar`.
@@ -19,7 +20,7 @@ const DATA_PREFIX = /^data:image\/(?:png|jpe?g);base64,/i;
 export function parseAvatar(text: string): AvatarInput {
   if (text === '') return { kind: 'none' };
   if (/^https?:/i.test(text)) return { kind: 'url', url: checkedUrl(text) };
-  return { kind: 'image', bytes: decodeBase64(text.replace(DATA_PREFIX, '')) };
+  return { kind: 'image', bytes: decodeBase64(DATA_URL.test(text) ? dataOf(text) : text) };
 }
 
 function checkedUrl(text: string): string {
@@ -34,10 +35,19 @@ function checkedUrl(text: string): string {
   return text;
 }
 
+function dataOf(url: string): string {
+  const data = url.replace(DATA_URL, '');
+  try {
+    return data.includes('%') ? decodeURIComponent(data) : data;
+  } catch (cause) {
+    throw new PlutoError('invalidAvatar', { cause });
+  }
+}
+
 // Node's decoder skips unknown characters and accepts base64url and missing padding, so only text that it
-// would encode the same way is accepted.
+// would encode the same way is accepted. A blank inside a line was a `+` that a form decoder has eaten.
 function decodeBase64(text: string): Buffer {
-  const base64 = text.replace(/[ \t\r\n]+/g, '');
+  const base64 = text.trim().replace(/[ \t]*\r?\n[ \t]*/g, '');
   const bytes = Buffer.from(base64, 'base64');
   if (bytes.length === 0 || bytes.toString('base64') !== base64) throw new PlutoError('invalidAvatar');
   return bytes;

@@ -9,6 +9,7 @@ import { PlutoDataSource } from '../database/pluto-data-source.js';
 import { afterCommit, CommitOutcomeUnknown, Transactions } from '../database/transactions.js';
 import { ApplicationsService } from '../applications/applications.service.js';
 import { parseAvatar } from './avatar-input.js';
+import { Limits } from '../limits/limits.service.js';
 import { AvatarsService } from './avatars.service.js';
 import { ProfileQuery, type Profile } from './profile.query.js';
 import { User } from './user.entity.js';
@@ -29,6 +30,7 @@ export class ProfileService {
     private readonly transactions: Transactions,
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,
+    private readonly limits: Limits,
   ) {
     this.profiles = new ProfileQuery(dataSource);
   }
@@ -42,14 +44,14 @@ export class ProfileService {
 
   /**
    * Updates the given fields only; an avatar of `''` removes the picture.
-   * @throws PlutoError userNotExist | userIdExists | invalidAvatar
+   * @throws PlutoError userNotExist | userIdExists | invalidAvatar | tooManyRequests
    */
   async update(
     userId: number,
     { name, avatar, handle }: ProfileChange,
     context: RequestContext,
   ): Promise<void> {
-    const picture = await this.readAvatar(avatar);
+    const picture = await this.readAvatar(userId, avatar);
     const change = {
       ...(name !== undefined && { name: name.trim(), nameKey: comparisonKey(name.trim()) }),
       ...picture,
@@ -90,6 +92,7 @@ export class ProfileService {
   }
 
   private async readAvatar(
+    userId: number,
     avatar: string | undefined,
   ): Promise<Pick<User, 'avatarUrl' | 'avatarFile'> | null> {
     if (avatar === undefined) return null;
@@ -100,6 +103,7 @@ export class ProfileService {
       case 'url':
         return { avatarUrl: parsed.url, avatarFile: null };
       case 'image':
+        await this.limits.count('avatar-account', String(userId));
         return { avatarUrl: '', avatarFile: await this.avatars.store(parsed.bytes) };
     }
   }

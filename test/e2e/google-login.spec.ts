@@ -275,9 +275,9 @@ describe('POST /v1/user/login/google/mobile', () => {
     it.each([
       ['a name with blanks around, trimmed', '  Grace Hopper\u3000', 'Grace Hopper'],
       ['a name of 60 characters', '👩'.repeat(60), '👩'.repeat(60)],
-      ['the handle instead of a name of 61', 'n'.repeat(61), null],
-      ['the handle instead of a name with a line break', 'Grace\nHopper', null],
-      ['the handle instead of a name with a zero', 'Grace\0', null],
+      ['a name of 61 characters, cut', 'n'.repeat(61), 'n'.repeat(60)],
+      ['a name with a line break', 'Grace\nHopper', 'Grace Hopper'],
+      ['a name with a zero', 'Grace\0', 'Grace'],
       ['the handle instead of blanks', ' \u3000 ', null],
       ['the handle instead of an empty name', '', null],
       ['the handle where there is no name', undefined, null],

@@ -44,7 +44,7 @@ describe('POST /v1/rbac/application/update-i18n-name', () => {
       '',
       ' ',
       'e',
-      'en_US',
+      'en__US',
       'english language',
       '-en',
       'en-',

@@ -220,6 +220,8 @@ describe('The field avatar', () => {
     ['behind data:image/jpeg', `data:image/jpeg;base64,${wrapped}`],
     ['behind data:image/jpg', `data:image/jpg;base64,${base64}`],
     ['behind DATA:IMAGE/PNG', `DATA:IMAGE/PNG;BASE64,${base64}`],
+    ['behind a media type with parameters', `data:image/png;name=ann.png;charset=utf-8;base64,${base64}`],
+    ['percent-encoded', `data:image/png;base64,${encodeURIComponent(base64)}`],
   ])('takes base64 %s', (_, text) => {
     expect(parseAvatar(text)).toEqual({ kind: 'image', bytes });
   });
@@ -229,6 +231,9 @@ describe('The field avatar', () => {
     ['white space', ' \n'],
     ['a data: prefix alone', 'data:image/png;base64,'],
     ['two data: prefixes', `data:image/png;base64,data:image/png;base64,${base64}`],
+    ['blanks for plus signs', base64.replaceAll('+', ' ')],
+    ['a blank within', `${base64.slice(0, 8)} ${base64.slice(8)}`],
+    ['a malformed percent sign', `data:image/png;base64,%zz${base64}`],
     ['junk within', `${base64.slice(0, 8)}*${base64.slice(8)}`],
     ['junk behind', `${base64}<svg/>`],
     ['padding within', `QQ==${base64}`],

@@ -24,7 +24,7 @@ describe('preferredLanguages', () => {
     ' ',
     ';;;,,,===',
     'e',
-    'en_US',
+    'en__US',
     '<script>',
     'en;q=zz',
     '-'.repeat(900),
@@ -39,6 +39,10 @@ describe('preferredLanguages', () => {
 });
 
 describe('chooseLanguage', () => {
+  it.each(['zh_CN', 'zh_Hans_CN;q=0.9'])('reads the spelling of Java: %s', (header) => {
+    expect(chooseLanguage(header)).toBe('zh');
+  });
+
   it.each([
     ['ja-JP', 'ja'],
     ['zh-CN,zh;q=0.9,en;q=0.8', 'zh'],

@@ -174,6 +174,12 @@ describe('Settings from the environment', () => {
     expect(Settings.load({ MAIL_FROM: text }).mailFrom).toEqual(mailFrom);
   });
 
+  it('take a private key of Apple in one line with \\n', () => {
+    const apple = { APPLE_TEAM_ID: 'TEAM', APPLE_KEY_ID: 'KEY', APPLE_CLIENT_ID: 'app' };
+    const line = pkcs8.replaceAll('\n', '\\n');
+    expect(Settings.load({ ...apple, APPLE_PRIVATE_KEY: line }).apple.privateKey).toBe(pkcs8);
+  });
+
   it('take the four settings of Apple together', () => {
     const { apple } = Settings.load({
       APPLE_TEAM_ID: 'TEAM',

@@ -5,13 +5,15 @@ import { providerUnavailable, requestJson, type ProviderName } from './provider-
 /** RFC 7518 section 3.3; jose imports shorter keys and fails only when it uses them. */
 const MIN_MODULUS_BITS = 2048;
 const MAX_AGE_MS = 10 * 60_000;
-const REFETCH_PAUSE_MS = 60_000;
+/** Fetches for unknown keys within the window: one published seconds ago is found, strangers cause few. */
+const REFETCHES_MAX = 3;
+const REFETCH_WINDOW_MS = 60_000;
 
 type PublishedKeys = ReturnType<typeof createRemoteJWKSet>;
 
 /**
  * A provider's published keys, as a key source for jose: fetched on first use, then every ten minutes, and
- * for an unknown `kid` at most once a minute, whether the fetch succeeds or fails.
+ * for an unknown `kid` immediately, but at most three times a minute, whether the fetch succeeds or fails.
  * @throws PlutoError serviceUnavailable when the keys are needed and cannot be fetched
  */
 export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey {
@@ -31,15 +33,16 @@ export function remoteKeySet(provider: ProviderName, url: URL): JWTVerifyGetKey 
 }
 
 function publishedKeys(provider: ProviderName, url: URL): PublishedKeys {
-  let fetchedAt = -Infinity;
+  let fetchedAt: number[] = [];
   const keys = createRemoteJWKSet(url, {
     cacheMaxAge: MAX_AGE_MS,
-    cooldownDuration: REFETCH_PAUSE_MS,
+    // jose's own pause would also apply to a key that was published just now.
+    cooldownDuration: 0,
     [customFetch]: async () => {
-      // Fresh keys are refetched only for an unknown `kid`; jose's cooldown applies after a success, not a
-      // failure.
-      if (keys.fresh && isRecent(fetchedAt)) throw new errors.JWKSNoMatchingKey();
-      fetchedAt = Date.now();
+      fetchedAt = fetchedAt.filter(isRecent);
+      // Fresh keys are refetched only for an unknown `kid`.
+      if (keys.fresh && fetchedAt.length > REFETCHES_MAX) throw new errors.JWKSNoMatchingKey();
+      fetchedAt.push(Date.now());
       const { body } = await requestJson(provider, url);
       return Response.json(body);
     },
@@ -58,5 +61,5 @@ function modulusBitsOf({ algorithm }: CryptoKey): number {
 /** A time in the future was recorded before the clock was set back. */
 function isRecent(fetchedAt: number): boolean {
   const age = Date.now() - fetchedAt;
-  return age >= 0 && age < REFETCH_PAUSE_MS;
+  return age >= 0 && age < REFETCH_WINDOW_MS;
 }
