@@ -1,4 +1,5 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { nowSeconds } from '../common/time.js';
 import { KeyRotationService, PUBLISH_LEAD_SECONDS, type KeyListing } from '../token/key-rotation.service.js';
 import { formatTime, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
@@ -16,9 +17,43 @@ export function addKeysCommands(program: Command, withServices: WithServices): v
       'create the next key: published now, it signs later; the current one verifies until its tokens expire',
     )
     .option('--lead <seconds>', 'time from publication to first use', readSeconds, PUBLISH_LEAD_SECONDS)
-    .action(({ lead }: { lead: number }) =>
-      withServices(async (services) => printKeys(await services.get(KeyRotationService).rotate(null, lead))),
+    .addOption(
+      new Option(
+        '--keep-public-key <time>',
+        'keep signer and published public key until then (ISO 8601), to restart services that read it only once',
+      )
+        .argParser(readTime)
+        .conflicts('lead'),
+    )
+    .action(({ lead, keepPublicKey }: { lead: number; keepPublicKey?: number }) =>
+      withServices(async (services) => {
+        const leadSeconds = keepPublicKey === undefined ? lead : keepPublicKey - nowSeconds();
+        const listed = await services.get(KeyRotationService).rotate(null, leadSeconds);
+        printKeys(listed);
+        const next = Math.max(...listed.map(({ signsFrom }) => signsFrom));
+        process.stderr.write(readersOnce(formatTime(next)));
+      }),
     );
+}
+
+/** PlutoJavaServerSDK asks for `/v1/token/publickey` once per process. */
+function readersOnce(time: string): string {
+  return (
+    `\nFrom ${time} on tokens are signed with the new key, and /v1/token/publickey returns it. Services that read it\n` +
+    'only once, such as those with PlutoJavaServerSDK, refuse all new tokens then: restart them at that time. Services\n' +
+    'that use /.well-known/jwks.json need nothing.\n'
+  );
+}
+
+function readTime(text: string): number {
+  const seconds = Math.floor(Date.parse(text) / 1000);
+  const lead = seconds - nowSeconds();
+  if (!Number.isInteger(seconds) || lead < PUBLISH_LEAD_SECONDS || lead > 366 * 86_400) {
+    throw new InvalidArgumentError(
+      'It must be a time such as 2030-01-31T04:00:00Z, ten minutes to a year from now.',
+    );
+  }
+  return seconds;
 }
 
 function printKeys(keys: KeyListing[]): void {

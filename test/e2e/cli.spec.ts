@@ -148,8 +148,15 @@ describe('pluto beside a running server', () => {
   });
 
   it('keys rotate makes the next key, and keys list shows it', async () => {
-    const rotated = await pluto(['keys', 'rotate', '--lead', '60']);
-    expectDone(rotated, expect.any(String));
+    for (const time of ['tomorrow', '2020-01-01T00:00:00Z', new Date().toISOString()])
+      expect((await pluto(['keys', 'rotate', '--keep-public-key', time])).stderr).toContain(
+        'It must be a time',
+      );
+    const { body: published } = await app.client.get('/v1/token/publickey');
+    const planned = new Date(Date.now() + 86_400_000).toISOString();
+    const rotated = await pluto(['keys', 'rotate', '--keep-public-key', planned]);
+    expect([rotated.code, rotated.stderr]).toEqual([0, expect.stringContaining('/v1/token/publickey')]);
+    expect((await app.client.get('/v1/token/publickey')).body).toEqual(published);
     expect(rowsOf(rotated)).toEqual([
       ['KID', 'STATE', 'CREATED', 'SIGNS FROM', 'VERIFIES UNTIL'],
       [expect.any(String), 'next', TIME, TIME, '-'],
