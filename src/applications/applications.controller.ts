@@ -89,7 +89,7 @@ export class ApplicationsController {
 function readNames(names: LocalizedNameDto[]): LocalizedName[] {
   const read = names.map(({ tag, i18n_name: name }) => ({
     tag: canonicalLanguageTag(tag) ?? tag,
-    name: name.trim(),
+    name,
   }));
   if (new Set(read.map(({ tag }) => tag)).size < read.length)
     throw badRequest(['i18n_names must contain each language only once']);

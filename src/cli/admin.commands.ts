@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AdministratorAccountsService } from '../auth/administrator-accounts.service.js';
+import { tidyMail } from '../common/mail-addresses.js';
 import { isHandle, isLine, isMail, passwordFault } from '../common/text-checks.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
@@ -36,7 +37,7 @@ async function create(
   { handle, name, passwordStdin }: CreateOptions,
 ): Promise<void> {
   const password = passwordStdin ? readPassword() : administrators.generatePassword();
-  const id = await administrators.create({ mail, handle, name: name.trim() }, password, null);
+  const id = await administrators.create({ mail, handle, name }, password, null);
   print(`administrator ${id} created: ${mail}`);
   if (!passwordStdin) print(`password (save it; it will not be shown again): ${password}`);
 }
@@ -64,16 +65,18 @@ function readPassword(): string {
 }
 
 function readMail(text: string): string {
-  if (!isMail(text)) throw new InvalidArgumentError('It must be an email address.');
-  return text;
+  const mail = tidyMail(text);
+  if (!isMail(mail)) throw new InvalidArgumentError('It must be an email address.');
+  return mail;
 }
 
 function readHandle(text: string): string {
-  if (!isHandle(text)) throw new InvalidArgumentError('It must be 1 to 100 characters of A-Z a-z 0-9 _ -.');
-  return text;
+  const handle = text.trim();
+  if (!isHandle(handle)) throw new InvalidArgumentError('It must be 1 to 100 characters of A-Z a-z 0-9 _ -.');
+  return handle;
 }
 
 function readName(text: string): string {
   if (!isLine(text, 60)) throw new InvalidArgumentError('It must be 1 to 60 characters.');
-  return text;
+  return text.trim();
 }

@@ -130,7 +130,8 @@ function readRoleName(text: string): string {
 }
 
 function readScopeName(text: string): string {
-  if (!isScopeName(text))
+  const name = text.trim();
+  if (!isScopeName(name))
     throw new InvalidArgumentError('It must be 1 to 60 characters without whitespace or commas.');
-  return text;
+  return name;
 }

@@ -3,6 +3,7 @@ import { applyDecorators, type ArgumentMetadata, type PipeTransform } from '@nes
 import { ApiProperty, ApiPropertyOptional, ApiQuery, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
+import { tidyMail } from './mail-addresses.js';
 import { isClientRedirectUri } from './redirect-urls.js';
 import {
   INT32_MAX,
@@ -25,6 +26,8 @@ import { badRequest } from './validation.pipe.js';
 /** What a request field must be: the check, the words for it, and its schema in the OpenAPI document. */
 interface FieldRule {
   mustBe: string;
+  /** What is taken off before the check. */
+  tidy?: (text: string) => string;
   accepts: (value: unknown) => boolean;
   api: ApiPropertyOptions;
 }
@@ -35,18 +38,23 @@ interface FieldOptions {
   example?: unknown;
 }
 
+const trimmed = (text: string) => text.trim();
+
 const rules = {
   mail: {
+    tidy: tidyMail,
     mustBe: `an email address of at most ${MAIL_MAX} characters`,
     accepts: isMail,
     api: { type: String, format: 'email', maxLength: MAIL_MAX, example: 'ann@example.com' },
   },
   handle: {
+    tidy: trimmed,
     mustBe: '1 to 100 characters of A-Z a-z 0-9 _ -',
     accepts: isHandle,
     api: { type: String, pattern: '^[A-Za-z0-9_-]{1,100}$', maxLength: 100, example: 'ann' },
   },
   userName: {
+    tidy: trimmed,
     mustBe: '1 to 60 characters without control characters',
     accepts: (value) => isLine(value, 60),
     api: { type: String, minLength: 1, maxLength: 60, example: 'Ann' },
@@ -63,11 +71,13 @@ const rules = {
     api: { type: String, minLength: 1, example: 'correct horse' },
   },
   account: {
+    tidy: tidyMail,
     mustBe: `an email address or a user id of at most ${MAIL_MAX} characters`,
     accepts: (value) => isOpaque(value, MAIL_MAX),
     api: { type: String, minLength: 1, maxLength: MAIL_MAX, example: 'ann' },
   },
   appName: {
+    tidy: trimmed,
     mustBe: 'the name of an application (1 to 100 characters)',
     accepts: (value) => isLine(value, 100),
     api: { type: String, minLength: 1, maxLength: 100, example: 'pluto' },
@@ -129,21 +139,25 @@ const rules = {
     api: { type: 'integer', minimum: 1, maximum: INT32_MAX, example: 1 },
   },
   newAppName: {
+    tidy: trimmed,
     mustBe: '1 to 100 characters without control characters',
     accepts: (value) => isLine(value, 100),
     api: { type: String, minLength: 1, maxLength: 100, example: 'org.example.app' },
   },
   roleName: {
+    tidy: trimmed,
     mustBe: '1 to 60 characters without control characters',
     accepts: (value) => isLine(value, 60),
     api: { type: String, minLength: 1, maxLength: 60, example: 'editor' },
   },
   scopeName: {
+    tidy: trimmed,
     mustBe: '1 to 60 characters without whitespace, commas or control characters',
     accepts: isScopeName,
     api: { type: String, minLength: 1, maxLength: 60, example: 'articles.write' },
   },
   searchText: {
+    tidy: trimmed,
     mustBe: `1 to ${MAIL_MAX} characters without control characters`,
     accepts: (value) => isLine(value, MAIL_MAX),
     api: { type: String, minLength: 1, maxLength: MAIL_MAX, example: 'ann' },
@@ -182,6 +196,7 @@ export function Field(
   return applyDecorators(
     optional ? ApiPropertyOptional(api) : ApiProperty(api),
     ...(optional ? [IsOptional(), nullAsAbsent] : []),
+    ...(rule.tidy ? [tidied(rule.tidy)] : []),
     checked(kind, rule),
   );
 }
@@ -215,6 +230,11 @@ export function QueryField(
 
 /** Typed clients send null for fields that their user left out. */
 export const nullAsAbsent = Transform(({ value }: { value: unknown }) => value ?? undefined);
+
+/** People paste blanks around addresses and names, and phone keyboards add one at the end. */
+function tidied(tidy: (text: string) => string): PropertyDecorator {
+  return Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? tidy(value) : value));
+}
 
 /** A field that must be one of a few words. */
 export function ChoiceField({

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { isEmail } from 'class-validator';
+import { deliveryAddress, mailKey } from './mail-addresses.js';
 import { comparisonKey } from './text-keys.js';
 
 /** In characters, both as written and as compared. */
@@ -18,11 +19,13 @@ export const INT32_MAX = 2 ** 31 - 1;
 const MAIL_CHARACTERS = /^[^\p{C}\p{Z}"]+$/u;
 
 export function isMail(value: unknown): value is string {
+  if (typeof value !== 'string' || !MAIL_CHARACTERS.test(value) || !isEmail(value)) return false;
+  const delivered = deliveryAddress(value);
   return (
-    typeof value === 'string' &&
-    MAIL_CHARACTERS.test(value) &&
-    isEmail(value) &&
-    comparisonKey(value).length <= MAIL_MAX
+    delivered !== null &&
+    isEmail(delivered) &&
+    delivered.length <= MAIL_MAX &&
+    mailKey(value).length <= MAIL_MAX
   );
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
+import { tidyMail } from '../common/mail-addresses.js';
 import { isRedirectUrl } from '../common/redirect-urls.js';
 import { isApplePrivateKey } from '../common/text-checks.js';
 import { defaultLimits, parseLimits } from './request-limits.js';
@@ -113,7 +114,10 @@ export const origin = kind(
   parseOrigin,
 );
 export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
-export const mail = matching('an email address', isMail);
+export const mail = kind('an email address', (text) => {
+  const address = tidyMail(text);
+  return isMail(address) ? address : undefined;
+});
 export const mailbox = kind('an email address or Name <email address>', parseMailbox);
 export const secretKey = matching(
   'at least 32 characters, not all the same',

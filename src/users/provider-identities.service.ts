@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
 import { isLine } from '../common/text-checks.js';
-import { comparisonKey } from '../common/text-keys.js';
+import { mailKey } from '../common/mail-addresses.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
 import { SecurityEvents } from '../events/security-events.js';
@@ -103,7 +103,7 @@ export class ProviderIdentitiesService {
    */
   private async refresh(manager: EntityManager, identity: Identity, { mail }: IdentityClaims): Promise<void> {
     const { id, userId } = identity;
-    const changes = mail === '' ? {} : { mail, mailKey: comparisonKey(mail) };
+    const changes = mail === '' ? {} : { mail, mailKey: mailKey(mail) };
     const isLocked = await this.accounts.lock(manager, userId);
     // A provider's identity is always confirmed: without a mail this only checks that it still exists.
     const { affected } = await manager.update(Identity, { id, userId }, { isVerified: true, ...changes });
@@ -169,7 +169,7 @@ export class ProviderIdentitiesService {
       loginType: type,
       subjectKey: subjects[0],
       mail,
-      mailKey: comparisonKey(mail),
+      mailKey: mailKey(mail),
       isVerified: true,
       createdAt: nowSeconds(),
     });

@@ -44,7 +44,7 @@ export class UserDirectoryService {
     text: string,
     page: { limit: number; offset: number },
   ): Promise<{ users: FoundUser[]; total: number }> {
-    const matches = new UserSearch(this.dataSource, text.trim());
+    const matches = new UserSearch(this.dataSource, text);
     const counts = await this.matchCounts.get(matches.key, () => matches.count());
     return { users: await this.load(await matches.readPage(counts, page)), total: counts.total };
   }

@@ -103,9 +103,10 @@ export class UserController {
     errors: ['userIdNotExist', 'applicationNotExist'],
   })
   async getPublicInfoByHandle(
-    @Param('userId') handle: string,
+    @Param('userId') typed: string,
     @Query() query: PublicInfoByHandleQuery,
   ): Promise<PublicUserDto> {
+    const handle = typed.trim();
     if (!isHandle(handle)) throw new PlutoError('userIdNotExist');
     return presentPublicUser(await this.profiles.getPublicByHandle(handle, query.app_id), this.avatarUrl);
   }

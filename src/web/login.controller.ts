@@ -6,6 +6,7 @@ import { CurrentCaller, type Caller } from '../common/caller.js';
 import { PlutoError } from '../common/errors.js';
 import { namesJson, prefersHtml } from '../common/http/requests.js';
 import { redirect } from '../common/http/envelope.js';
+import { tidyMail } from '../common/mail-addresses.js';
 import { isOpaque, MAIL_MAX, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { TokenPairDto } from '../token/token.dto.js';
@@ -139,12 +140,13 @@ function isOfProgram({ request }: Exchange, form: LoginForm): boolean {
 }
 
 /** Impossible credentials are refused without a lookup. */
-function readCredentials({ account, password }: LoginForm): { account: string; password: string } {
+function readCredentials({ account: typed, password }: LoginForm): { account: string; password: string } {
+  const account = tidyMail(textOf(typed));
   const isPossible =
     isOpaque(account, MAIL_MAX) &&
     typeof password === 'string' &&
     password !== '' &&
     Buffer.byteLength(password) <= PASSWORD_MAX_BYTES;
   if (!isPossible) throw new PlutoError('invalidPassword');
-  return { account: textOf(account), password };
+  return { account, password };
 }

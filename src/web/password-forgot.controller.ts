@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { PasswordResetService } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
+import { tidyMail } from '../common/mail-addresses.js';
 import { isMail } from '../common/text-checks.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
@@ -48,7 +49,7 @@ export class PasswordForgotController {
     @CurrentExchange() exchange: Exchange,
     @CurrentCaller() caller: Caller,
   ): Promise<string | EmptyAnswer> {
-    const mail = textOf(form.mail).trim();
+    const mail = tidyMail(textOf(form.mail));
     if (!isMail(mail)) {
       this.pages.refuse(exchange, badRequest(['mail must be an email address']));
       return this.render(form, exchange, { mail, isMailInvalid: true });

@@ -219,8 +219,8 @@ describe('POST /v1/user/binding with a mail', () => {
       'ann',
       'ann@',
       'ann@localhost',
-      ' ann@example.com',
-      'ann@example.com\n',
+      'a nn@example.com',
+      'ann@exam\nple.com',
       'a@b.com, c@d.com',
     ];
     const odd = [

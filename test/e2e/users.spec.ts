@@ -91,7 +91,7 @@ describe('PUT /v1/user/info', () => {
   const notTexts = [1, 0, true, false, [], ['a'], {}, { $set: 1 }, 'lone \ud800'];
   it.each([
     ['name', ['', '   ', 'n'.repeat(61), 'two\nlines', 'nul\0', ...notTexts]],
-    ['user_id', ['', 'a b', 'a@b', 'é', 'a'.repeat(101), 'a\n', ...notTexts]],
+    ['user_id', ['', 'a b', 'a@b', 'é', 'a'.repeat(101), 'a\na', ...notTexts]],
     ['avatar', notTexts],
   ])('refuses a wrong %s with 1001 and changes nothing', async (field, values) => {
     const { token } = await signedIn(app);

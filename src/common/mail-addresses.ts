@@ -1,0 +1,41 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
+import { comparisonKey } from './text-keys.js';
+
+/** What keyboards for Chinese and Japanese type instead of `@`; NFKC makes all of them one. */
+const WIDE_AT = /[\uff20\ufe6b]/gu;
+/** These end a host name or are decoded in it by node's URL parser, and are in no domain. */
+const NO_DOMAIN = /[\s/\\?#%:@[\]]/u;
+
+/** An address as it was typed, without blanks around it. */
+export function tidyMail(typed: string): string {
+  return typed.trim().replace(WIDE_AT, '@');
+}
+
+/**
+ * The key of a mailbox: one for all ways to write its address. A domain in Unicode and in its `xn--` form is
+ * the same (UTS 46, nontransitional); everything else is compared like other text.
+ */
+export function mailKey(typed: string): string {
+  const { local, domain } = split(tidyMail(typed));
+  if (domain === '') return comparisonKey(local);
+  const ascii = asciiDomain(domain);
+  return `${comparisonKey(local)}@${ascii === null ? comparisonKey(domain) : domainToUnicode(ascii)}`;
+}
+
+/** The address to deliver to, with the domain as DNS knows it; null if there is no such domain. */
+export function deliveryAddress(mail: string): string | null {
+  const { local, domain } = split(mail);
+  const ascii = asciiDomain(domain);
+  return ascii === null ? null : `${local}@${ascii}`;
+}
+
+function split(mail: string): { local: string; domain: string } {
+  const at = mail.lastIndexOf('@');
+  return at < 0 ? { local: mail, domain: '' } : { local: mail.slice(0, at), domain: mail.slice(at + 1) };
+}
+
+function asciiDomain(domain: string): string | null {
+  if (NO_DOMAIN.test(domain)) return null;
+  // Mapped to `ss` before revision 31 of UTS 46, as in the ICU of older versions of Node.
+  return domainToASCII(domain.replaceAll('\u1e9e', 'ß')) || null;
+}
