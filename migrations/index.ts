@@ -4,6 +4,7 @@ import { CreateOAuth1795478400000 } from './1795478400000-create-oauth.js';
 import { CreateKnownDevices1795564800000 } from './1795564800000-create-known-devices.js';
 import { CreateAudit1795651200000 } from './1795651200000-create-audit.js';
 import { CreateUpkeepIndexes1795737600000 } from './1795737600000-create-upkeep-indexes.js';
+import { PendingMails1795824000000 } from './1795824000000-pending-mails.js';
 import { AddReplays1795910400000 } from './1795910400000-add-replays.js';
 import { CreateLoginFailures1795996800000 } from './1795996800000-create-login-failures.js';
 import { MarkChosenHandles1796169600000 } from './1796169600000-mark-chosen-handles.js';
@@ -16,6 +17,7 @@ export const migrations = [
   CreateKnownDevices1795564800000,
   CreateAudit1795651200000,
   CreateUpkeepIndexes1795737600000,
+  PendingMails1795824000000,
   AddReplays1795910400000,
   CreateLoginFailures1795996800000,
   MarkChosenHandles1796169600000,

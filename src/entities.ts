@@ -1,6 +1,7 @@
 import { AuditEvent } from './audit/audit-event.entity.js';
 import { AppleGrant } from './auth/providers/apple/apple-grant.entity.js';
 import { KnownDevice } from './auth/devices/known-device.entity.js';
+import { LinkRequest } from './auth/links/link-request.entity.js';
 import { LoginFailure } from './auth/password/login-failure.entity.js';
 import { OneTimeToken } from './auth/links/one-time-token.entity.js';
 import { ConsumedState } from './auth/providers/wechat/consumed-state.entity.js';
@@ -38,6 +39,7 @@ export const entities = [
   KnownDevice,
   LoginFailure,
   OneTimeToken,
+  LinkRequest,
   ConsumedState,
   Session,
   PageSession,

@@ -66,7 +66,6 @@ export class AdministratorAccountsService {
     const { user } = await this.mails.createAccount(manager, {
       ...administrator,
       applicationId: application.id,
-      isVerified: true,
     });
     await this.events.publish(manager, {
       type: 'account.registered',

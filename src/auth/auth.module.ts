@@ -14,6 +14,9 @@ import { BindingsService } from './bindings/bindings.service.js';
 import { FirstStartService } from './first-start.service.js';
 import { KnownDevicesService } from './devices/known-devices.service.js';
 import { LinkMailsService } from './links/link-mails.service.js';
+import { LinkRequestsService } from './links/link-requests.service.js';
+import { LinkRequestsWorker } from './links/link-requests.worker.js';
+import { MailLimitsService } from './links/mail-limits.service.js';
 import { LoginAttempts } from './password/login-attempts.service.js';
 import { LoginFailures } from './password/login-failures.service.js';
 import { MailVerificationService } from './registration/mail-verification.service.js';
@@ -47,8 +50,11 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     IdentityProviders,
     KnownDevicesService,
     LinkMailsService,
+    LinkRequestsService,
+    LinkRequestsWorker,
     LoginAttempts,
     LoginFailures,
+    MailLimitsService,
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,
@@ -67,6 +73,7 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     AppleRevocationWorker,
     FirstStartService,
     KnownDevicesService,
+    LinkRequestsWorker,
     MailVerificationService,
     OneTimeTokensService,
     PageLoginService,
@@ -82,11 +89,13 @@ export class AuthModule {
     steps: HousekeepingSteps,
     registrations: RegistrationService,
     tokens: OneTimeTokensService,
+    linkRequests: LinkRequestsService,
     wechatWebLogins: WechatWebLoginService,
     knownDevices: KnownDevicesService,
   ) {
     steps.register(
       { name: 'unconfirmed mails', run: (signal) => registrations.purgeAbandoned(signal) },
+      { name: 'requests for links', run: (signal) => linkRequests.purgeForgotten(signal) },
       { name: 'mailed links', run: (signal) => tokens.purgeExpired(signal) },
       { name: 'states of sign-ins', run: (signal) => wechatWebLogins.purgeExpired(signal) },
       { name: 'known devices', run: (signal) => knownDevices.purgeExpired(signal) },

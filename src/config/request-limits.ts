@@ -25,10 +25,12 @@ export const defaultLimits = {
   'register-address': { tries: 100, seconds: hour },
   /** Requests for mails, per address. */
   'mail-address': { tries: 60, seconds: hour },
-  /** Confirmation mails, and separately reset mails, per mail address and application. */
+  /** Confirmation mails, and separately reset mails, per caller's address, mail address and application. */
   'mail-recipient': { tries: 5, seconds: hour },
   /** Pictures, which take long to decode, per account. */
   'avatar-account': { tries: 20, seconds: hour },
+  /** The same of all callers together, per mail address and application. */
+  'mail-mailbox': { tries: 30, seconds: hour },
   /** Uses of mailed links, per address. */
   'link-address': { tries: 60, seconds: 10 * minute },
   /** Refreshes, per address. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { AppleRevocationWorker } from '../auth/providers/apple/apple-revocation.worker.js';
+import { LinkRequestsWorker } from '../auth/links/link-requests.worker.js';
 import { FirstStartService } from '../auth/first-start.service.js';
 import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from '../config/data-directory.js';
@@ -27,6 +28,7 @@ export async function serve(settings: Settings, log: Logger): Promise<void> {
   await app.listen(settings.port, settings.host);
 
   const backgroundWork = {
+    linkRequests: app.get(LinkRequestsWorker),
     mails: app.get(MailWorker),
     revocations: app.get(AppleRevocationWorker),
     housekeeping: app.get(Housekeeping),

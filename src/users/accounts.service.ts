@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
+import { mailKey, tidyMail } from '../common/mail-addresses.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
@@ -36,10 +37,14 @@ export interface StoredCredentials {
 
 // Plain SQL, since every login runs these before its password is hashed.
 const CREDENTIALS = 'SELECT u.id AS userId, u.password_hash AS passwordHash, i.is_verified AS isVerified';
+/** Pending registrations of the mail are found in the same statement, so that they take the same time. */
 const BY_MAIL = `${CREDENTIALS} FROM identities i JOIN users u ON u.id = i.user_id
-  WHERE i.application_id = ? AND i.login_type = 'mail' AND i.subject_key = ?`;
+  WHERE i.application_id = ? AND i.login_type = 'mail' AND i.subject_key = ?
+  UNION ALL SELECT * FROM (${CREDENTIALS} FROM identities i JOIN users u ON u.id = i.user_id
+    WHERE i.application_id = ? AND i.pending_key = ? AND i.pending_until > ?
+    ORDER BY i.id DESC LIMIT 100) pending`;
 const BY_HANDLE = `${CREDENTIALS} FROM users u JOIN identities i ON i.user_id = u.id AND i.login_type = 'mail'
-  WHERE u.application_id = ? AND u.handle_key = ?`;
+  WHERE u.application_id = ? AND u.handle_key = ? AND (i.is_verified = 1 OR i.pending_until > ?)`;
 
 const LOCK_WITH_PASSWORD = 'UPDATE users SET updated_at = updated_at WHERE id = ? AND password_hash = ?';
 
@@ -87,51 +92,44 @@ export class AccountsService {
 
   /**
    * Finds the credentials of a mail, or of a handle whose account has a mail. Anything with an `@` is a mail.
-   * Trims, since phone keyboards add a space at the end.
+   * @returns those of the account that has confirmed the mail, or else of those where it is pending, the
+   *   newest first
    */
-  async findCredentials(applicationId: number, typed: string): Promise<StoredCredentials | null> {
-    const account = typed.trim();
-    const statement = account.includes('@') ? BY_MAIL : BY_HANDLE;
-    const parameters = [applicationId, comparisonKey(account)];
-    const found = await this.dataSource.readOne<StoredCredentials>(statement, parameters);
-    if (!found) return null;
-    const { userId, passwordHash, isVerified } = found;
-    return { userId, passwordHash, isVerified: Boolean(isVerified) };
+  async findCredentials(applicationId: number, typed: string): Promise<StoredCredentials[]> {
+    const account = tidyMail(typed);
+    const now = nowSeconds();
+    const [key, handleKey] = [mailKey(account), comparisonKey(account)];
+    const found = account.includes('@')
+      ? await this.readCredentials(BY_MAIL, [applicationId, key, applicationId, key, now])
+      : await this.readCredentials(BY_HANDLE, [applicationId, handleKey, now]);
+    const confirmed = found.filter(({ isVerified }) => isVerified);
+    return confirmed.length > 0 ? confirmed : found;
   }
 
-  async findByMail(applicationId: number, mail: string): Promise<MailAccount | null> {
-    const subjectKey = comparisonKey(mail);
-    const identity = await this.dataSource.manager.findOneBy(Identity, {
-      applicationId,
-      loginType: 'mail',
-      subjectKey,
-    });
-    const user = identity && (await this.find(identity.userId));
+  /** The account that has confirmed the mail. */
+  async findByMail(
+    applicationId: number,
+    mail: string,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<MailAccount | null> {
+    const subjectKey = mailKey(mail);
+    const identity = await manager.findOneBy(Identity, { applicationId, loginType: 'mail', subjectKey });
+    const user = identity && (await this.find(identity.userId, manager));
     return user ? { user, identity } : null;
   }
 
-  /** The account of a handle, if it has a mail. */
-  async findByHandle(applicationId: number, handle: string): Promise<MailAccount | null> {
+  /** Whether the account of a handle has confirmed its mail. */
+  async hasMail(applicationId: number, handle: string): Promise<boolean> {
     const user = await this.findUserByHandle(applicationId, handle);
-    const identity =
-      user && (await this.dataSource.manager.findOneBy(Identity, { userId: user.id, loginType: 'mail' }));
-    return identity ? { user, identity } : null;
+    const confirmed = { userId: user?.id ?? 0, loginType: 'mail', isVerified: true } as const;
+    return this.dataSource.manager.existsBy(Identity, confirmed);
   }
 
-  /** The account of a mail address or of a handle, with or without a mail. */
+  /** The account of a confirmed mail address, or of a handle, with or without a mail. */
   async findUser(applicationId: number, typed: string): Promise<User | null> {
-    const account = typed.trim();
+    const account = tidyMail(typed);
     if (!account.includes('@')) return this.findUserByHandle(applicationId, account);
-    const found = await this.findByMail(applicationId, account);
-    return found && (await this.owns(found)) ? found.user : null;
-  }
-
-  /**
-   * Whether the mail proves to belong to the account: a bound mail does only once confirmed, since the
-   * address may be mistyped or claimed by somebody else.
-   */
-  async owns({ user, identity }: MailAccount): Promise<boolean> {
-    return identity.isVerified || !(await this.isVerified(user.id));
+    return (await this.findByMail(applicationId, account))?.user ?? null;
   }
 
   /** The accounts with those ids and their confirmed mails, `''` for none; oldest first. */
@@ -188,6 +186,15 @@ export class AccountsService {
     const account = { id: userId, passwordHash: former };
     const { affected } = await this.dataSource.manager.update(User, account, { passwordHash: renewed });
     return affected === 1;
+  }
+
+  private async readCredentials(statement: string, parameters: unknown[]): Promise<StoredCredentials[]> {
+    const rows = await this.dataSource.read<StoredCredentials>(statement, parameters);
+    return rows.map(({ userId, passwordHash, isVerified }) => ({
+      userId,
+      passwordHash,
+      isVerified: Boolean(isVerified),
+    }));
   }
 
   private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {

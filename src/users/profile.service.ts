@@ -11,6 +11,7 @@ import { ApplicationsService } from '../applications/applications.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { Limits } from '../limits/limits.service.js';
 import { AvatarsService } from './avatars.service.js';
+import { PendingMailsService } from './pending-mails.service.js';
 import { ProfileQuery, type Profile } from './profile.query.js';
 import { User } from './user.entity.js';
 
@@ -31,6 +32,7 @@ export class ProfileService {
     private readonly applications: ApplicationsService,
     private readonly avatars: AvatarsService,
     private readonly limits: Limits,
+    private readonly pending: PendingMailsService,
   ) {
     this.profiles = new ProfileQuery(dataSource);
   }
@@ -53,7 +55,7 @@ export class ProfileService {
   ): Promise<void> {
     const picture = await this.readAvatar(userId, avatar);
     const change = {
-      ...(name !== undefined && { name: name.trim(), nameKey: comparisonKey(name.trim()) }),
+      ...(name !== undefined && { name, nameKey: comparisonKey(name) }),
       ...picture,
     };
     try {
@@ -108,6 +110,22 @@ export class ProfileService {
     }
   }
 
+  /** A handle that an expired registration holds is free. */
+  private async rename(
+    manager: EntityManager,
+    { id, applicationId }: User,
+    change: Partial<User>,
+  ): Promise<void> {
+    try {
+      await manager.update(User, { id }, change);
+    } catch (error) {
+      if (change.handleKey === undefined || !isUniqueViolation(error, 'uq_users_handle')) throw error;
+      const holder = await manager.findOneBy(User, { applicationId, handleKey: change.handleKey });
+      if (!holder || !(await this.pending.free(manager, holder))) throw error;
+      await manager.update(User, { id }, change);
+    }
+  }
+
   private async apply(
     manager: EntityManager,
     userId: number,
@@ -120,7 +138,7 @@ export class ProfileService {
     if (!before) throw new PlutoError('userNotExist');
     const renaming =
       handle === undefined ? {} : { handle, handleKey: comparisonKey(handle), isHandleUpdated: true };
-    await manager.update(User, { id: userId }, { ...change, ...renaming, updatedAt: nowSeconds() });
+    await this.rename(manager, before, { ...change, ...renaming, updatedAt: nowSeconds() });
     const { avatarFile } = before;
     if (avatarFile !== null && 'avatarFile' in change) {
       afterCommit(manager, () => this.avatars.discard(avatarFile));

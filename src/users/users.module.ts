@@ -6,6 +6,7 @@ import { AccountDeletionService } from './account-deletion.service.js';
 import { AccountsService } from './accounts.service.js';
 import { AvatarsService } from './avatars.service.js';
 import { MailIdentitiesService } from './mail-identities.service.js';
+import { PendingMailsService } from './pending-mails.service.js';
 import { ProfileService } from './profile.service.js';
 import { ProviderIdentitiesService } from './provider-identities.service.js';
 import { UserAdministrationController } from './user-administration.controller.js';
@@ -22,6 +23,7 @@ import { UserController } from './user.controller.js';
     AccountsService,
     AvatarsService,
     MailIdentitiesService,
+    PendingMailsService,
     ProfileService,
     ProviderIdentitiesService,
     UserDirectoryService,
@@ -31,6 +33,7 @@ import { UserController } from './user.controller.js';
     AccountsService,
     AvatarsService,
     MailIdentitiesService,
+    PendingMailsService,
     ProviderIdentitiesService,
     UserRoleAssignmentService,
   ],

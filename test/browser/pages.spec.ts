@@ -9,6 +9,7 @@ import {
   type TestAccount,
 } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { linkIn } from '../support/mailbox.js';
 import { describeInChromium, launchChromium } from '../support/chromium.js';
 import {
   expectFits,
@@ -82,6 +83,45 @@ describeInChromium('the pages in a browser', () => {
         await save.click();
         await expectSound(page, language, 'password-reset-done.title', 'reset-done');
         await login(app, { ...account, password: '密码 with ünïcode' });
+      });
+    },
+  );
+
+  it.each(Object.keys(languages) as Language[])(
+    'ask for the password when a mail is contested, without JavaScript, in %s, on phone and desktop',
+    async (language) => {
+      const text = (key: string) => texts[language][key]!;
+      const stranger = await registerIn(language);
+      const account = await registerIn(language, { mail: stranger.mail });
+      await app.mailbox.waitFor(account.mail, 2);
+      const pages = await Promise.all(
+        (await app.mailbox.to(account.mail)).map(async (mail) => ({
+          link: linkIn(mail),
+          page: (await app.client.page(linkIn(mail))).text,
+        })),
+      );
+      const linkOf = ({ user_id }: TestAccount) =>
+        app.url + pages.find(({ page }) => page.includes(`@${user_id}<`))!.link;
+      await inBrowser({ locale: languages[language], viewport: PHONE }, async (page) => {
+        for (const one of [stranger, account]) {
+          await page.goto(linkOf(one));
+          await expectSound(page, language, 'verify-mail.title', 'verify-contested');
+          const main = await page.getByRole('main').innerText();
+          for (const shown of [account.mail, `@${one.user_id}`]) expect(main).toContain(shown);
+          const field = page.getByLabel(text('verify-mail-contested.field.password'), { exact: true });
+          expect(await page.evaluate('document.activeElement.id')).toBe('proof');
+          await field.fill(account.password);
+          await page.getByRole('button', { name: text('verify-mail.button') }).click();
+          if (one === account) break;
+          await expectSound(page, language, 'verify-mail.title', 'verify-contested-wrong');
+          expect(await page.getByRole('alert').innerText()).toBe(
+            text('verify-mail-contested.error.password'),
+          );
+          expect(await field.getAttribute('aria-invalid')).toBe('true');
+          expect(await field.inputValue()).toBe('');
+        }
+        await expectSound(page, language, 'verify-mail-done.title', 'verify-done');
+        await login(app, account);
       });
     },
   );
@@ -189,6 +229,7 @@ describeInChromium('the pages in a browser', () => {
       await expectFits(page);
       await screenshot(page, 'verify-long');
       await expectSound(page, 'en', 'verify-mail.title');
+      await page.getByRole('button', { name: texts.en['verify-mail.button']! }).click();
       await page.goto(await resetLink(account, 2));
       await expectSound(page, 'en', 'password-reset.title');
       await page.setViewportSize(SMALL_PHONE);

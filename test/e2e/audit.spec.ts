@@ -253,10 +253,12 @@ describe('the audit trail records of users', () => {
     });
   });
 
-  it('an unconfirmed account deleted because its mail is registered again, with unknown actor', async () => {
+  it('a pending registration that ends because its mail is confirmed by another, with unknown actor', async () => {
     const account = registration();
     const id = await register(account);
-    await register({ ...registration(), mail: account.mail });
+    const other = { ...registration(), mail: account.mail };
+    await register(other);
+    await app.client.submit(await app.mailbox.linkTo(account.mail, 2), { password: other.password });
     expect((await ofAccount(id))[0]).toMatchObject({
       type: 'account.deleted',
       actor: { kind: 'anonymous', user_id: 0, client: '' },
@@ -264,11 +266,12 @@ describe('the audit trail records of users', () => {
     });
   });
 
-  it('an unconfirmed mail that is removed because another account registers it', async () => {
+  it('an unconfirmed mail that is removed because another account confirms it', async () => {
     const { caller, id } = await newGooglePerson();
     const account = registration();
     expectOk(await caller.post('/v1/user/binding', { type: 'mail', mail: account.mail }));
     await register(account);
+    await app.client.submit(await app.mailbox.linkTo(account.mail, 2), { password: account.password });
     expect((await ofAccount(id))[0]).toMatchObject({
       type: 'mail.unbound',
       actor: { kind: 'anonymous', user_id: 0, client: '' },
@@ -296,8 +299,7 @@ describe('the audit trail records without a request', () => {
   it('what housekeeping deletes, as done by the system', async () => {
     const id = await register(registration());
     const { manager } = app.dataSource;
-    await manager.update(Identity, { userId: id }, { createdAt: 0 });
-    await manager.query('UPDATE one_time_tokens SET expires_at = 0');
+    await manager.update(Identity, { userId: id }, { pendingUntil: 0 });
     await app.app.get(RegistrationService).purgeAbandoned(new AbortController().signal);
     expect((await ofAccount(id))[0]).toMatchObject({
       type: 'account.deleted',

@@ -138,20 +138,22 @@ describe('Housekeeping', () => {
     expect(app.log()).not.toContain('"level":50');
   });
 
-  it('finds unconfirmed mails behind those whose links are still valid', async () => {
+  it('deletes expired registrations, and remembers that they contested a mail', async () => {
     freezeClock();
-    const accounts = [registration(), registration(), registration()];
-    for (const account of accounts) await app.client.post('/v1/user/register', account);
+    const account = registration();
+    await app.client.post('/v1/user/register', account);
+    passSeconds(DAY - 1);
+    const rival = registration({ mail: account.mail });
+    await app.client.post('/v1/user/register', rival);
     const { manager } = app.dataSource;
-    const first = await manager.findOneByOrFail(Identity, { mail: accounts[0]!.mail });
-    await manager.update(OneTimeToken, { identityId: first.id }, { expiresAt: nowSeconds() + 60 * DAY });
-    passSeconds(30 * DAY);
+    const pending = () => manager.find(Identity, { where: { isVerified: false }, order: { id: 'ASC' } });
     await upkeep();
-    expect(await manager.countBy(Identity, { isVerified: false })).toBe(3);
+    expect(await pending()).toMatchObject([{ isContested: false }, { isContested: false }]);
     passSeconds(1);
     await upkeep();
-    expect(await manager.findBy(Identity, { isVerified: false })).toMatchObject([{ id: first.id }]);
-    expect(await manager.existsBy(User, { handle: accounts[2]!.user_id })).toBe(false);
+    expect(await pending()).toMatchObject([{ isContested: true }]);
+    expect(await manager.existsBy(User, { handle: account.user_id })).toBe(false);
+    expect(await manager.existsBy(User, { handle: rival.user_id })).toBe(true);
   });
 
   it('removes more rows than a batch, and keeps the others', async () => {
@@ -206,7 +208,7 @@ describe('Housekeeping', () => {
     const looks = queries.filter(
       ({ sql }) => sql.startsWith('SELECT') && sql.includes(`LIMIT ${PURGE_BATCH}`),
     );
-    expect(looks).toHaveLength(12);
+    expect(looks).toHaveLength(13);
     if (app.settings.database.kind !== 'sqlite') return;
     // There are only a few keys.
     for (const { sql, parameters } of looks.filter((look) => !look.sql.includes('"signing_keys"'))) {

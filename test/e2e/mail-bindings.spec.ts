@@ -1,4 +1,3 @@
-import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
@@ -11,6 +10,7 @@ import { freezeClock, passSeconds } from '../support/clock.js';
 import { environmentOf, runPluto } from '../support/command-line.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm, sendForm } from '../support/forms.js';
+import { countLinksOf, linksAreQueued } from '../support/link-requests.js';
 import { addUser } from '../support/users.js';
 import {
   account,
@@ -62,9 +62,8 @@ function sendAgain(by: { mail: string } | { user_id: string }): Promise<Answer> 
   return app.client.post('/v1/user/register/verify/mail', { ...by, app_id: 'pluto' });
 }
 
-/** The number of links ever mailed; if it stays the same, nothing was sent. */
 function countLinks(): Promise<number> {
-  return app.dataSource.manager.count(OneTimeToken);
+  return countLinksOf(app);
 }
 
 describe('POST /v1/user/binding with a mail', () => {
@@ -170,38 +169,59 @@ describe('POST /v1/user/binding with a mail', () => {
     await expectMail(owner, other);
   });
 
-  it('replaces an unconfirmed registration, whose account is deleted', async () => {
+  it('ends a pending registration only once it is confirmed', async () => {
     const [registered, owner] = [registration(), await account()];
     expectOk(await register(registered));
     const form = await openForm(app.client, await app.mailbox.linkTo(registered.mail));
     const mail = registered.mail.replace('user', 'USER');
     expectOk(await bind(owner, mail), {});
 
+    expectPage(await app.client.page(form.path), 200, 'Confirm');
+    expectFailure(await tryLogin(registered.mail, registered.password), 403, 2003);
+    const link = await app.mailbox.linkTo(mail);
+    expectPage(await app.client.submit(link, { user_id: owner.handle }), 200, CONFIRMED);
+    await expectMail(owner, mail);
     await expectDead({ form });
     expectFailure(await tryLogin(registered.mail, registered.password), 403, 3001);
     expect(await app.dataSource.manager.countBy(User, { handleKey: registered.user_id })).toBe(0);
     expectOk(await register(registration({ user_id: registered.user_id })));
-    expectPage(await app.client.submit(await app.mailbox.linkTo(mail)), 200, CONFIRMED);
-    await expectMail(owner, mail);
     expectFailure(await register(registration({ mail: registered.mail })), 403, 2001);
   });
 
   it.each(['registration', 'binding'])(
-    'gives way to the %s of somebody else; the account stays',
+    'stays next to the %s of somebody else, until that is confirmed; the account stays',
     async (by) => {
       const [owner, other] = [await pending(), await account()];
       const registered = registration({ mail: owner.mail });
       expectOk(by === 'binding' ? await bind(other, owner.mail) : await register(registered));
+      expectPage(await app.client.page(owner.form.path), 200, 'Confirm');
+
+      const proof: Record<string, string> =
+        by === 'binding' ? { user_id: other.handle } : { password: registered.password };
+      const link = await app.mailbox.linkTo(owner.mail, 2);
+      expectPage(await app.client.submit(link, proof), 200, CONFIRMED);
       await expectDead(owner);
       await expectMail(owner, '');
       expectFailure(await unbind(owner), 403, 2008);
-
-      expectPage(await app.client.submit(await app.mailbox.linkTo(owner.mail, 2)), 200, CONFIRMED);
       if (by === 'binding') await expectMail(other, owner.mail);
       else await login(app, registered);
       expectFailure(await bind(owner, owner.mail), 403, 2001);
     },
   );
+
+  it('asks for the handle of an account without a password if the mail is contested', async () => {
+    const [owner, other] = [await pending(), await account()];
+    expectOk(await bind(other, owner.mail), {});
+    const page = await app.client.page(owner.form.path);
+    expectPage(page, 200, 'enter your username');
+    expect(page.text).not.toContain(owner.handle);
+    const wrong: Record<string, string>[] = [{}, { user_id: other.handle }, { password: PASSWORD }];
+    for (const fields of wrong) expectPage(await app.client.submit(owner.form.path, fields), 403, 'Username');
+    await expectMail(owner, '');
+    const typed = { user_id: ` @${owner.handle.toUpperCase()} ` };
+    expectPage(await app.client.submit(owner.form.path, typed), 200, CONFIRMED);
+    await expectMail(owner, owner.mail);
+  });
 
   it.each([
     ['zh-CN,zh;q=0.9', '请确认您在 pluto 的邮箱地址'],
@@ -295,8 +315,9 @@ describe('a queued mail with a link', () => {
   it.each<[string, number, (owner: Account, mail: string) => Promise<unknown>]>([
     ['unbinding it', 0, (owner) => unbind(owner)],
     ['binding another', 0, (owner) => bind(owner, newMail())],
-    ['registering it elsewhere', 1, (_, mail) => register(registration({ mail }))],
-    ['binding it elsewhere', 1, async (_, mail) => bind(await account(), mail)],
+    ['confirming it elsewhere', 0, async (_, mail) => bind(await account(), mail, skipping)],
+    ['(if at all) registering it elsewhere', 3, (_, mail) => register(registration({ mail }))],
+    ['(if at all) binding it elsewhere', 3, async (_, mail) => bind(await account(), mail)],
   ])('is not sent after %s', async (_, left, change) => {
     const [owner, mail] = [await account(), newMail()];
     expectOk(await bind(owner, mail), {});
@@ -309,6 +330,7 @@ describe('a queued mail with a link', () => {
     const [owner, mail] = [await account(), newMail()];
     expectOk(await bind(owner, mail, skipping), {});
     await askForReset(mail);
+    await linksAreQueued(app);
     expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(1);
     expectOk(await unbind(owner), {});
     expect(await app.dataSource.manager.countBy(Mail, { recipient: mail })).toBe(0);
@@ -340,26 +362,26 @@ describe('POST /v1/user/binding with SKIP_REGISTER_VERIFY_MAIL=true', () => {
 });
 
 describe('Housekeeping', () => {
-  it('removes mails not confirmed within 30 days, unless a link is still valid', async () => {
+  it('removes mails whose links have expired, and their accounts if they have nothing else', async () => {
     freezeClock();
-    const [abandoned, asked, registered] = [await pending(), await pending(), registration()];
+    const [abandoned, boundAgain, registered] = [await pending(), await pending(), registration()];
     expectOk(await register(registered));
-    passSeconds(5 * DAY_SECONDS);
+    passSeconds(DAY_SECONDS - 1);
     const late = await pending();
-    passSeconds(25 * DAY_SECONDS);
-    expectOk(await sendAgain({ mail: asked.mail }), {});
+    const { accessToken } = await openSession(app, boundAgain.id, 'pluto');
+    expectOk(await bind({ ...boundAgain, token: accessToken }, boundAgain.mail), {});
     passSeconds(1);
     await app.app.get(Housekeeping).run();
 
-    const mails = [abandoned, asked, late, registered].map(({ mail }) => mail);
+    const mails = [abandoned, boundAgain, late, registered].map(({ mail }) => mail);
     const owners = await Promise.all(mails.map(ownersOf));
     expect(owners.map(({ length }) => length)).toEqual([0, 1, 1, 0]);
     expect(await app.dataSource.manager.countBy(User, { handleKey: registered.user_id })).toBe(0);
-    for (const owner of [abandoned, asked, late]) {
+    for (const owner of [abandoned, boundAgain, late]) {
       const { accessToken: token } = await openSession(app, owner.id, 'pluto');
       await expectMail({ ...owner, token }, '');
     }
-    expectPage(await app.client.submit(await app.mailbox.linkTo(asked.mail, 2)), 200, CONFIRMED);
+    expectPage(await app.client.submit(await app.mailbox.linkTo(boundAgain.mail, 2)), 200, CONFIRMED);
   });
 });
 

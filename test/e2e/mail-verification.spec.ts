@@ -2,9 +2,11 @@ import { login, registerVerified } from '../support/accounts.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
 import { openForm, sendForm } from '../support/forms.js';
+import { linkIn } from '../support/mailbox.js';
 import {
   app,
   countLinks,
+  register,
   registerPending,
   shop,
   tryLogin,
@@ -120,6 +122,7 @@ describe('GET /web/mail/verify/{token}', () => {
 
   it('refuses a link of another kind', async () => {
     const { mail } = await registerPending();
+    await app.client.submit(await app.mailbox.linkTo(mail));
     await app.client.post('/v1/user/password/reset/mail', { mail, app_id: 'pluto' });
     const reset = await app.mailbox.linkTo(mail, 2);
     const disguised = reset.replace('/web/password/reset/', '/web/mail/verify/');
@@ -197,18 +200,31 @@ describe('POST /web/mail/verify/{token}', () => {
       passSeconds(DAY_SECONDS);
       expectPage(await app.client.page(form.path), 404, 'This link does not work');
       expectPage(await sendForm(app.client, form), 404, 'This link does not work');
-      expectFailure(await tryLogin(account), 403, 2003);
+      expectFailure(await tryLogin(account), 403, 3001);
     });
 
-    it('sends a new link in place of an expired one', async () => {
+    it('sends links that expire with the registration, and none afterwards', async () => {
       const account = await registerPending();
-      await app.mailbox.linkTo(account.mail);
+      const sendAgain = () =>
+        app.client.post('/v1/user/register/verify/mail', { mail: account.mail, app_id: 'pluto' });
+      passSeconds(DAY_SECONDS - 60);
+      expectOk(await sendAgain(), {});
+      const mail = await app.mailbox.waitFor(account.mail, 2);
+      expect(mail.text).toContain('1 minute');
+      passSeconds(60);
+      expectPage(await app.client.page(linkIn(mail)), 404, 'This link does not work');
+      const before = await countLinks();
+      expectOk(await sendAgain(), {});
+      expect(await countLinks()).toBe(before);
+    });
+
+    it('leaves handle and mail to whoever registers after that', async () => {
+      const account = await registerPending();
+      await app.mailbox.waitFor(account.mail);
       passSeconds(DAY_SECONDS);
-      expectOk(
-        await app.client.post('/v1/user/register/verify/mail', { mail: account.mail, app_id: 'pluto' }),
-      );
+      expectOk(await register({ ...account, password: 'another password' }));
       expectPage(await app.client.submit(await app.mailbox.linkTo(account.mail, 2)), 200, 'confirmed');
-      await login(app, account);
+      await login(app, { ...account, password: 'another password' });
     });
   });
 });

@@ -39,8 +39,11 @@ export async function addAccount(
   const passwordHash = hashSync(password, LIGHT_HASHES);
   const { user } = await app.get(Transactions).runFor(null, (manager) =>
     app.get(MailIdentitiesService).createAccount(manager, {
-      ...{ applicationId, mail, handle, name, passwordHash },
-      isVerified: true,
+      applicationId,
+      mail,
+      handle,
+      name,
+      passwordHash,
     }),
   );
   return { ...account, id: user.id };

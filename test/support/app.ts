@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DataSource } from 'typeorm';
+import { LinkRequestsWorker } from '../../src/auth/links/link-requests.worker.js';
 import { FirstStartService } from '../../src/auth/first-start.service.js';
 import { createLog } from '../../src/common/logging.js';
 import { Settings } from '../../src/config/settings.js';
@@ -84,10 +85,12 @@ async function listen(
   const app = await createApp(settings, createLog('info', 'json', sink));
   Object.assign(app.get(PasswordHashParameters), passwordHashParameters);
   const worker = app.get(MailWorker);
+  const linkRequests = app.get(LinkRequestsWorker);
   let isStopped = false;
   const stop = async () => {
     if (isStopped) return;
     isStopped = true;
+    await linkRequests.stop();
     await worker.stop();
     await app.close();
   };
@@ -103,6 +106,7 @@ async function listen(
     await stop();
     throw error;
   }
+  linkRequests.start();
   if (sendMails) worker.start();
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {

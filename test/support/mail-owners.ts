@@ -1,4 +1,4 @@
-import { comparisonKey } from '../../src/common/text-keys.js';
+import { mailKey } from '../../src/common/mail-addresses.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { type TestAccount } from './accounts.js';
 import { openSession } from './sessions.js';
@@ -64,8 +64,9 @@ export async function pending(): Promise<Pending> {
   return { ...owner, mail, form: await openForm(app.client, await app.mailbox.linkTo(mail)) };
 }
 
-export function confirm({ form }: Pending): Promise<Answer> {
-  return sendForm(app.client, form);
+/** With the handle, in case that the mail is contested. */
+export function confirm({ form, handle }: Pending): Promise<Answer> {
+  return sendForm(app.client, form, { user_id: handle });
 }
 
 export async function infoOf({ token }: Account): Promise<Record<string, unknown>> {
@@ -83,7 +84,12 @@ export function register(account: TestAccount): Promise<Answer> {
 
 /** Who has given the mail, confirmed or not. */
 export function ownersOf(mail: string): Promise<Identity[]> {
-  return app.dataSource.manager.findBy(Identity, { loginType: 'mail', subjectKey: comparisonKey(mail) });
+  const key = mailKey(mail);
+  const where = [{ subjectKey: key }, { pendingKey: key }].map((one) => ({
+    loginType: 'mail' as const,
+    ...one,
+  }));
+  return app.dataSource.manager.find(Identity, { where, order: { id: 'ASC' } });
 }
 
 /** Starts a server with people who have no mail yet. */

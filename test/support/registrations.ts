@@ -1,9 +1,9 @@
-import { OneTimeToken } from '../../src/auth/links/one-time-token.entity.js';
 import { registration, type TestAccount } from './accounts.js';
 import { startTestApp, type TestApp } from './app.js';
 import { addApplication, type TestApplication } from './applications.js';
 import { type Answer } from './client.js';
 import { expectOk } from './expectations.js';
+import { countLinksOf } from './link-requests.js';
 
 export let app: TestApp;
 export let shop: TestApplication;
@@ -22,9 +22,8 @@ export async function registerPending(change: Partial<TestAccount> = {}): Promis
   return account;
 }
 
-/** The number of links ever mailed: that it stays says that nothing was sent. */
 export function countLinks(server = app): Promise<number> {
-  return server.dataSource.manager.count(OneTimeToken);
+  return countLinksOf(server);
 }
 
 /** Starts a server with the shop that people register with. */

@@ -1,3 +1,4 @@
+import { mailKey } from '../../src/common/mail-addresses.js';
 import { comparisonKey } from '../../src/common/text-keys.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { PLUTO } from '../../src/applications/pluto-names.js';
@@ -45,9 +46,9 @@ export async function addUser({ app, dataSource }: TestApp, change: NewUser): Pr
         userId: id,
         applicationId,
         loginType,
-        subjectKey: loginType === 'mail' ? comparisonKey(mail) : `${loginType}-${number}`,
+        subjectKey: loginType === 'mail' ? mailKey(mail) : `${loginType}-${number}`,
         mail,
-        mailKey: comparisonKey(mail),
+        mailKey: mailKey(mail),
         isVerified,
         createdAt,
       });
@@ -77,7 +78,7 @@ export async function addUsers(
       const { identifiers } = await manager.insert(User, rows);
       const identities = identifiers.map(({ id }, index) => {
         const mail = `${rows[index]!.handle}@example.com`;
-        const keys = { subjectKey: comparisonKey(mail), mailKey: comparisonKey(mail) };
+        const keys = { subjectKey: mailKey(mail), mailKey: mailKey(mail) };
         return {
           userId: id as number,
           applicationId,

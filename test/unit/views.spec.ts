@@ -24,6 +24,13 @@ const form = { ...app, action: '/web/some/form', csrfToken: 'csrf-token-value' }
 
 const pageContexts: PageContexts = {
   'verify-mail': { ...form, mail: 'ann@example.org', userName: 'Ann', handle: 'ann_1' },
+  'verify-mail-contested': {
+    ...form,
+    mail: 'ann@example.org',
+    handle: 'ann_1',
+    proof: 'password',
+    isWrong: true,
+  },
   'verify-mail-done': { ...app, mail: 'ann@example.org' },
   'verify-mail-already': { ...app, mail: 'ann@example.org' },
   'password-reset': { ...form, mail: 'ann@example.org' },

@@ -4,17 +4,19 @@ import type { Principal } from '../../common/access.js';
 import type { Caller } from '../../common/caller.js';
 import { PlutoError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/request-context.js';
+import { nowSeconds } from '../../common/time.js';
 import { Settings } from '../../config/settings.js';
 import { SecurityEvents } from '../../events/security-events.js';
 import { RetryTransaction, Transactions } from '../../database/transactions.js';
-import { Limits } from '../../limits/limits.service.js';
 import { ApplicationsService } from '../../applications/applications.service.js';
 import { AccountsService } from '../../users/accounts.service.js';
 import type { Identity, LoginType, ProviderType } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
+import { PendingMailsService } from '../../users/pending-mails.service.js';
 import { ProviderIdentitiesService } from '../../users/provider-identities.service.js';
 import { AppleGrantsService } from '../providers/apple/apple-grants.service.js';
-import { LinkMailsService, recipientKey } from '../links/link-mails.service.js';
+import { LinkMailsService } from '../links/link-mails.service.js';
+import { MailLimitsService } from '../links/mail-limits.service.js';
 import { IdentityProviders } from '../providers/identity-providers.service.js';
 
 type Account = Pick<Principal, 'userId' | 'applicationId' | 'applicationName'>;
@@ -27,24 +29,25 @@ export class BindingsService {
     private readonly applications: ApplicationsService,
     private readonly accounts: AccountsService,
     private readonly mails: MailIdentitiesService,
+    private readonly pending: PendingMailsService,
     private readonly identities: ProviderIdentitiesService,
     private readonly providers: IdentityProviders,
     private readonly appleGrants: AppleGrantsService,
     private readonly linkMails: LinkMailsService,
-    private readonly limits: Limits,
+    private readonly mailLimits: MailLimitsService,
     private readonly events: SecurityEvents,
     private readonly settings: Settings,
   ) {}
 
   /**
    * Binds a mail, which takes effect once the link sent to it has been used. Until then another mail may
-   * replace it, with a new link; binding the same mail again sends another link.
+   * replace it, with a new link; binding the same mail again sends another link and prolongs its lifetime.
    * @throws PlutoError bindExists | mailAlreadyRegistered | tooManyRequests
    */
   async bindMail({ userId, applicationId }: Account, mail: string, caller: Caller): Promise<void> {
     const bind = () => this.bindAddress({ userId, applicationId }, mail, caller);
     if (this.settings.skipRegisterVerifyMail) return bind();
-    await this.limits.whileLeft('mail-recipient', recipientKey('verify-mail', applicationId, mail), bind);
+    await this.mailLimits.whileLeft('verify-mail', { applicationId, mail, caller }, bind);
   }
 
   /**
@@ -115,14 +118,17 @@ export class BindingsService {
       // Case-sensitive: a link proves only the exact address that it was sent to.
       const isSame = bound?.mail === mail;
       if (bound && !isSame) {
-        await retryUnless(this.mails.removePending(manager, bound));
+        await retryUnless(this.pending.remove(manager, bound));
         await this.events.publish(manager, { type: 'mail.unbound', applicationId, userId, detail: {} });
       }
-      if (bound && isSame) await retryUnless(this.mails.lockPending(manager, bound));
-      const identity = bound && isSame ? bound : await this.mails.add(manager, user, mail);
+      await this.mails.assertFree(manager, applicationId, mail);
+      const until = nowSeconds() + this.settings.verifyTokenTtlSeconds;
+      if (bound && isSame) await retryUnless(this.pending.renew(manager, bound, until));
+      const claim = { mail, until, searchKey: '' };
+      const identity = bound && isSame ? bound : await this.pending.claim(manager, user, claim);
       if (!isSame)
         await this.events.publish(manager, { type: 'mail.bound', applicationId, userId, detail: {} });
-      if (this.settings.skipRegisterVerifyMail) await this.mails.confirm(manager, identity.id);
+      if (this.settings.skipRegisterVerifyMail) await retryUnless(this.mails.confirm(manager, identity));
       else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
     });
   }

@@ -1,11 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Caller } from '../../common/caller.js';
-import type { RequestContext } from '../../common/request-context.js';
-import { comparisonKey } from '../../common/text-keys.js';
+import type { Language } from '../../common/languages.js';
+import { deliveryAddress } from '../../common/mail-addresses.js';
+import { nowSeconds } from '../../common/time.js';
 import { Settings } from '../../config/settings.js';
-import { isForeignKeyViolation } from '../../database/constraints.js';
-import { Transactions } from '../../database/transactions.js';
 import { OutboxService } from '../../mail/outbox.service.js';
 import { ApplicationNamesService } from '../../applications/application-names.service.js';
 import type { Application } from '../../applications/application.entity.js';
@@ -13,28 +11,34 @@ import type { MailAccount } from '../../users/accounts.service.js';
 import type { OneTimeTokenKind } from './one-time-token.entity.js';
 import { OneTimeTokensService } from './one-time-tokens.service.js';
 
+/** Whom a mail is for, as they asked for it. */
+interface Reader {
+  language: Language;
+  acceptLanguage: string | undefined;
+}
+
 /** Queues mails with links, which prove that their user can read the mailbox. */
 @Injectable()
 export class LinkMailsService {
   constructor(
-    private readonly transactions: Transactions,
     private readonly tokens: OneTimeTokensService,
     private readonly outbox: OutboxService,
     private readonly applicationNames: ApplicationNamesService,
     private readonly settings: Settings,
   ) {}
 
+  /** The link of a pending mail, which expires with it. */
   queueVerification(
     manager: EntityManager,
     account: MailAccount,
     application: Application,
-    caller: Caller,
+    reader: Reader,
   ): Promise<void> {
-    return this.queue(manager, account, application, caller, {
+    return this.queue(manager, account, application, reader, {
       kind: 'verify-mail',
       template: 'verify-mail',
       path: 'web/mail/verify',
-      ttlSeconds: this.settings.verifyTokenTtlSeconds,
+      expiresAt: account.identity.pendingUntil ?? nowSeconds(),
     });
   }
 
@@ -42,60 +46,42 @@ export class LinkMailsService {
     manager: EntityManager,
     account: MailAccount,
     application: Application,
-    caller: Caller,
+    reader: Reader,
   ): Promise<void> {
-    return this.queue(manager, account, application, caller, {
+    return this.queue(manager, account, application, reader, {
       kind: 'reset-password',
       template: 'password-reset',
       path: 'web/password/reset',
-      ttlSeconds: this.settings.resetTokenTtlSeconds,
+      expiresAt: nowSeconds() + this.settings.resetTokenTtlSeconds,
     });
-  }
-
-  /** Queues a mail in its own transaction; does nothing if the account is deleted concurrently. */
-  async send(context: RequestContext, queue: (manager: EntityManager) => Promise<void>): Promise<void> {
-    try {
-      await this.transactions.runFor(context, queue);
-    } catch (error) {
-      if (!isForeignKeyViolation(error)) throw error;
-    }
   }
 
   private async queue(
     manager: EntityManager,
     { user, identity }: MailAccount,
     application: Application,
-    { language, acceptLanguage }: Caller,
+    { language, acceptLanguage }: Reader,
     mail: {
       kind: OneTimeTokenKind;
       template: 'verify-mail' | 'password-reset';
       path: string;
-      ttlSeconds: number;
+      expiresAt: number;
     },
   ): Promise<void> {
-    const { kind, template, path, ttlSeconds } = mail;
-    const { token, expiresAt } = await this.tokens.issue(manager, {
-      kind,
-      identityId: identity.id,
-      ttlSeconds,
-    });
+    const { kind, template, path, expiresAt } = mail;
+    const token = await this.tokens.issue(manager, { kind, identityId: identity.id, expiresAt });
     await this.outbox.enqueue(manager, {
       userId: user.id,
       template,
       language,
-      recipient: identity.mail,
+      recipient: deliveryAddress(identity.mail) ?? identity.mail,
       context: {
         applicationName: await this.applicationNames.displayName(application, acceptLanguage, manager),
         userName: user.name,
         link: `${this.settings.publicUrl}/${path}/${token}`,
-        validSeconds: ttlSeconds,
+        validSeconds: expiresAt - nowSeconds(),
       },
       expiresAt,
     });
   }
-}
-
-/** The key that limits mails of one kind to one address. */
-export function recipientKey(kind: OneTimeTokenKind, applicationId: number, mail: string): string {
-  return `${kind}:${applicationId}:${comparisonKey(mail)}`;
 }

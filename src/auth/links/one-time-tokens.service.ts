@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, IsNull, LessThanOrEqual, MoreThan, type EntityManager } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../../common/crypto.js';
 import { nowSeconds } from '../../common/time.js';
 import { Purge } from '../../database/jobs/purge.js';
@@ -16,20 +16,18 @@ export class OneTimeTokensService {
   /** @returns the token for the link; only its hash is stored */
   async issue(
     manager: EntityManager,
-    { kind, identityId, ttlSeconds }: { kind: OneTimeTokenKind; identityId: number; ttlSeconds: number },
-  ): Promise<{ token: string; expiresAt: number }> {
+    { kind, identityId, expiresAt }: { kind: OneTimeTokenKind; identityId: number; expiresAt: number },
+  ): Promise<string> {
     const token = randomToken();
-    const createdAt = nowSeconds();
-    const expiresAt = createdAt + ttlSeconds;
     await manager.insert(OneTimeToken, {
       kind,
       identityId,
       tokenHash: sha256(token),
-      createdAt,
+      createdAt: nowSeconds(),
       expiresAt,
       usedAt: null,
     });
-    return { token, expiresAt };
+    return token;
   }
 
   /** Finds a link that has not expired, used or not. */
@@ -55,15 +53,6 @@ export class OneTimeTokensService {
   /** Invalidates every unused link to that mail; used ones stay, to be recognised. */
   async revokeAll(manager: EntityManager, identityId: number): Promise<void> {
     await manager.delete(OneTimeToken, { identityId, usedAt: IsNull() });
-  }
-
-  /** Whether the mail has a link that can still be used. */
-  hasLive(manager: EntityManager, identityId: number): Promise<boolean> {
-    return manager.existsBy(OneTimeToken, {
-      identityId,
-      usedAt: IsNull(),
-      expiresAt: MoreThan(nowSeconds()),
-    });
   }
 
   async purgeExpired(signal: AbortSignal): Promise<void> {

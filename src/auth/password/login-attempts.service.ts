@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { comparisonKey } from '../../common/text-keys.js';
+import { mailKey } from '../../common/mail-addresses.js';
 import type { LimitName } from '../../config/request-limits.js';
 import { Limits } from '../../limits/limits.service.js';
 import { networkOf } from '../../limits/network.js';
@@ -87,11 +87,8 @@ export class LoginAttempts {
     isInPause: boolean,
   ): Promise<Omit<BegunAttempt, 'hasFailures'>> {
     const through = clientKey === undefined ? '' : `${clientKey}:`;
-    const refundTyped = await this.count(
-      'login-typed',
-      `${through}${applicationId}:${comparisonKey(account.trim())}`,
-    );
-    const own = `${through}${userId === 0 ? `${applicationId}:${comparisonKey(account.trim())}` : userId}`;
+    const refundTyped = await this.count('login-typed', `${through}${applicationId}:${mailKey(account)}`);
+    const own = `${through}${userId === 0 ? `${applicationId}:${mailKey(account)}` : userId}`;
     const isLeft = await this.limits.allows('login-account', own);
     const isRefused = !isLeft || isInPause;
     return {

@@ -1,6 +1,6 @@
 import { scrypt, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
-import { verify } from '@node-rs/argon2';
+import { verify, type Options } from '@node-rs/argon2';
 import { equalInConstantTime } from '../../common/crypto.js';
 
 const deriveScrypt = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
@@ -11,6 +11,20 @@ const deriveScrypt = promisify<string, Buffer, number, ScryptOptions, Buffer>(sc
  */
 export function matches(phc: string, password: string): Promise<boolean> {
   return phc.startsWith('$scrypt$') ? matchesScrypt(phc, password) : verify(phc, password);
+}
+
+/** The parameters and the salt of a PHC string; null if it is not of argon2id. */
+export function argon2Settings(phc: string): Options | null {
+  const parts = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(phc);
+  if (!parts) return null;
+  const [, memoryCost, timeCost, parallelism, salt = '', output = ''] = parts;
+  return {
+    memoryCost: Number(memoryCost),
+    timeCost: Number(timeCost),
+    parallelism: Number(parallelism),
+    salt: Buffer.from(salt, 'base64'),
+    outputLen: Buffer.from(output, 'base64').length,
+  };
 }
 
 /**

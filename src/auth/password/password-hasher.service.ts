@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { hash } from '@node-rs/argon2';
 import PQueue from 'p-queue';
+import { equalInConstantTime } from '../../common/crypto.js';
 import { PlutoError } from '../../common/errors.js';
 import { PasswordHashParameters } from './password-hash-parameters.js';
-import { matches } from './password-hash.js';
+import { argon2Settings, matches } from './password-hash.js';
 
 /** Node's thread pool has four threads: one is left for signatures and files. */
 const RUNNING_MAX = 3;
@@ -32,11 +33,12 @@ export class PasswordHasher {
   constructor(private readonly parameters: PasswordHashParameters) {}
 
   /**
+   * @param salt 16 bytes, where equal passwords must have equal hashes; random by default
    * @returns PHC string (argon2id)
    * @throws PlutoError serviceUnavailable when too many are waiting
    */
-  hash(password: string): Promise<string> {
-    return this.run(() => hash(password, this.parameters));
+  hash(password: string, salt: Buffer = randomBytes(SALT_BYTES)): Promise<string> {
+    return this.run(() => hash(password, { ...this.parameters, salt }));
   }
 
   /**
@@ -47,6 +49,21 @@ export class PasswordHasher {
     const phc = stored ?? this.decoy();
     const isRight = await this.run(() => matches(phc, password));
     return stored !== null && isRight;
+  }
+
+  /**
+   * Finds which of several PHC strings a password matches, for the work of one: those of a list that has more
+   * than one share the salt and the parameters of the first, or are not found.
+   * @returns the index; -1 for none
+   * @throws PlutoError serviceUnavailable when too many are waiting
+   */
+  async findMatch(stored: readonly (string | null)[], password: string): Promise<number> {
+    const first = stored.findIndex((phc) => phc !== null);
+    const phc = stored[first] ?? null;
+    const alike = phc !== null && stored.length > 1 ? argon2Settings(phc) : null;
+    if (!alike) return (await this.verify(phc, password)) ? first : -1;
+    const computed = await this.run(() => hash(password, alike));
+    return stored.findIndex((one) => one !== null && equalInConstantTime(one, computed));
   }
 
   /** Whether a stored hash has other parameters and should be replaced at the next login. */

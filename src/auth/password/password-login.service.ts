@@ -74,24 +74,27 @@ export class PasswordLoginService {
   async prove(credentials: Credentials): Promise<PasswordProof> {
     const { applicationName, account, password, caller, clientKey, device } = credentials;
     const application = await this.applications.getByName(applicationName);
-    const found = await this.accounts.findCredentials(application.id, account);
+    const candidates = await this.accounts.findCredentials(application.id, account);
     const identifiers = deviceIdentifiers(caller, device);
-    const place = { applicationId: application.id, userId: found?.userId ?? 0 };
+    const place = { applicationId: application.id, userId: candidates[0]?.userId ?? 0 };
     const matched = await this.knownDevices.match(place.userId, identifiers);
     const { address } = caller;
     const attempt = await this.attempts.begin({ ...place, account, device: matched, address, clientKey });
 
-    const stored = found?.passwordHash ?? null;
-    const isRight = await this.passwords.verify(stored, password).catch(async (error: unknown) => {
+    const hashes = candidates.map(({ passwordHash }) => passwordHash);
+    const match = await this.passwords.findMatch(hashes, password).catch(async (error: unknown) => {
       await attempt.refund();
       throw error;
     });
-    if (!found || stored === null || !isRight || attempt.isRefused)
+    const found = candidates[match];
+    const stored = found?.passwordHash ?? null;
+    if (!found || stored === null || attempt.isRefused)
       throw await this.refuse(place, 'credentials', caller, await attempt.fail());
     await attempt.refund();
-    if (!found.isVerified) throw await this.refuse(place, 'unverified', caller);
+    const { userId } = found;
+    if (!found.isVerified) throw await this.refuse({ ...place, userId }, 'unverified', caller);
     const { hasFailures } = attempt;
-    const proof = { application, userId: found.userId, passwordHash: stored, identifiers, hasFailures };
+    const proof = { application, userId, passwordHash: stored, identifiers, hasFailures };
     return this.passwords.isOutdated(stored) ? this.renew(proof, credentials) : proof;
   }
 

@@ -17,6 +17,8 @@ const errorReasons = [
 export const variants = {
   'password-reset.error': ['tooShort', 'tooLong', 'common', 'personal', 'mismatch'],
   'link-invalid.next': ['verify', 'reset'],
+  'verify-mail-contested.field': ['password', 'handle'],
+  'verify-mail-contested.error': ['password', 'handle'],
   'login.error': ['invalidPassword', 'mailNotVerified'],
   'error.title': errorReasons,
   'error.text': errorReasons,
@@ -43,6 +45,14 @@ interface VerifyMailPage extends FormPage {
   userName: string;
   /** Without the `@`. */
   handle: string;
+}
+
+interface ContestedMailPage extends FormPage {
+  mail: string;
+  /** Without the `@`; `''` where it must be entered. */
+  handle: string;
+  proof: (typeof variants)['verify-mail-contested.field'][number];
+  isWrong: boolean;
 }
 
 interface MailPage extends Page {
@@ -116,6 +126,7 @@ interface ErrorPage extends Page {
 /** The context of each page; a page's name is its file in `views/pages`. */
 export interface PageContexts {
   'verify-mail': VerifyMailPage;
+  'verify-mail-contested': ContestedMailPage;
   'verify-mail-done': MailPage;
   'verify-mail-already': MailPage;
   'password-reset': PasswordResetPage;
@@ -154,6 +165,7 @@ export interface RenderedMail {
 
 export const pageNames = [
   'verify-mail',
+  'verify-mail-contested',
   'verify-mail-done',
   'verify-mail-already',
   'password-reset',
