@@ -34,7 +34,7 @@ async function workOf(request: () => Promise<unknown>): Promise<Work> {
     const work: Work = { statements: [], hashes: 0 };
     works.push(work);
     work.statements = (await collectQueries(app, request)).map(({ sql }) =>
-      sql.replaceAll(/ = \d+/g, ' = ?'),
+      sql.replaceAll(/\d+/g, '?'),
     );
   }
   return works.sort((one, other) => one.statements.length - other.statements.length)[0]!;
