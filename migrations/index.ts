@@ -8,6 +8,7 @@ import { PendingMails1795824000000 } from './1795824000000-pending-mails.js';
 import { AddReplays1795910400000 } from './1795910400000-add-replays.js';
 import { CreateLoginFailures1795996800000 } from './1795996800000-create-login-failures.js';
 import { MarkChosenHandles1796169600000 } from './1796169600000-mark-chosen-handles.js';
+import { ProtectSignIn1796256000000 } from './1796256000000-protect-sign-in.js';
 
 /** All migrations, oldest first. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   AddReplays1795910400000,
   CreateLoginFailures1795996800000,
   MarkChosenHandles1796169600000,
+  ProtectSignIn1796256000000,
 ];

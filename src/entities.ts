@@ -4,6 +4,8 @@ import { KnownDevice } from './auth/devices/known-device.entity.js';
 import { LinkRequest } from './auth/links/link-request.entity.js';
 import { LoginFailure } from './auth/password/login-failure.entity.js';
 import { OneTimeToken } from './auth/links/one-time-token.entity.js';
+import { MailChange } from './auth/mail-change/mail-change.entity.js';
+import { SentNotice } from './auth/notices/sent-notice.entity.js';
 import { ConsumedState } from './auth/providers/wechat/consumed-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';
@@ -39,6 +41,8 @@ export const entities = [
   KnownDevice,
   LoginFailure,
   OneTimeToken,
+  MailChange,
+  SentNotice,
   LinkRequest,
   ConsumedState,
   Session,

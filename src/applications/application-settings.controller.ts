@@ -64,6 +64,7 @@ function readChange(body: ChangeApplicationSettingsDto): SettingsChange {
     wechatAppSecret: body.wechat_app_secret,
     wechatWebAppId: body.wechat_web_app_id,
     wechatWebAppSecret: body.wechat_web_app_secret,
+    requireRecentSignIn: body.require_recent_sign_in,
   };
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }
@@ -81,5 +82,6 @@ function presentSettings(settings: ApplicationSettings): ApplicationSettingsDto 
     wechat_app_secret_set: settings.sealedWechatAppSecret !== '',
     wechat_web_app_id: settings.wechatWebAppId,
     wechat_web_app_secret_set: settings.sealedWechatWebAppSecret !== '',
+    require_recent_sign_in: Boolean(settings.requireRecentSignIn),
   };
 }

@@ -6,6 +6,9 @@ import { isRedirectUrl, REDIRECT_URL_MAX } from '../common/redirect-urls.js';
 import { isApplePrivateKey, isIdentifier } from '../common/text-checks.js';
 import { EXAMPLE } from './example-ids.js';
 
+const RECENT_SIGN_IN =
+  'Whether binding, unbinding, deletion and changes of mail or password require a sign-in or reauthentication of the ' +
+  'last ten minutes (else 3013)';
 const URLS_MAX = 100;
 const IDENTIFIER_MAX = 255;
 const PROVIDER_ID_MAX = 64;
@@ -109,6 +112,22 @@ export class ChangeApplicationSettingsDto {
 
   @ProviderSecret('WeChat secret of the website app')
   wechat_web_app_secret?: string;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    description: `${RECENT_SIGN_IN}; left out: unchanged`,
+    example: true,
+  })
+  @IsOptional()
+  @nullAsAbsent
+  @ValidateBy({
+    name: 'setting',
+    validator: {
+      validate: (value) => typeof value === 'boolean',
+      defaultMessage: () => '$property must be true or false',
+    },
+  })
+  require_recent_sign_in?: boolean;
 }
 
 export class ApplicationSettingsDto {
@@ -168,4 +187,7 @@ export class ApplicationSettingsDto {
     example: true,
   })
   wechat_web_app_secret_set: boolean;
+
+  @ApiProperty({ type: Boolean, description: RECENT_SIGN_IN, example: false })
+  require_recent_sign_in: boolean;
 }

@@ -44,4 +44,8 @@ export class ApplicationSettings {
 
   @Column({ name: 'sealed_wechat_web_app_secret', type: 'text' })
   sealedWechatWebAppSecret: string;
+
+  /** Whether changes to the ways to sign in require a recent sign-in. */
+  @Column({ name: 'require_recent_sign_in', type: 'boolean', default: false })
+  requireRecentSignIn: boolean;
 }

@@ -24,7 +24,7 @@ type PlainName = Exclude<
 /** Given fields are set, `''` or `[]` clears a field, omitted fields stay unchanged. */
 export type SettingsChange = Partial<Pick<ApplicationSettings, PlainName> & Record<SecretName, string>>;
 
-/** Manages an application's redirect URLs and its accounts at the providers. */
+/** Manages an application's redirect URLs, its accounts at the providers and its rules. */
 @Injectable()
 export class ApplicationSettingsService {
   private readonly sealingKey: Buffer;
@@ -43,6 +43,10 @@ export class ApplicationSettingsService {
   async get(applicationId: number): Promise<ApplicationSettings> {
     await this.applications.getById(applicationId);
     return this.read(this.dataSource.manager, applicationId);
+  }
+
+  async requiresRecentSignIn(applicationId: number): Promise<boolean> {
+    return (await this.read(this.dataSource.manager, applicationId)).requireRecentSignIn;
   }
 
   /** @throws PlutoError applicationNotExist | badRequest, if a provider would be set only partly */
@@ -118,6 +122,7 @@ function unset(applicationId: number): ApplicationSettings {
     sealedWechatAppSecret: '',
     wechatWebAppId: '',
     sealedWechatWebAppSecret: '',
+    requireRecentSignIn: false,
   };
 }
 

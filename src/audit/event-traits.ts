@@ -21,6 +21,7 @@ export const eventTraits: Record<SecurityEventType, EventTraits> = {
   // By the owner or by a thief of the token.
   'refresh.reused': personal,
   'password.reset': ownersAct,
+  'mail.changed': ownersAct,
   'mail.confirmed': ownersAct,
   'mail.bound': personal,
   'mail.unbound': personal,

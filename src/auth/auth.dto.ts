@@ -56,7 +56,7 @@ export class AccountLoginDto {
 }
 
 export class PasswordResetMailDto {
-  @Field('mail', { description: 'User email address' })
+  @Field('knownMail', { description: 'User email address' })
   mail: string;
 
   @Field('appName', { description: 'Application ID' })

@@ -19,6 +19,14 @@ import { LinkRequestsWorker } from './links/link-requests.worker.js';
 import { MailLimitsService } from './links/mail-limits.service.js';
 import { LoginAttempts } from './password/login-attempts.service.js';
 import { LoginFailures } from './password/login-failures.service.js';
+import { ChangeMailsService } from './mail-change/change-mails.service.js';
+import { MailChangeController } from './mail-change/mail-change.controller.js';
+import { MailChangeRecords } from './mail-change/mail-change-records.service.js';
+import { LinkedChanges } from './mail-change/linked-changes.service.js';
+import { MailChangeUndoService } from './mail-change/mail-change-undo.service.js';
+import { MailChangesService } from './mail-change/mail-changes.service.js';
+import { NoticeLimit } from './notices/notice-limit.service.js';
+import { SecurityNotices } from './notices/security-notices.service.js';
 import { MailVerificationService } from './registration/mail-verification.service.js';
 import { OneTimeTokensService } from './links/one-time-tokens.service.js';
 import { PageLoginService } from './password/page-login.service.js';
@@ -32,19 +40,28 @@ import { AppleProvider } from './providers/apple/apple.provider.js';
 import { GoogleProvider } from './providers/google/google.provider.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
 import { WechatProvider } from './providers/wechat/wechat.provider.js';
+import { ReauthenticationController } from './reauthentication/reauthentication.controller.js';
+import { ReauthenticationService } from './reauthentication/reauthentication.service.js';
 import { RegistrationService } from './registration/registration.service.js';
 import { WechatWebLoginService } from './providers/wechat/wechat-web-login.service.js';
 
 @Module({
   // For the client secrets that Apple accepts. Access tokens are signed and verified by `jose` alone.
   imports: [JwtModule.register({}), MailModule, RbacModule, TokenModule, UsersModule],
-  controllers: [AuthController, ProviderLoginController, BindingsController],
+  controllers: [
+    AuthController,
+    ProviderLoginController,
+    BindingsController,
+    MailChangeController,
+    ReauthenticationController,
+  ],
   providers: [
     AdministratorAccountsService,
     AppleGrantsService,
     AppleProvider,
     AppleRevocationWorker,
     BindingsService,
+    ChangeMailsService,
     FirstStartService,
     GoogleProvider,
     IdentityProviders,
@@ -54,8 +71,13 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     LinkRequestsWorker,
     LoginAttempts,
     LoginFailures,
+    LinkedChanges,
+    MailChangeRecords,
+    MailChangeUndoService,
+    MailChangesService,
     MailLimitsService,
     MailVerificationService,
+    NoticeLimit,
     OneTimeTokensService,
     PageLoginService,
     PasswordHashParameters,
@@ -63,7 +85,9 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     PasswordLoginService,
     PasswordResetService,
     ProviderLoginService,
+    ReauthenticationService,
     RegistrationService,
+    SecurityNotices,
     WechatProvider,
     WechatWebLoginService,
   ],
@@ -73,6 +97,8 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     AppleRevocationWorker,
     FirstStartService,
     KnownDevicesService,
+    MailChangeUndoService,
+    MailChangesService,
     LinkRequestsWorker,
     MailVerificationService,
     OneTimeTokensService,
@@ -92,6 +118,8 @@ export class AuthModule {
     linkRequests: LinkRequestsService,
     wechatWebLogins: WechatWebLoginService,
     knownDevices: KnownDevicesService,
+    notices: NoticeLimit,
+    mailChanges: MailChangeRecords,
   ) {
     steps.register(
       { name: 'unconfirmed mails', run: (signal) => registrations.purgeAbandoned(signal) },
@@ -99,6 +127,8 @@ export class AuthModule {
       { name: 'mailed links', run: (signal) => tokens.purgeExpired(signal) },
       { name: 'states of sign-ins', run: (signal) => wechatWebLogins.purgeExpired(signal) },
       { name: 'known devices', run: (signal) => knownDevices.purgeExpired(signal) },
+      { name: 'times of notices', run: (signal) => notices.purgeOld(signal) },
+      { name: 'mail changes', run: (signal) => mailChanges.purgeOld(signal) },
     );
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AdministratorAccountsService } from '../auth/administrator-accounts.service.js';
 import { tidyMail } from '../common/mail-addresses.js';
-import { isHandle, isLine, isMail, passwordFault } from '../common/text-checks.js';
+import { isHandle, isLine, isMailbox, passwordFault } from '../common/text-checks.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 
@@ -66,7 +66,7 @@ function readPassword(): string {
 
 function readMail(text: string): string {
   const mail = tidyMail(text);
-  if (!isMail(mail)) throw new InvalidArgumentError('It must be an email address.');
+  if (!isMailbox(mail)) throw new InvalidArgumentError('It must be an email address.');
   return mail;
 }
 

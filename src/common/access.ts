@@ -20,6 +20,14 @@ export const AccessTokenOnly = () => applyDecorators(access('accessToken'), ApiS
  */
 export const FirstPartyOnly = () => applyDecorators(access('firstParty'), ApiSecurity('AccessToken'));
 
+export const RECENT_SIGN_IN_METADATA = 'pluto:recent-sign-in';
+
+/**
+ * Requires a sign-in or reauthentication of the last ten minutes, where the application's settings say so: an
+ * access token that was stolen must not suffice to take over the account.
+ */
+export const RecentSignIn = () => SetMetadata(RECENT_SIGN_IN_METADATA, true);
+
 /** Requires an access token of the application `pluto` with the scope `pluto.user` or `pluto.admin`. */
 export const UserOnly = () => applyDecorators(access('user'), ApiSecurity('UserAuth'));
 

@@ -37,6 +37,7 @@ export const errorCatalogue = {
   invalidAccessToken: { code: 3009, status: 403, message: 'Invalid Access Token' },
   invalidApplication: { code: 3010, status: 403, message: 'Invalid Application' },
   refreshTokenExpired: { code: 3011, status: 403, message: 'Refresh token expired' },
+  signInAgain: { code: 3013, status: 403, message: 'Sign in again first' },
 
   scopeExists: { code: 4001, status: 403, message: 'Scope already exists' },
   scopeNotExist: { code: 4002, status: 403, message: 'Scope not exist' },

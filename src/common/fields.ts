@@ -13,6 +13,7 @@ import {
   isIllFormed,
   isLine,
   isMail,
+  isMailbox,
   isOpaque,
   isScopeName,
   withoutControls,
@@ -45,6 +46,12 @@ const rules = {
     tidy: tidyMail,
     mustBe: `an email address of at most ${MAIL_MAX} characters`,
     accepts: isMail,
+    api: { type: String, format: 'email', maxLength: MAIL_MAX, example: 'ann@example.com' },
+  },
+  knownMail: {
+    tidy: tidyMail,
+    mustBe: `an email address of at most ${MAIL_MAX} characters`,
+    accepts: isMailbox,
     api: { type: String, format: 'email', maxLength: MAIL_MAX, example: 'ann@example.com' },
   },
   handle: {

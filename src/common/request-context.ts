@@ -15,6 +15,8 @@ export interface RequestContext {
   /** The caller's IP address; `''` if a proxy sent none. */
   address: string;
   actor: Actor | null;
+  /** The header, as it was sent. */
+  acceptLanguage?: string | undefined;
 }
 
 export interface ContextRequest {
@@ -22,11 +24,18 @@ export interface ContextRequest {
   ip: string;
   /** Set by the guard of access tokens. */
   user?: Actor;
+  headers: Record<string, string | string[] | undefined>;
 }
 
 /** Call it after the guards have run: before, `actor` is not authenticated yet. */
 export function readRequestContext(request: ContextRequest): RequestContext {
-  return { requestId: request.id, address: addressOf(request), actor: request.user ?? null };
+  const { 'accept-language': acceptLanguage } = request.headers;
+  return {
+    requestId: request.id,
+    address: addressOf(request),
+    actor: request.user ?? null,
+    acceptLanguage: typeof acceptLanguage === 'string' ? acceptLanguage : undefined,
+  };
 }
 
 /** The context of the request, as a controller's parameter; `CurrentCaller` includes it. */

@@ -29,6 +29,15 @@ export function isMail(value: unknown): value is string {
   );
 }
 
+/**
+ * Also an address at a host without a dot, such as the default administrator's `admin@localhost`. Only
+ * operators set up such accounts, so this is for what is looked up; `isMail` is for what is stored.
+ */
+export function isMailbox(value: unknown): value is string {
+  if (isMail(value)) return true;
+  return typeof value === 'string' && /@[^@.]+$/.test(value) && isMail(`${value}.localhost`);
+}
+
 export function isHandle(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{1,100}$/.test(value);
 }

@@ -47,3 +47,9 @@ export const allOrNone: string[][] = [
   ['WECHAT_APP_ID', 'WECHAT_APP_SECRET'],
   ['WECHAT_WEB_APP_ID', 'WECHAT_WEB_APP_SECRET'],
 ];
+
+/** Variables that must be set once another one is, with what to set. */
+export const requiredWith: { name: string; other: string; hint: string }[] = [
+  // Mail servers refuse a sender at localhost, and nobody could answer it.
+  { name: 'MAIL_FROM', other: 'SMTP_URL', hint: 'the sender of every mail, such as no-reply@example.com' },
+];

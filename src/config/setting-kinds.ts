@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { tidyMail } from '../common/mail-addresses.js';
 import { isRedirectUrl } from '../common/redirect-urls.js';
-import { isApplePrivateKey } from '../common/text-checks.js';
+import { isApplePrivateKey, isMailbox } from '../common/text-checks.js';
 import { defaultLimits, parseLimits } from './request-limits.js';
 import { parseSmtpUrl } from './smtp-url.js';
 import { DATABASE_URL_FORM, parseDatabaseUrl, type DatabaseSettings } from './database-url.js';
@@ -116,7 +116,7 @@ export const origin = kind(
 export const addressOrCidr = matching('an IP address or a CIDR such as 10.0.0.0/8', isAddressOrCidr);
 export const mail = kind('an email address', (text) => {
   const address = tidyMail(text);
-  return isMail(address) ? address : undefined;
+  return isMailbox(address) ? address : undefined;
 });
 export const mailbox = kind('an email address or Name <email address>', parseMailbox);
 export const secretKey = matching(

@@ -129,7 +129,12 @@ const accounts = {
     smtpServer,
     'Mail server; without it each mail becomes a file in DATA_DIR/outbox and its link a log line.',
   ),
-  mailFrom: variable('MAIL_FROM', mailbox, 'Pluto <no-reply@localhost>', 'Sender of every mail.'),
+  mailFrom: variable(
+    'MAIL_FROM',
+    mailbox,
+    'Pluto <no-reply@localhost>',
+    'Sender of every mail, required with SMTP_URL; its name is always that of the application.',
+  ),
   adminMail: variable(
     'ADMIN_MAIL',
     mail,

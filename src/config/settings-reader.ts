@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { allOrNone, contradictions } from './setting-contradictions.js';
+import { allOrNone, contradictions, requiredWith } from './setting-contradictions.js';
 import type { Kind } from './setting-kinds.js';
 import { type SettingValues, settingTable } from './setting-table.js';
 import { Variable } from './setting-variable.js';
@@ -22,7 +22,12 @@ export class SettingsReader {
     const contradicted = contradictions
       .filter(({ between, holds }) => !between.some((name) => this.faults.has(name)) && holds(values))
       .map(({ between, fault }) => `${between[0]} ${fault}`);
-    return [...[...this.faults.values()].flat(), ...contradicted, ...this.incompleteSets()];
+    return [
+      ...[...this.faults.values()].flat(),
+      ...contradicted,
+      ...this.incompleteSets(),
+      ...this.missing(),
+    ];
   }
 
   private readEntries(entries: object): Record<string, unknown> {
@@ -86,6 +91,13 @@ export class SettingsReader {
       const missing = names.filter((name) => !this.given.has(name));
       return known ? missing.map((name) => `${name} is required with ${known}`) : [];
     });
+  }
+
+  private missing(): string[] {
+    return requiredWith
+      .filter(({ other }) => this.given.has(other) && !this.faults.has(other))
+      .filter(({ name }) => !this.given.has(name))
+      .map(({ name, other, hint }) => `${name} is required with ${other}: ${hint}`);
   }
 
   private refuse(name: string, fault: string): void {

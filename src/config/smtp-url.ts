@@ -7,6 +7,10 @@ export interface SmtpServerUrl {
   url: string;
   /** Whether nothing, above all no password, may be sent before the connection is encrypted. */
   requireTls: boolean;
+  /** Whether the URL says by which name to greet the server. */
+  isNamed: boolean;
+  /** The password in each form that the server sees or the URL has. */
+  secrets: string[];
 }
 
 /** Options of nodemailer that continue in clear text when TLS fails or is not offered. */
@@ -24,10 +28,27 @@ export function parseSmtpUrl(text: string): SmtpServerUrl | undefined {
   if (/\s/.test(text) || !/^smtps?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (!url.hostname) return undefined;
+  const secrets = secretsOf(url);
   const isOptional = takeTlsOption(url);
   const requireTls = !isOptional && needsTls(url);
   if (requireTls) refuseClearText(url);
-  return { url: url.href, requireTls };
+  return { url: url.href, requireTls, isNamed: url.searchParams.has('name'), secrets };
+}
+
+function secretsOf({ username, password }: URL): string[] {
+  if (password === '') return [];
+  const [user, clear] = [decoded(username), decoded(password)];
+  // AUTH LOGIN and AUTH PLAIN (RFC 4616) send base64.
+  const encoded = [clear, `\0${user}\0${clear}`].map((text) => Buffer.from(text).toString('base64'));
+  return [...encoded, clear, password];
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new UnfitValue('has a user name or password in which a % is not written as %25');
+  }
 }
 
 /** Pluto's own option, so it is removed before nodemailer sees the URL. */

@@ -11,6 +11,8 @@ export interface SecurityEventDetails {
   'login.failed': { method: LoginMethod; reason: 'credentials' | 'unverified' };
   'refresh.reused': { session: string };
   'password.reset': Record<never, never>;
+  /** The step of a change to another address: asked for, confirmed, or stopped or undone by its owner. */
+  'mail.changed': { step: 'requested' | 'confirmed' | 'stopped' | 'undone' };
   'mail.confirmed': Record<never, never>;
   'mail.bound': Record<never, never>;
   'mail.unbound': Record<never, never>;
@@ -39,6 +41,8 @@ export type SecurityEvent = {
     /** The affected account. */
     userId: number | null;
     detail: SecurityEventDetails[Type];
+    /** A confirmed mail address that the account no longer has; only for notices, never recorded. */
+    formerMail?: string | undefined;
   };
 }[SecurityEventType];
 

@@ -4,7 +4,8 @@ import pTimeout from 'p-timeout';
 import { Poller } from '../common/poller.js';
 import { nowSeconds } from '../common/time.js';
 import { Views } from '../common/views/views.js';
-import { deliveryFault, MailTransport } from './mail-transport.js';
+import type { FaultKind } from './delivery-fault.js';
+import { MailTransport } from './mail-transport.js';
 import { CLAIM_SECONDS, LONGEST_PAUSE_SECONDS, OutboxService, type ClaimedMail } from './outbox.service.js';
 
 /** Pauses between attempts, in seconds; after the last attempt the mail has failed. */
@@ -17,6 +18,9 @@ const PROLONG_MS = 60_000;
 /** How long shutdown waits for deliveries; another worker sends the mail after the claim has expired. */
 const STOP_TIMEOUT_MS = 7000;
 
+/** The outcome of an attempt to send a mail. */
+export type MailResult = 'sent' | FaultKind;
+
 /** Sends queued mails until it is stopped. Only the server starts it, not the commands. */
 @Injectable()
 export class MailWorker {
@@ -26,12 +30,18 @@ export class MailWorker {
     (error) => this.logger.error(error),
     { restMs: POLL_MS, lanes: PARALLEL_DELIVERIES },
   );
+  private readonly listeners: ((result: MailResult) => void)[] = [];
 
   constructor(
     private readonly outbox: OutboxService,
     private readonly transport: MailTransport,
     private readonly views: Views,
   ) {}
+
+  /** Registers a callback for each attempt of this process to send a mail. */
+  onAttempt(listener: (result: MailResult) => void): void {
+    this.listeners.push(listener);
+  }
 
   start(): void {
     this.outbox.onQueued(() => this.poller.wake());
@@ -52,8 +62,10 @@ export class MailWorker {
   private async send(mail: ClaimedMail): Promise<void> {
     const about = { mailId: mail.id, template: mail.template, userId: mail.userId, attempt: mail.attempts };
     if (mail.expiresAt <= nowSeconds()) {
-      await this.outbox.fail(mail, 'its link expired before it could be sent');
-      this.logger.warn({ msg: 'mail failed permanently: its link has expired', ...about });
+      const reason = 'its link expired before it could be sent';
+      await this.outbox.fail(mail, reason);
+      this.logger.warn({ msg: 'mail failed permanently', fault: 'expired', reason, ...about });
+      this.report('expired');
       return;
     }
     const prolonging = setInterval(() => void this.prolong(mail), PROLONG_MS);
@@ -64,6 +76,7 @@ export class MailWorker {
         id: mail.id,
         userId: mail.userId,
         recipient: mail.recipient,
+        applicationName: mail.context.applicationName,
         link: mail.context.link,
       });
     } catch (error) {
@@ -74,6 +87,7 @@ export class MailWorker {
     }
     await this.markSent(mail);
     this.logger.log({ msg: 'mail sent', ...about });
+    this.report('sent');
   }
 
   /** Retries until the claim expires, since a mail that is not marked as sent would be sent again. */
@@ -97,14 +111,20 @@ export class MailWorker {
   }
 
   private async settleFault(mail: ClaimedMail, error: unknown, about: object): Promise<void> {
-    const { isPermanent, reason } = deliveryFault(error);
+    const { kind, isPermanent, reason } = this.transport.faultOf(error);
+    const fault = { fault: kind, reason };
     const pauseSeconds = PAUSES_SECONDS[mail.attempts - 1];
     if (isPermanent || pauseSeconds === undefined) {
       await this.outbox.fail(mail, reason);
-      this.logger.error({ msg: 'mail failed permanently', ...about });
+      this.logger.error({ msg: 'mail failed permanently', ...fault, ...about });
     } else {
       await this.outbox.postpone(mail, pauseSeconds, reason);
-      this.logger.warn({ msg: 'mail not sent, will be retried', pauseSeconds, ...about });
+      this.logger.warn({ msg: 'mail not sent, will be retried', ...fault, pauseSeconds, ...about });
     }
+    this.report(kind);
+  }
+
+  private report(result: MailResult): void {
+    for (const listener of this.listeners) listener(result);
   }
 }

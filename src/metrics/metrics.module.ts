@@ -6,6 +6,7 @@ import { TokenModule } from '../token/token.module.js';
 import { DatabaseMetrics } from './database-metrics.js';
 import { HashMetrics } from './hash-metrics.js';
 import { HttpMetrics } from './http-metrics.js';
+import { MailMetrics } from './mail-metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { MetricsRegistry } from './metrics.registry.js';
 import { MetricsServer } from './metrics.server.js';
@@ -27,6 +28,7 @@ export class MetricsModule {
         DatabaseMetrics,
         HashMetrics,
         HttpMetrics,
+        MailMetrics,
         MetricsRegistry,
         MetricsServer,
         PoolMetrics,

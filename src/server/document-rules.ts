@@ -127,6 +127,12 @@ const OPERATION_IDS: Record<string, string> = {
   MailVerification_confirm: 'submitMailVerificationPage',
   PasswordReset_show: 'showPasswordResetPage',
   PasswordReset_reset: 'submitPasswordResetPage',
+  MailChange_change: 'changeMail',
+  MailChangeConfirmation_show: 'showMailChangePage',
+  MailChangeConfirmation_confirm: 'submitMailChangePage',
+  MailChangeUndo_show: 'showMailChangeUndoPage',
+  MailChangeUndo_undo: 'submitMailChangeUndoPage',
+  Reauthentication_reauthenticate: 'reauthenticate',
   Audit_list: 'listAuditEvents',
 };
 

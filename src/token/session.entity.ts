@@ -2,6 +2,9 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
+/** How somebody signed in. */
+export type SignedInBy = 'password' | 'google' | 'apple' | 'wechat';
+
 /** A valid login. Ending a session deletes it together with its refresh tokens. */
 @Entity('sessions')
 @Index('ix_sessions_user', ['userId'])
@@ -44,6 +47,14 @@ export class Session {
 
   @Column({ name: 'user_agent', type: 'varchar', length: 255, default: '' })
   userAgent: string;
+
+  /** `''` if unknown: of a session from before this was recorded, or that came from the hosted pages. */
+  @Column({ name: 'signed_in_by', type: 'varchar', length: 16, default: '' })
+  signedInBy: SignedInBy | '';
+
+  /** When its owner last proved to be there, by signing in or again since; 0 if unknown. */
+  @Column({ ...unixTime, name: 'authenticated_at', default: 0 })
+  authenticatedAt: number;
 
   @Column({ ...unixTime, name: 'created_at' })
   createdAt: number;

@@ -14,7 +14,15 @@ import { Session } from './session.entity.js';
 
 export type NewSession = Pick<
   Session,
-  'userId' | 'applicationId' | 'clientKey' | 'deviceId' | 'address' | 'userAgent' | 'scopes' | 'grantedScopes'
+  | 'userId'
+  | 'applicationId'
+  | 'clientKey'
+  | 'deviceId'
+  | 'address'
+  | 'userAgent'
+  | 'scopes'
+  | 'grantedScopes'
+  | 'signedInBy'
 >;
 
 /** What a request needs of its token's session. */
@@ -36,8 +44,8 @@ const findBearersWithRole = (ids: string) => `
 // Plain SQL, since every login runs it.
 const ADD = `
   INSERT INTO sessions (id, user_id, application_id, client_key, device_id, scopes, granted_scopes, address,
-    user_agent, created_at, last_used_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    user_agent, signed_in_by, authenticated_at, created_at, last_used_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_REFRESH = 'UPDATE sessions SET last_used_at = ?, scopes = ? WHERE id = ? AND scopes = ?';
 
 /** A refresh that started in time may still be storing a successor. */
@@ -78,6 +86,8 @@ export class SessionsService {
       session.grantedScopes && JSON.stringify(session.grantedScopes),
       session.address,
       session.userAgent,
+      session.signedInBy,
+      session.signedInBy === '' ? 0 : now,
       now,
       now,
     ]);
@@ -105,6 +115,35 @@ export class SessionsService {
   noteRefresh(id: string, { former, granted }: { former: string[]; granted: string[] }): SqlStatement {
     const parameters = [nowSeconds(), JSON.stringify(granted), id, JSON.stringify(former)];
     return { sql: NOTE_REFRESH, parameters };
+  }
+
+  /** When the owner of the session last proved to be there; 0 if unknown. */
+  async authenticatedAt(id: string): Promise<number> {
+    const session = await this.dataSource.manager.findOne(Session, {
+      select: { id: true, authenticatedAt: true },
+      where: { id },
+    });
+    return session?.authenticatedAt ?? 0;
+  }
+
+  /** Records that the owner has proved to be there. @returns false if the session has ended */
+  async noteAuthentication(manager: EntityManager, id: string): Promise<boolean> {
+    // A row is counted only if it changes: both within a second are one.
+    await manager.update(Session, { id }, { authenticatedAt: nowSeconds() });
+    return manager.existsBy(Session, { id });
+  }
+
+  /**
+   * Ends the account's sessions that were opened in one way, except one, and all its page sessions, of which
+   * it is not known how they were opened.
+   */
+  async endSignedInBy(
+    manager: EntityManager,
+    { userId, signedInBy }: Pick<Session, 'userId' | 'signedInBy'>,
+    exceptId: string,
+  ): Promise<void> {
+    await manager.delete(Session, { userId, signedInBy, id: Not(exceptId) });
+    await manager.delete(PageSession, { userId });
   }
 
   /** @returns whether this call ended it */

@@ -9,6 +9,7 @@ import { execute } from '../database/sql-statement.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
 import { AccessTokensService, type TokenBearer } from './access-tokens.service.js';
 import { RefreshTokensService } from './refresh-tokens.service.js';
+import type { SignedInBy } from './session.entity.js';
 import { SessionsService } from './sessions.service.js';
 
 /** An access token and its refresh token; times in seconds since the epoch. */
@@ -28,6 +29,8 @@ export interface Login {
   client?: ClientGrant;
   deviceId: string | undefined;
   caller: Caller;
+  /** How the person signed in just now; omitted if that was earlier, on the hosted pages. */
+  signedInBy?: SignedInBy;
   /** False if the refresh token is not handed out: then the session ends with its access token. */
   isRefreshable?: boolean;
 }
@@ -75,7 +78,15 @@ export class TokenIssuerService {
    * @returns the input for `sign`, to be called after the transaction is committed
    */
   async openSession(manager: EntityManager, login: Login): Promise<TokenGrant> {
-    const { userId, application, client, deviceId = '', caller, isRefreshable = true } = login;
+    const {
+      userId,
+      application,
+      client,
+      deviceId = '',
+      caller,
+      signedInBy = '',
+      isRefreshable = true,
+    } = login;
     const scopes = await this.grants.scopesFor(
       {
         userId,
@@ -94,6 +105,7 @@ export class TokenIssuerService {
       deviceId,
       address: caller.address,
       userAgent: caller.userAgent,
+      signedInBy,
       scopes,
     });
     const refreshToken = randomToken();

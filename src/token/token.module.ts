@@ -10,6 +10,7 @@ import { KeyRotationService } from './key-rotation.service.js';
 import { KeySetController } from './key-set.controller.js';
 import { AdminGuard, UserGuard } from './pluto-scope.guard.js';
 import { PageSessionsService } from './page-sessions.service.js';
+import { RecentSignInGuard } from './recent-sign-in.guard.js';
 import { RefreshService } from './refresh.service.js';
 import { RefreshTokensService } from './refresh-tokens.service.js';
 import { SessionsService } from './sessions.service.js';
@@ -34,6 +35,7 @@ import { VerifiedTokens } from './verified-tokens.js';
     VerifiedTokens,
     // Global guards, in this order: authentication before authorization.
     { provide: APP_GUARD, useClass: AccessTokenGuard },
+    { provide: APP_GUARD, useClass: RecentSignInGuard },
     { provide: APP_GUARD, useClass: UserGuard },
     { provide: APP_GUARD, useClass: AdminGuard },
   ],

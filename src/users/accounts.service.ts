@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
+import { chooseLanguage, type Language } from '../common/languages.js';
 import { mailKey, tidyMail } from '../common/mail-addresses.js';
 import { comparisonKey } from '../common/text-keys.js';
 import { nowSeconds } from '../common/time.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
+import { requestContextOf } from '../database/transactions.js';
 import { execute } from '../database/sql-statement.js';
 import { Identity } from './identity.entity.js';
 import { User } from './user.entity.js';
@@ -66,6 +68,7 @@ export class AccountsService {
       avatarUrl: account.avatarUrl ?? '',
       avatarFile: null,
       passwordHash: account.passwordHash,
+      language: languageOf(manager),
       createdAt: now,
       updatedAt: now,
     });
@@ -169,12 +172,24 @@ export class AccountsService {
     return manager.find(Identity, { where: { userId }, order: { id: 'ASC' } });
   }
 
+  /** The account's mail, confirmed or not. */
+  mailOf(userId: number, manager: EntityManager = this.dataSource.manager): Promise<Identity | null> {
+    return manager.findOneBy(Identity, { userId, loginType: 'mail' });
+  }
+
   /** Whether the account has a confirmed identity. */
   isVerified(userId: number, manager: EntityManager = this.dataSource.manager): Promise<boolean> {
     return manager.existsBy(Identity, { userId, isVerified: true });
   }
 
-  async setPassword(manager: EntityManager, userId: number, passwordHash: string): Promise<void> {
+  /** Remembers the language of the request, in which notices are written. */
+  async setLanguage(manager: EntityManager, userId: number): Promise<void> {
+    const language = languageOf(manager);
+    if (language !== '') await manager.update(User, { id: userId }, { language });
+  }
+
+  /** @param passwordHash null for none */
+  async setPassword(manager: EntityManager, userId: number, passwordHash: string | null): Promise<void> {
     await manager.update(User, { id: userId }, { passwordHash, updatedAt: nowSeconds() });
   }
 
@@ -200,4 +215,9 @@ export class AccountsService {
   private findUserByHandle(applicationId: number, handle: string): Promise<User | null> {
     return this.dataSource.manager.findOneBy(User, { applicationId, handleKey: comparisonKey(handle) });
   }
+}
+
+function languageOf(manager: EntityManager): Language | '' {
+  const context = requestContextOf(manager);
+  return context ? chooseLanguage(context.acceptLanguage) : '';
 }

@@ -49,14 +49,20 @@ export class MailIdentitiesService {
     const { applicationId, mail } = account;
     await this.assertFree(manager, applicationId, mail);
     const user = await this.createUser(manager, account);
-    const identity = await this.pending.insert(manager, user, {
-      mail,
-      until: nowSeconds(),
-      searchKey: mailKey(mail),
-    });
+    return { user, identity: await this.addConfirmed(manager, user, mail) };
+  }
+
+  /**
+   * Adds a mail that needs no confirmation to an account without a mail.
+   * @throws PlutoError mailAlreadyRegistered
+   */
+  async addConfirmed(manager: EntityManager, user: User, mail: string): Promise<Identity> {
+    await this.assertFree(manager, user.applicationId, mail);
+    const claim = { mail, until: nowSeconds(), searchKey: mailKey(mail) };
+    const identity = await this.pending.insert(manager, user, claim);
     // Somebody confirmed the mail meanwhile: the next attempt sees that.
     if (!(await this.confirm(manager, identity))) throw new RetryTransaction();
-    return { user, identity: await manager.findOneByOrFail(Identity, { id: identity.id }) };
+    return manager.findOneByOrFail(Identity, { id: identity.id });
   }
 
   /**
@@ -110,6 +116,28 @@ export class MailIdentitiesService {
     const identity = await manager.findOneByOrFail(Identity, { id });
     await this.pending.endAll(manager, identity.applicationId, pendingKey);
     return true;
+  }
+
+  /**
+   * Gives a confirmed identity another address, which its owner has confirmed.
+   * @throws PlutoError mailAlreadyRegistered
+   */
+  async change(
+    manager: EntityManager,
+    { id, applicationId, subjectKey }: Identity,
+    mail: string,
+  ): Promise<void> {
+    const key = mailKey(mail);
+    if (key !== subjectKey) await this.assertFree(manager, applicationId, mail);
+    try {
+      const former = { id, isVerified: true, subjectKey };
+      const { affected } = await manager.update(Identity, former, { mail, subjectKey: key, mailKey: key });
+      if (affected !== 1) throw new RetryTransaction();
+    } catch (error) {
+      if (isUniqueViolation(error, 'uq_identities_subject')) throw new RetryTransaction();
+      throw error;
+    }
+    await this.pending.endAll(manager, applicationId, key);
   }
 
   /** Removes a mail, confirmed or not, with the links that were sent to it. */

@@ -77,6 +77,11 @@ export class ProviderIdentitiesService {
     }
   }
 
+  /** The identity of a person; null without an account. */
+  async find(manager: EntityManager, place: ProviderScope, person: IdentityClaims): Promise<Identity | null> {
+    return this.firstIdentity(manager, await this.findSubjects(manager, place, person), person);
+  }
+
   async remove(manager: EntityManager, { id }: Identity): Promise<void> {
     await manager.delete(Identity, { id });
   }

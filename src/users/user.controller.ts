@@ -5,6 +5,7 @@ import {
   CurrentPrincipal,
   FirstPartyOnly,
   Public,
+  RecentSignIn,
   type Principal,
 } from '../common/access.js';
 import { NotCompressed } from '../common/http/compression.js';
@@ -112,12 +113,13 @@ export class UserController {
   }
 
   @FirstPartyOnly()
+  @RecentSignIn()
   @Post('delete')
   @HttpCode(200)
   @Operation({
     summary: 'Delete user',
     description: 'Delete current user account',
-    errors: [...TOKEN_ERRORS, 'forbidden'],
+    errors: [...TOKEN_ERRORS, 'forbidden', 'signInAgain'],
   })
   async delete(
     @CurrentPrincipal() { userId }: Principal,

@@ -1,4 +1,5 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import type { Language } from '../common/languages.js';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
 
@@ -47,6 +48,10 @@ export class User {
   /** PHC string; null for an account that only signs in with providers. */
   @Column({ name: 'password_hash', type: 'varchar', length: 255, nullable: true })
   passwordHash: string | null;
+
+  /** Of the request that created the account or last reset its password; `''` if unknown. */
+  @Column({ name: 'language', type: 'varchar', length: 8, default: '' })
+  language: Language | '';
 
   @Column({ ...unixTime, name: 'created_at' })
   createdAt: number;

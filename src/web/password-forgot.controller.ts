@@ -4,7 +4,7 @@ import { Allow } from 'class-validator';
 import { PasswordResetService } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { tidyMail } from '../common/mail-addresses.js';
-import { isMail } from '../common/text-checks.js';
+import { isMailbox } from '../common/text-checks.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { LimitedByAddress } from '../limits/address-limit.guard.js';
 import { CsrfGuard } from './csrf.guard.js';
@@ -50,7 +50,7 @@ export class PasswordForgotController {
     @CurrentCaller() caller: Caller,
   ): Promise<string | EmptyAnswer> {
     const mail = tidyMail(textOf(form.mail));
-    if (!isMail(mail)) {
+    if (!isMailbox(mail)) {
       this.pages.refuse(exchange, badRequest(['mail must be an email address']));
       return this.render(form, exchange, { mail, isMailInvalid: true });
     }

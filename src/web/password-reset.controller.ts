@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs
 import { ApiConsumes, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { weaknessMessages, weaknessOf } from '../auth/password/password-rules.js';
-import { PasswordResetService, wordsOf } from '../auth/password/password-reset.service.js';
+import { PasswordResetService, wordsOf, type KeptBindings } from '../auth/password/password-reset.service.js';
 import { CurrentCaller, type Caller } from '../common/caller.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { passwordFault } from '../common/text-checks.js';
@@ -18,7 +18,9 @@ import {
   type EmptyAnswer,
   type Exchange,
 } from './page.js';
+import { PageAddresses } from './page-addresses.js';
 import { Pages } from './pages.js';
+import { loginAddress } from './sign-in-pages.js';
 
 /** Fields are validated in the controller so that the form can show the error. */
 class PasswordResetForm {
@@ -33,6 +35,25 @@ class PasswordResetForm {
     example: 'correct horse',
   })
   password_repeat?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({
+    type: String,
+    enum: ['listed'],
+    description:
+      'Sent by the page if it lists ways to sign in that were added in the last 30 days: those that are not in ' +
+      '`keep` are removed. Without it all stay',
+    example: 'listed',
+  })
+  bindings?: unknown;
+
+  @Allow()
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'The listed ways to sign in that stay',
+    example: ['17'],
+  })
+  keep?: unknown;
 
   @PageToken()
   _csrf?: unknown;
@@ -53,6 +74,7 @@ export class PasswordResetController {
   constructor(
     private readonly resets: PasswordResetService,
     private readonly pages: Pages,
+    private readonly addresses: PageAddresses,
   ) {}
 
   @Get()
@@ -91,27 +113,48 @@ export class PasswordResetController {
     const password = typeof form.password === 'string' ? form.password : '';
     const link = await this.resets.look(token);
     if (!link) return this.pages.renderInvalidLink(exchange, 'reset');
+    const kept = keptOf(form);
     const error = formFault(password, form.password_repeat, wordsOf(link));
     if (error) {
       this.pages.refuse(exchange, badRequest([messages[error]]));
-      return this.renderForm(token, exchange, error);
+      return this.renderForm(token, exchange, { error, kept });
     }
-    const account = await this.resets.reset(token, password, caller);
+    const account = await this.resets.reset(token, { password, kept }, caller);
     if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
     const applicationName = await this.pages.nameOf(account.application, exchange);
-    return this.pages.renderDone(exchange, 'password-reset-done', { applicationName });
+    const loginHref = this.addresses.of(loginAddress({ application: account.application, next: '' }));
+    return this.pages.renderDone(exchange, 'password-reset-done', { applicationName, loginHref });
   }
 
-  private async renderForm(token: string, exchange: Exchange, error?: PasswordResetError): Promise<string> {
+  /**
+   * All boxes are ticked at first: most people reset a password that they forgot, and would lose a way to
+   * sign in by not reading.
+   */
+  private async renderForm(
+    token: string,
+    exchange: Exchange,
+    { error, kept = 'all' }: { error?: PasswordResetError; kept?: KeptBindings } = {},
+  ): Promise<string> {
     const account = await this.resets.look(token);
     if (!account) return this.pages.renderInvalidLink(exchange, 'reset');
-    const { application, identity } = account;
+    const { application, identity, recent } = account;
     return this.pages.renderForm(exchange, 'password-reset', {
       applicationName: await this.pages.nameOf(application, exchange),
       mail: identity.mail,
+      bindings: recent.map(({ id, loginType, mail, createdAt }) => ({
+        id,
+        method: loginType,
+        mail,
+        addedAt: createdAt,
+        isKept: kept === 'all' || kept.includes(id),
+      })),
       error,
     });
   }
+}
+
+function keptOf({ bindings, keep }: PasswordResetForm): KeptBindings {
+  return bindings === 'listed' ? [keep].flat().map(Number) : 'all';
 }
 
 function formFault(password: string, repeated: unknown, words: readonly string[]): PasswordResetError | null {

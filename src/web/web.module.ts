@@ -11,6 +11,8 @@ import { CsrfService } from './csrf.js';
 import { HomeController } from './home.controller.js';
 import { LoginController } from './login.controller.js';
 import { LogoutController } from './logout.controller.js';
+import { MailChangeConfirmationController } from './mail-change.controller.js';
+import { MailChangeUndoController } from './mail-change-undo.controller.js';
 import { MailVerificationController } from './mail-verification.controller.js';
 import { PageAddresses } from './page-addresses.js';
 import { Pages } from './pages.js';
@@ -28,6 +30,8 @@ import { WechatLoginController } from './wechat-login.controller.js';
     WechatLoginController,
     LogoutController,
     MailVerificationController,
+    MailChangeConfirmationController,
+    MailChangeUndoController,
     PasswordForgotController,
     PasswordResetController,
   ],

@@ -43,7 +43,7 @@ useClientSite();
 
 const LONG = 255;
 /** Valid for Chromium, but not for Pluto. */
-const NO_MAIL = 'nobody@example';
+const NO_MAIL = 'nobody..here@example.org';
 
 describeInChromium('the pages of sign-in and consent in a browser', () => {
   const wrongPassword = async (page: Page, appId: string, language: Language = 'en') => {

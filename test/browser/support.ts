@@ -97,9 +97,11 @@ const LAYOUT = `({
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   brightness: Math.max(...getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)),
   lowest: Math.min(
-    ...[...document.querySelectorAll('button, [role=button], input:not([type=hidden])')].map(
-      (control) => control.offsetHeight,
-    ),
+    ...[
+      ...document.querySelectorAll(
+        'button, [role=button], input:not([type=hidden], [type=checkbox]), input[type=checkbox] + label',
+      ),
+    ].map((control) => control.offsetHeight),
   ),
 })`;
 

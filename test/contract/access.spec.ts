@@ -56,6 +56,8 @@ const accessTable: Record<string, Access> = {
   'POST /v1/user/delete': 'accessToken',
   'POST /v1/user/binding': 'accessToken',
   'POST /v1/user/unbinding': 'accessToken',
+  'POST /v1/user/mail/change': 'accessToken',
+  'POST /v1/user/reauthenticate': 'accessToken',
 
   'GET /v1/user/search': 'admin',
   'GET /v1/user/summary': 'admin',
@@ -100,6 +102,10 @@ const accessTable: Record<string, Access> = {
   'POST /web/password/forgot': 'public',
   'GET /web/mail/verify/:token': 'public',
   'POST /web/mail/verify/:token': 'public',
+  'GET /web/mail/change/:token': 'public',
+  'POST /web/mail/change/:token': 'public',
+  'GET /web/mail/change/undo/:token': 'public',
+  'POST /web/mail/change/undo/:token': 'public',
   'GET /web/password/reset/:token': 'public',
   'POST /web/password/reset/:token': 'public',
 };

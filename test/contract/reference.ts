@@ -587,6 +587,14 @@ export const operationsBeyondReference = [
   // somehow.
   'GET /v1/rbac/application/settings',
   'PUT /v1/rbac/application/settings',
+  // A new address is confirmed, and the former one can undo it; links open pages whose button posts.
+  'POST /v1/user/mail/change',
+  'GET /web/mail/change/{token}',
+  'POST /web/mail/change/{token}',
+  'GET /web/mail/change/undo/{token}',
+  'POST /web/mail/change/undo/{token}',
+  // Before changes to the ways to sign in, where an application asks for it.
+  'POST /v1/user/reauthenticate',
   // Who did what, for whoever has to find out after an attack.
   'GET /v1/audit',
 ];
@@ -605,7 +613,7 @@ export const fieldsBeyondReference: Record<string, string[]> = {
   'GET /web/login': ['next'],
   // `_csrf` is the hidden field of the page's form.
   'POST /web/login': ['_csrf', 'next'],
-  'POST /web/password/reset/{token}': ['_csrf', 'password_repeat'],
+  'POST /web/password/reset/{token}': ['_csrf', 'password_repeat', 'bindings', 'keep'],
 };
 
 /** Paths that existing clients use and that the document leaves out. */
@@ -621,8 +629,8 @@ const codesByStatus: Record<number, number[]> = {
   401: [1003, 5005, 5006, 5007],
   403: [
     1002, 2001, 2002, 2003, 2005, 2006, 2007, 2008, 2010, 2011, 3001, 3002, 3003, 3004, 3005, 3007, 3008,
-    3009, 3010, 3011, 4001, 4002, 4003, 4004, 4005, 4006, 4007, 4008, 4009, 4010, 5001, 5002, 5003, 5004,
-    5008,
+    3009, 3010, 3011, 3013, 4001, 4002, 4003, 4004, 4005, 4006, 4007, 4008, 4009, 4010, 5001, 5002, 5003,
+    5004, 5008,
   ],
   404: [1005],
   405: [1009],

@@ -318,7 +318,7 @@ describe('the audit trail records without a request', () => {
       await pluto('admin', 'create', 'ann@example.com', '--handle', 'annes-handle'),
     ];
     expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual([
-      [0, ''],
+      [0, expect.stringContaining('/v1/token/publickey')],
       [0, ''],
     ]);
     const kid = /^(\S+) +next/m.exec(outcomes[0]!.stdout)![1];

@@ -208,7 +208,7 @@ describe('Housekeeping', () => {
     const looks = queries.filter(
       ({ sql }) => sql.startsWith('SELECT') && sql.includes(`LIMIT ${PURGE_BATCH}`),
     );
-    expect(looks).toHaveLength(13);
+    expect(looks).toHaveLength(15);
     if (app.settings.database.kind !== 'sqlite') return;
     // There are only a few keys.
     for (const { sql, parameters } of looks.filter((look) => !look.sql.includes('"signing_keys"'))) {

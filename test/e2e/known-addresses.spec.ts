@@ -33,9 +33,7 @@ async function workOf(request: () => Promise<unknown>): Promise<Work> {
   for (let times = 0; times < 3; times++) {
     const work: Work = { statements: [], hashes: 0 };
     works.push(work);
-    work.statements = (await collectQueries(app, request)).map(({ sql }) =>
-      sql.replaceAll(/\d+/g, '?'),
-    );
+    work.statements = (await collectQueries(app, request)).map(({ sql }) => sql.replaceAll(/\d+/g, '?'));
   }
   return works.sort((one, other) => one.statements.length - other.statements.length)[0]!;
 }

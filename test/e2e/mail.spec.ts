@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { ApplicationName } from '../../src/applications/application-name.entity.js';
 import { Transactions } from '../../src/database/transactions.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { OutboxService } from '../../src/mail/outbox.service.js';
@@ -9,6 +10,7 @@ import { MailIdentitiesService } from '../../src/users/mail-identities.service.j
 import { User } from '../../src/users/user.entity.js';
 import { addAccount, login, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { addApplication } from '../support/applications.js';
 import { freezeClock, passSeconds, setClock, thawClock } from '../support/clock.js';
 import { eventually } from '../support/eventually.js';
 import { linksAreQueued } from '../support/link-requests.js';
@@ -16,6 +18,7 @@ import { linkIn } from '../support/mailbox.js';
 import { SmtpServer } from '../support/smtp.js';
 
 const LOGIN = { user: 'pluto-mailer', password: 'smtp secret / with @ signs' };
+const METRICS_TOKEN = 'a-token-of-the-scraper-0123456789';
 const LINK = /^http:\/\/pluto\.test\/web\/mail\/verify\/[\w-]{43}$/m;
 
 async function register(app: TestApp, change: Partial<TestAccount> = {}): Promise<TestAccount> {
@@ -34,6 +37,27 @@ async function poll(app: TestApp): Promise<void> {
   const worker = app.app.get(MailWorker);
   await worker.stop();
   worker.start();
+}
+
+interface LogLine {
+  msg: string;
+  fault?: string;
+  reason?: string;
+}
+
+function logLines(app: TestApp): LogLine[] {
+  return app
+    .log()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogLine);
+}
+
+/** The attempts to send a mail, by result. */
+async function attempts(app: TestApp): Promise<Record<string, number>> {
+  const { text } = await app.client.get('/metrics', { token: METRICS_TOKEN });
+  const samples = [...text.matchAll(/^pluto_mail_attempts_total\{result="(\w+)"\} (\d+)$/gm)];
+  return Object.fromEntries(samples.map(([, result, count]) => [result, Number(count)]));
 }
 
 /** Waits until every mail is sent or waits for its next attempt. */
@@ -62,7 +86,7 @@ describe('a mail sent by SMTP', () => {
     const { mail, name } = await register(app, { name: 'Ann <b>Bold</b> & Co' });
     const received = await smtp.waitFor(mail);
     expect(received.recipients).toEqual([mail]);
-    expect(received.from?.value).toEqual([{ name: 'Pluto 账号', address: 'accounts@pluto.test' }]);
+    expect(received.from?.value).toEqual([{ name: 'pluto', address: 'accounts@pluto.test' }]);
     expect([received.to].flat()[0]?.value).toEqual([{ name: '', address: mail }]);
     expect(received.subject).toBe('Confirm your email address for pluto');
     expect(received.headers.get('auto-submitted')).toBe('auto-generated');
@@ -85,6 +109,22 @@ describe('a mail sent by SMTP', () => {
     const received = await smtp.waitFor(account.mail);
     expect(received.subject).toBe(subject);
     expect(received.html).toContain(htmlLanguage);
+  });
+
+  it.each([
+    ['zh', '北风账号'],
+    ['ja', 'North Wind'],
+  ])('comes from the application, by its name in the language %s', async (language, name) => {
+    const shop = await addApplication(app, { name: `north-wind-${language}` });
+    for (const [tag, name] of [
+      ['en', 'North Wind'],
+      ['zh', '北风账号'],
+    ])
+      await app.dataSource.manager.insert(ApplicationName, { applicationId: shop.id, tag, name });
+    const account = registration({ app_id: shop.name });
+    await app.client.post('/v1/user/register', account, { headers: { 'accept-language': language } });
+    const received = await smtp.waitFor(account.mail);
+    expect(received.from?.value).toEqual([{ name, address: 'accounts@pluto.test' }]);
   });
 
   it('links to PUBLIC_URL whatever host the request names', async () => {
@@ -154,7 +194,7 @@ describe('a mail server that rejects a mail', () => {
   beforeEach(async () => {
     freezeClock();
     smtp = await SmtpServer.start();
-    app = await startTestApp({ env: { SMTP_URL: smtp.url } });
+    app = await startTestApp({ env: { SMTP_URL: smtp.url, METRICS_TOKEN } });
   });
   afterEach(async () => {
     await app.close();
@@ -208,10 +248,60 @@ describe('a mail server that rejects a mail', () => {
     expect(await outboxOf(app).retry(given!.id)).toBe(false);
   });
 
-  it('is not tried again when it rejects the message itself', async () => {
-    smtp.refusals.push({ code: 554, at: 'message', text: 'looks like spam' });
+  it.each([
+    ['a greeting of 554', { code: 554, at: 'greeting', text: 'no SMTP service here' }, 'policy'],
+    [
+      '530 to the sender',
+      { code: 530, at: 'sender', text: '5.7.0 Authentication required' },
+      'authentication',
+    ],
+    ['550 5.7.1 to the sender', { code: 550, at: 'sender', text: '5.7.1 Sender rejected' }, 'policy'],
+    [
+      '550 5.4.5 to the recipient',
+      { code: 550, at: 'recipient', text: '5.4.5 Daily quota exceeded' },
+      'policy',
+    ],
+    ['554 to the recipient', { code: 554, at: 'recipient', text: 'Relay access denied' }, 'policy'],
+    ['554 to the message', { code: 554, at: 'message', text: 'looks like spam' }, 'policy'],
+  ] as const)('is tried again after %s', async (_, refusal, fault) => {
+    smtp.refusals.push(refusal);
+    const { mail } = await register(app);
+    await settled(app, 1);
+    expect(await queued(app)).toMatchObject([
+      { state: 'queued', lastError: expect.stringContaining(String(refusal.code)) },
+    ]);
+    const line = logLines(app).find(({ msg }) => msg === 'mail not sent, will be retried');
+    expect(line).toMatchObject({ fault, reason: expect.stringContaining(refusal.text) });
+    expect(await attempts(app)).toMatchObject({ [fault]: 1, sent: 0 });
+
+    passSeconds(10);
+    await poll(app);
+    await smtp.waitFor(mail);
+  });
+
+  it.each([
+    ['550 5.1.1 to the recipient', { code: 550, at: 'recipient', text: '5.1.1 User unknown' }],
+    ['552 to the recipient', { code: 552, at: 'recipient', text: 'mailbox is full' }],
+    ['550 5.2.1 to the message', { code: 550, at: 'message', text: '5.2.1 Mailbox disabled' }],
+  ] as const)('is not tried again after %s', async (_, refusal) => {
+    smtp.refusals.push(refusal);
     await register(app);
     await eventually(async () => (await failed(app)).length === 1, 'the mail to be given up');
+    const line = logLines(app).find(({ msg }) => msg === 'mail failed permanently');
+    expect(line).toMatchObject({ fault: 'recipient', reason: expect.stringContaining(refusal.text) });
+    expect(await attempts(app)).toMatchObject({ recipient: 1 });
+  });
+
+  it('is quoted without the address and links that it repeats', async () => {
+    const account = registration();
+    const text = `5.7.1 <${account.mail}> see https://spam.example/why?of=${account.mail} www.spam.example`;
+    smtp.refusals.push({ code: 550, at: 'recipient', text });
+    await app.client.post('/v1/user/register', account);
+    await settled(app, 1);
+    const [mail] = await queued(app);
+    expect(mail!.lastError).toBe('EENVELOPE: RCPT TO: 550 5.7.1 <[address]> see [link] [link]');
+    expect(app.log()).not.toMatch(/spam\.example/);
+    expect(app.log()).not.toContain(account.mail);
   });
 
   it('is tried again when it closes the connection early', async () => {
@@ -324,6 +414,71 @@ describe('a mail server that cannot be used', () => {
     const app = track(await startTestApp({ env: { SMTP_URL: smtp.url } }));
     await failedAttempt(app);
     expect(smtp.attempts).toBe(0);
+  });
+});
+
+describe('a mail to an address with a local part that is not ASCII', () => {
+  const toClose: { close: () => Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const opened of toClose.splice(0).reverse()) await opened.close();
+  });
+
+  async function start(options: { offersSmtpUtf8?: boolean }): Promise<{ app: TestApp; smtp: SmtpServer }> {
+    const smtp = await SmtpServer.start(options);
+    const app = await startTestApp({ env: { SMTP_URL: smtp.url } });
+    toClose.push(smtp, app);
+    return { app, smtp };
+  }
+
+  it.each(['jürgen@example.com', '用户@example.com', 'jürgen@例子.example'])(
+    'goes to %s by a server with SMTPUTF8',
+    async (mail) => {
+      const { app, smtp } = await start({});
+      await register(app, { mail });
+      await eventually(() => smtp.mails.length === 1, 'the mail');
+      expect(smtp.mails[0]!.recipients[0]).toMatch(/^(jürgen|用户)@/);
+    },
+  );
+
+  it('is never sent by one without it, and given up with the reason', async () => {
+    const { app, smtp } = await start({ offersSmtpUtf8: false });
+    await register(app, { mail: 'jürgen@example.com' });
+    const [given] = await eventually(async () => {
+      const mails = await failed(app);
+      return mails.length > 0 && mails;
+    }, 'the mail to be given up');
+    expect(given).toMatchObject({ attempts: 1, lastError: expect.stringContaining('SMTPUTF8') });
+    expect(smtp.attempts).toBe(0);
+  });
+
+  it('is no such mail if only the domain is not ASCII', async () => {
+    const { app, smtp } = await start({ offersSmtpUtf8: false });
+    await register(app, { mail: 'ann@例子.example' });
+    await eventually(() => smtp.mails.length === 1, 'the mail');
+    expect(smtp.mails[0]!.raw).toContain('ann@xn--fsqu00a.example');
+  });
+});
+
+describe('the name by which Pluto greets a mail server', () => {
+  const toClose: { close: () => Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const opened of toClose.splice(0).reverse()) await opened.close();
+  });
+
+  it.each([
+    ['http://accounts.pluto.example', '', 'accounts.pluto.example'],
+    ['http://192.0.2.7:8010', '', '[192.0.2.7]'],
+    // The server shows it in lower case.
+    ['http://[2001:db8::7]', '', '[ipv6:2001:db8::7]'],
+    ['http://accounts.pluto.example', '?name=mx.pluto.example', 'mx.pluto.example'],
+  ])('with PUBLIC_URL=%s and %j in SMTP_URL is %s', async (publicUrl, query, client) => {
+    const smtp = await SmtpServer.start();
+    toClose.push(smtp);
+    const app = await startTestApp({ env: { SMTP_URL: smtp.url + query, PUBLIC_URL: publicUrl } });
+    toClose.push(app);
+    const { mail } = await register(app);
+    const received = await smtp.waitFor(mail);
+    expect(received.client).toBe(client);
   });
 });
 
@@ -463,7 +618,7 @@ describe('a mail without SMTP_URL', () => {
     const received = await app.mailbox.waitFor(mail);
     expect(received.subject).toBe('Confirm your email address for pluto');
     expect(received.headers.get('auto-submitted')).toBe('auto-generated');
-    expect(received.from?.text).toContain('no-reply@localhost');
+    expect(received.from?.text).toBe('"pluto" <accounts@pluto.test>');
     expect(received.html).toContain('<a href="http://pluto.test/web/mail/verify/');
 
     const folder = join(app.dataDir, 'outbox');

@@ -40,6 +40,7 @@ describe('/v1/rbac/application/settings', () => {
     apple_private_key_set: true,
     wechat_app_secret_set: true,
     wechat_web_app_secret_set: true,
+    require_recent_sign_in: false,
   };
   const change = (own: TestApplication, fields: Fields) =>
     admin.put('/v1/rbac/application/settings', { app_id: own.id, ...fields });

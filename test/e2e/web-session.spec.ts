@@ -112,7 +112,7 @@ describe('/web/password/forgot', () => {
     expect(await app.mailbox.to('nobody@example.com')).toEqual([]);
   });
 
-  it.each(['', 'no mail', 'a@b', 'a@example.com, b@example.com'])(
+  it.each(['', 'no mail', 'a@', 'a@example.com, b@example.com'])(
     'shows the form again for %j',
     async (mail) => {
       const page = await askFor(mail, { next: AUTHORIZE });

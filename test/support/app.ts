@@ -135,6 +135,7 @@ function testSettings(
     RATE_LIMIT: 'false',
     ADMIN_MAIL: ADMIN.mail,
     ADMIN_PASSWORD: ADMIN.password,
+    MAIL_FROM: 'accounts@pluto.test',
     ...env,
   });
   return Object.assign(settings, { database });

@@ -132,6 +132,7 @@ function readAnswer(response: Response, text: string, setCookies: Cookie[]): Pag
       action: attributesOf(tag).action ?? '',
       fields: Object.fromEntries(
         [...inner.matchAll(/<input\b([^>]*)>/gs)]
+          .filter(([, input = '']) => !input.includes('type="checkbox"') || input.endsWith(' checked'))
           .map(([, input = '']) => attributesOf(input))
           .map(({ name = '', value = '' }) => [name, value]),
       ),

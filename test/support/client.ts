@@ -77,7 +77,10 @@ export class Client {
     return this.get(path, { headers: { accept: 'text/html', ...headers } });
   }
 
-  /** Fills in and sends the form of a page: GET, then POST with its hidden fields and its cookies. */
+  /**
+   * Fills in and sends the form of a page: GET, then POST with its hidden fields, its ticked boxes unless
+   * `fields` has others, and its cookies.
+   */
   async submit(
     path: string,
     fields: Record<string, string> = {},
@@ -85,10 +88,14 @@ export class Client {
   ): Promise<Answer> {
     const form = await this.page(path, headers);
     const hidden = [...form.text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
-    const body = new URLSearchParams({
-      ...Object.fromEntries(hidden.map(([, name, value]) => [name, value])),
-      ...fields,
-    });
+    const boxes = tickedBoxes(form.text).filter(([name]) => !Object.hasOwn(fields, name));
+    const body = new URLSearchParams([
+      ...Object.entries({
+        ...Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value])),
+        ...fields,
+      }),
+      ...boxes,
+    ]);
     return this.request('POST', path, {
       headers: {
         accept: 'text/html',
@@ -99,6 +106,14 @@ export class Client {
       body: body.toString(),
     });
   }
+}
+
+/** Names and values of the ticked boxes of a page. */
+export function tickedBoxes(html: string): [string, string][] {
+  const boxes = [...html.matchAll(/<input [^>]*type="checkbox"[^>]*>/g)].map(([tag]) => tag);
+  return boxes
+    .filter((tag) => / checked>$/.test(tag))
+    .map((tag) => [/name="([^"]+)"/.exec(tag)?.[1] ?? '', /value="([^"]*)"/.exec(tag)?.[1] ?? '']);
 }
 
 export function cookiesOf(answer: Answer): string {

@@ -112,6 +112,7 @@ export const noSettings = {
   wechat_app_secret_set: false,
   wechat_web_app_id: '',
   wechat_web_app_secret_set: false,
+  require_recent_sign_in: false,
 };
 
 const operations = {

@@ -16,8 +16,8 @@ export interface ReceivedMail extends ParsedMail {
 
 /** What the server does with the next mail instead of taking it. */
 export type Refusal =
-  /** Answers with that code to the recipient, or after the message. */
-  | { code: number; at?: 'recipient' | 'message'; text?: string }
+  /** Answers with that code at the greeting, to the sender or recipient, or after the message. */
+  | { code: number; at?: 'greeting' | 'sender' | 'recipient' | 'message'; text?: string }
   /** Takes the message and hangs up without an answer. */
   | 'drop';
 
@@ -30,6 +30,8 @@ interface SmtpServerOptions {
   login?: { user: string; password: string };
   /** Offers STARTTLS with a certificate that nobody has vouched for. */
   offersTls?: boolean;
+  /** Whether it takes addresses that are not ASCII; true. */
+  offersSmtpUtf8?: boolean;
   /** Delay before it accepts a message. */
   delayMs?: number;
 }
@@ -46,9 +48,10 @@ export class SmtpServer {
   private readonly server: SMTPServer;
 
   private constructor(private readonly options: SmtpServerOptions) {
-    const { login, offersTls = false } = options;
+    const { login, offersTls = false, offersSmtpUtf8 = true } = options;
     this.server = new SMTPServer({
       disabledCommands: [...(offersTls ? [] : ['STARTTLS']), ...(login ? [] : ['AUTH'])],
+      hideSMTPUTF8: !offersSmtpUtf8,
       authOptional: !login,
       allowInsecureAuth: true,
       disableReverseLookup: true,
@@ -57,12 +60,11 @@ export class SmtpServer {
         if (auth.username === login?.user && auth.password === login?.password) done(null, { user: 'ok' });
         else done(answer(535, 'authentication failed'));
       },
+      onConnect: (_session, done) => this.refuseAt('greeting', done),
+      onMailFrom: (_address, _session, done) => this.refuseAt('sender', done),
       onRcptTo: (_address, _session, done) => {
         this.attempts++;
-        const [next] = this.refusals;
-        if (typeof next !== 'object' || next.at !== 'recipient') return done();
-        this.refusals.shift();
-        done(answer(next.code, next.text));
+        this.refuseAt('recipient', done);
       },
       onData: (stream, session, done) => void this.take(stream, session).then(() => done(), done),
     });
@@ -114,6 +116,13 @@ export class SmtpServer {
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     await new Promise<void>((resolve) => this.server.close(resolve));
+  }
+
+  private refuseAt(stage: string, done: (error?: Error) => void): void {
+    const [next] = this.refusals;
+    if (typeof next !== 'object' || next.at !== stage) return done();
+    this.refusals.shift();
+    done(answer(next.code, next.text));
   }
 
   private async take(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {

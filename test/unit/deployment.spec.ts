@@ -77,7 +77,7 @@ describe('docker-compose.yml', () => {
       url: expect.stringContaining('@mariadb:3306/'),
     });
     expect(settings.redisUrl).toMatch(/@redis:6379$/);
-    expect(settings.smtpUrl).toEqual({ url: 'smtp://mailpit:1025', requireTls: false });
+    expect(settings.smtpUrl).toMatchObject({ url: 'smtp://mailpit:1025', requireTls: false });
     expect(settings.metricsHost).toBe('0.0.0.0');
   });
 

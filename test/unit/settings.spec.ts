@@ -346,8 +346,18 @@ describe('CORS_ORIGINS', () => {
   });
 });
 
+describe('MAIL_FROM', () => {
+  it('must be set together with SMTP_URL', () => {
+    expect(faultsOf({ SMTP_URL: 'smtps://mail.example.com' })).toEqual([
+      'MAIL_FROM is required with SMTP_URL: the sender of every mail, such as no-reply@example.com',
+    ]);
+    expect(faultsOf({ SMTP_URL: 'smtps://mail.example.com', MAIL_FROM: '' })).toHaveLength(1);
+    expect(Settings.load({ SMTP_URL: 'smtps://mail.example.com', MAIL_FROM: 'a@b.example' })).toBeDefined();
+  });
+});
+
 describe('SMTP_URL', () => {
-  const smtpOf = (url: string) => Settings.load({ SMTP_URL: url }).smtpUrl;
+  const smtpOf = (url: string) => Settings.load({ SMTP_URL: url, MAIL_FROM: 'a@example.com' }).smtpUrl;
 
   it.each([
     ['smtp://mail.example.com'],
@@ -361,7 +371,7 @@ describe('SMTP_URL', () => {
     ['smtps://mail.example.com?name=pluto.example.com'],
     ['smtp://mail.example.com?requireTLS=true'],
   ])('%s requires TLS', (url) => {
-    expect(smtpOf(url)).toEqual({ url, requireTls: true });
+    expect(smtpOf(url)).toMatchObject({ url, requireTls: true });
   });
 
   it.each([
@@ -371,7 +381,18 @@ describe('SMTP_URL', () => {
     ['smtp://mailpit:1025?tls=optional', 'smtp://mailpit:1025'],
     ['smtp://pluto:secret@mail?tls=optional&ignoreTLS=true', 'smtp://pluto:secret@mail?ignoreTLS=true'],
   ])('%s does not', (text, url) => {
-    expect(smtpOf(text)).toEqual({ url, requireTls: false });
+    expect(smtpOf(text)).toMatchObject({ url, requireTls: false });
+  });
+
+  it('tells which texts are secret, and whether it has a name for the greeting', () => {
+    expect(smtpOf('smtps://ann:p%40ss@mail?name=a.example')).toMatchObject({
+      isNamed: true,
+      secrets: expect.arrayContaining(['p@ss', 'p%40ss', btoa('p@ss'), btoa('\0ann\0p@ss')]),
+    });
+    expect(smtpOf('smtps://mail')).toMatchObject({ isNamed: false, secrets: [] });
+    expect(faultsOf({ SMTP_URL: 'smtps://ann:hunter2%@mail', MAIL_FROM: 'a@example.com' })).toEqual([
+      'SMTP_URL has a user name or password in which a % is not written as %25',
+    ]);
   });
 
   it.each([
@@ -383,7 +404,7 @@ describe('SMTP_URL', () => {
     ['smtp://pluto:hunter2@mail?tls=optional&tls=hunter2'],
     ['smtps://pluto:hunter2@mail?tls=optional'],
   ])('%s is refused, without the password', (url) => {
-    const [fault = '', ...others] = faultsOf({ SMTP_URL: url });
+    const [fault = '', ...others] = faultsOf({ SMTP_URL: url, MAIL_FROM: 'a@example.com' });
     expect(others).toEqual([]);
     expect(fault).toMatch(/^SMTP_URL has .*(tls|TLS)/);
     expect(fault).not.toContain('hunter2');

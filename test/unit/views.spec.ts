@@ -6,7 +6,9 @@ import { loadCatalogues, placeholdersOf } from '../../src/common/views/catalogue
 import {
   type ErrorReason,
   type MailContexts,
+  type MailName,
   mailNames,
+  noticeKinds,
   type PageContexts,
   type PageName,
   pageNames,
@@ -33,8 +35,25 @@ const pageContexts: PageContexts = {
   },
   'verify-mail-done': { ...app, mail: 'ann@example.org' },
   'verify-mail-already': { ...app, mail: 'ann@example.org' },
-  'password-reset': { ...form, mail: 'ann@example.org' },
-  'password-reset-done': app,
+  'password-reset': {
+    ...form,
+    mail: 'ann@example.org',
+    bindings: [
+      { id: 17, method: 'google', mail: 'ann@gmail.com', addedAt: 1_796_000_000, isKept: true },
+      { id: 18, method: 'wechat', mail: '', addedAt: 1_796_000_000, isKept: false },
+    ],
+  },
+  'password-reset-done': { ...app, loginHref: '/web/login?app_id=org.example.post' },
+  'mail-change': { ...form, mail: 'new@example.org', userName: 'Ann', handle: 'ann_1' },
+  'mail-change-done': { ...app, mail: 'new@example.org', loginHref: '/web/login?app_id=org.example.post' },
+  'mail-change-taken': { ...app, mail: 'new@example.org', loginHref: '/web/login?app_id=org.example.post' },
+  'mail-change-undo': { ...form, kind: 'undo', formerMail: 'ann@example.org', newMail: 'new@example.org' },
+  'mail-change-undone': {
+    ...app,
+    kind: 'undo',
+    mail: 'ann@example.org',
+    forgotHref: '/web/password/forgot?app_id=org.example.post',
+  },
   login: {
     ...form,
     applicationId: 'org.example.post',
@@ -83,6 +102,28 @@ const mailContext: MailContexts['verify-mail'] = {
   link: 'https://id.example.org/web/mail/verify/token-value?a=1&b=2',
   validSeconds: 86_400,
 };
+
+const changeMail = { ...mailContext, newMail: 'new@example.org' };
+const noticeMail: MailContexts['security-notice'] = {
+  ...mailContext,
+  kind: 'bindingAdded',
+  method: 'google',
+  at: 1_796_000_000,
+};
+const mailContexts: MailContexts = {
+  'verify-mail': mailContext,
+  'password-reset': mailContext,
+  'mail-change': mailContext,
+  'mail-change-requested': changeMail,
+  'mail-changed': changeMail,
+  'security-notice': noticeMail,
+};
+
+const renderMail = <Name extends MailName>(
+  mail: Name,
+  language: Language,
+  change: { applicationName?: string } = {},
+) => views.renderMail(mail, language, { ...mailContexts[mail], ...change });
 
 const everyPage = pageNames.flatMap((page) => languages.map((language) => [page, language] as const));
 const everyMail = mailNames.flatMap((mail) => languages.map((language) => [mail, language] as const));
@@ -253,7 +294,7 @@ describe('every mail', () => {
   it.each(everyMail)(
     '%s in %s has a subject line, a link in both parts and its lifetime',
     (mail, language) => {
-      const { subject, html, text } = views.renderMail(mail, language, mailContext);
+      const { subject, html, text } = renderMail(mail, language);
       expect(subject).toContain('Morning Post');
       expect(text).toContain(`\n${mailContext.link}\n`);
       expect(html).toContain(
@@ -267,14 +308,14 @@ describe('every mail', () => {
   );
 
   it.each(everyMail)('%s in %s loads nothing from elsewhere', (mail, language) => {
-    const { html } = views.renderMail(mail, language, mailContext);
+    const { html } = renderMail(mail, language);
     expect(html).not.toMatch(/<script|<img|<link|url\(|@import/i);
     expect(html.match(/href=/g)).toHaveLength(1);
   });
 
   it.each(everyMail)('%s in %s keeps the subject on one line', (mail, language) => {
     const applicationName = 'News\r\nBcc: everyone@example.org\u2028!';
-    const { subject } = views.renderMail(mail, language, { ...mailContext, applicationName });
+    const { subject } = renderMail(mail, language, { applicationName });
     expect(subject).not.toMatch(/[\p{Cc}\u2028]/u);
     expect(subject).toContain('News Bcc: everyone@example.org !');
   });
@@ -309,6 +350,46 @@ describe('every mail', () => {
         'The link is valid for 1 hour and can be used once.',
         '',
         'If it was not you, ignore this email. Your password will not change.',
+        '',
+        '--',
+        'This is an automatic message from Morning Post.',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('a security notice', () => {
+  it.each(noticeKinds.flatMap((kind) => languages.map((language) => [kind, language] as const)))(
+    'of %s in %s tells when and about which way to sign in, and has no lifetime',
+    (kind, language) => {
+      const context = { ...noticeMail, kind, validSeconds: 0 };
+      const { subject, html, text } = views.renderMail('security-notice', language, context);
+      expect(subject).toContain('Morning Post');
+      for (const part of [html, text]) {
+        expect(part).toContain('(UTC)');
+        expect(part).toContain('Google');
+        expect(part).not.toMatch(/undefined|Invalid Date/);
+        expect(part).not.toContain(formatDuration(0, language));
+      }
+    },
+  );
+
+  it('reads well as plain text', () => {
+    const context = { ...noticeMail, validSeconds: 0 };
+    expect(views.renderMail('security-notice', 'en', context).text).toBe(
+      [
+        'Hello Ann,',
+        '',
+        'A new way to sign in was added to your account at Morning Post.',
+        'Way to sign in: Google',
+        'Time: November 30, 2026 at 12:53 AM (UTC)',
+        '',
+        'If it was not you, choose a new password now. On the way you can remove what you did not add yourself.',
+        '',
+        mailContext.link,
+        '',
+        'If it was you, you do not need to do anything.',
         '',
         '--',
         'This is an automatic message from Morning Post.',

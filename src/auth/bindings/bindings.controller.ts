@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
-import { CurrentPrincipal, FirstPartyOnly, type Principal } from '../../common/access.js';
+import { CurrentPrincipal, FirstPartyOnly, RecentSignIn, type Principal } from '../../common/access.js';
 import { CurrentCaller, type Caller } from '../../common/caller.js';
 import { Operation, TOKEN_ERRORS } from '../../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../../common/request-context.js';
@@ -18,6 +18,7 @@ const credentialFields = { mail: 'mail', google: 'id_token', apple: 'code', wech
 export class BindingsController {
   constructor(private readonly bindings: BindingsService) {}
 
+  @RecentSignIn()
   @Post('binding')
   @LimitedByAddress('provider-address')
   @HttpCode(200)
@@ -33,6 +34,7 @@ export class BindingsController {
     errors: [
       ...TOKEN_ERRORS,
       'forbidden',
+      'signInAgain',
       'mailAlreadyRegistered',
       'bindExists',
       'invalidGoogleIdToken',
@@ -53,12 +55,13 @@ export class BindingsController {
     else await this.bindings.bindProvider(principal, body.type, credential, caller);
   }
 
+  @RecentSignIn()
   @Post('unbinding')
   @HttpCode(200)
   @Operation({
     summary: 'Unbind mail, google, wechat, apple account',
     description: 'Remove external account binding from user profile',
-    errors: [...TOKEN_ERRORS, 'forbidden', 'bindNotExist', 'cannotUnbindLast'],
+    errors: [...TOKEN_ERRORS, 'forbidden', 'signInAgain', 'bindNotExist', 'cannotUnbindLast'],
   })
   async unbind(
     @CurrentPrincipal() principal: Principal,

@@ -9,6 +9,7 @@ import { Settings } from '../../config/settings.js';
 import { SecurityEvents } from '../../events/security-events.js';
 import { RetryTransaction, Transactions } from '../../database/transactions.js';
 import { ApplicationsService } from '../../applications/applications.service.js';
+import { SessionsService } from '../../token/sessions.service.js';
 import { AccountsService } from '../../users/accounts.service.js';
 import type { Identity, LoginType, ProviderType } from '../../users/identity.entity.js';
 import { MailIdentitiesService } from '../../users/mail-identities.service.js';
@@ -31,6 +32,7 @@ export class BindingsService {
     private readonly mails: MailIdentitiesService,
     private readonly pending: PendingMailsService,
     private readonly identities: ProviderIdentitiesService,
+    private readonly sessions: SessionsService,
     private readonly providers: IdentityProviders,
     private readonly appleGrants: AppleGrantsService,
     private readonly linkMails: LinkMailsService,
@@ -76,11 +78,13 @@ export class BindingsService {
   }
 
   /**
-   * Removes a way to sign in, with the links that were mailed to it. Sessions stay. One usable way must
-   * remain: a confirmed mail, or a provider that is configured for the application.
+   * Removes a way to sign in, with the links that were mailed to it and the sessions that came in by it,
+   * except the one that asks. One usable way must remain: a confirmed mail, or a provider that is configured
+   * for the application.
    * @throws PlutoError bindNotExist | cannotUnbindLast
    */
-  async unbind({ userId, applicationId }: Account, type: LoginType, context: RequestContext): Promise<void> {
+  async unbind(principal: Principal, type: LoginType, context: RequestContext): Promise<void> {
+    const { userId, applicationId, sessionId } = principal;
     const providers: LoginType[] = await this.providers.configuredFor(applicationId);
     const usableTypes = ['mail', ...providers];
     await this.change(userId, context, async (manager) => {
@@ -94,7 +98,9 @@ export class BindingsService {
       if (isLast) throw new PlutoError('cannotUnbindLast');
       if (type === 'mail') await this.mails.remove(manager, binding);
       else await this.identities.remove(manager, binding);
-      const place = { applicationId, userId };
+      const signedInBy = type === 'mail' ? 'password' : type;
+      await this.sessions.endSignedInBy(manager, { userId, signedInBy }, sessionId);
+      const place = { applicationId, userId, formerMail: binding.isVerified ? binding.mail : undefined };
       await this.events.publish(
         manager,
         type === 'mail'
@@ -128,9 +134,16 @@ export class BindingsService {
       const identity = bound && isSame ? bound : await this.pending.claim(manager, user, claim);
       if (!isSame)
         await this.events.publish(manager, { type: 'mail.bound', applicationId, userId, detail: {} });
-      if (this.settings.skipRegisterVerifyMail) await retryUnless(this.mails.confirm(manager, identity));
+      if (this.settings.skipRegisterVerifyMail) await this.confirmUnverified(manager, identity);
       else await this.linkMails.queueVerification(manager, { user, identity }, application, caller);
     });
+  }
+
+  /** As SKIP_REGISTER_VERIFY_MAIL says. */
+  private async confirmUnverified(manager: EntityManager, identity: Identity): Promise<void> {
+    const { userId, applicationId } = identity;
+    await retryUnless(this.mails.confirm(manager, identity));
+    await this.events.publish(manager, { type: 'mail.confirmed', applicationId, userId, detail: {} });
   }
 
   /** Serializes changes to the bindings of one account. */

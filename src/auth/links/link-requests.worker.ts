@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Poller } from '../../common/poller.js';
-import { isMail } from '../../common/text-checks.js';
 import { isForeignKeyViolation } from '../../database/constraints.js';
 import { RetryTransaction } from '../../database/transactions.js';
 import { ApplicationsService } from '../../applications/applications.service.js';
@@ -63,7 +62,7 @@ export class LinkRequestsWorker {
     const allowed: number[] = [];
     for (const { identity } of await this.findPending(this.dataSource.manager, request)) {
       // The request has counted the first mail to an address.
-      const isCounted = isMail(request.typed) && allowed.length === 0;
+      const isCounted = isTypedMail(request) && allowed.length === 0;
       if (isCounted || (await this.mailLimits.allowsUntyped(request.applicationId, identity.mail)))
         allowed.push(identity.id);
     }
@@ -74,7 +73,9 @@ export class LinkRequestsWorker {
   private async sendLinks(manager: EntityManager, request: LinkRequest, allowed: number[]): Promise<void> {
     const { kind, applicationId, typed } = request;
     const application = await this.applications.getById(applicationId, manager);
-    const confirmed = isMail(typed) ? await this.accounts.findByMail(applicationId, typed, manager) : null;
+    const confirmed = isTypedMail(request)
+      ? await this.accounts.findByMail(applicationId, typed, manager)
+      : null;
     try {
       if (confirmed && kind === 'reset-password')
         await this.linkMails.queueReset(manager, confirmed, application, request);
@@ -89,11 +90,9 @@ export class LinkRequestsWorker {
     }
   }
 
-  private async findPending(
-    manager: EntityManager,
-    { kind, applicationId, typed }: LinkRequest,
-  ): Promise<MailAccount[]> {
-    if (!isMail(typed)) return this.pending.findByHandle(manager, applicationId, typed);
+  private async findPending(manager: EntityManager, request: LinkRequest): Promise<MailAccount[]> {
+    const { kind, applicationId, typed } = request;
+    if (!isTypedMail(request)) return this.pending.findByHandle(manager, applicationId, typed);
     const pending = (await this.pending.findAll(manager, applicationId, typed)).slice(0, LINKS_MAX);
     if (kind === 'verify-mail') return pending;
     const registrations: MailAccount[] = [];
@@ -102,4 +101,9 @@ export class LinkRequestsWorker {
       if (!(await this.accounts.isVerified(one.user.id, manager))) registrations.push(one);
     return registrations;
   }
+}
+
+/** Not `isMail`: the first administrator's may be `admin@localhost`. */
+function isTypedMail({ typed }: LinkRequest): boolean {
+  return typed.includes('@');
 }

@@ -61,7 +61,8 @@ export class PasswordLoginService {
     const session = await this.transactions.runFor(caller, async (manager) => {
       await this.authenticate(manager, proof);
       const { userId, application } = proof;
-      return this.tokens.openSession(manager, { userId, application, deviceId: device.id, caller });
+      const login = { userId, application, deviceId: device.id, caller };
+      return this.tokens.openSession(manager, { ...login, signedInBy: 'password' });
     });
     return this.tokens.sign(session);
   }

@@ -3,7 +3,7 @@ import { Allow } from 'class-validator';
 import { Field } from '../../common/fields.js';
 import type { LoginType } from '../../users/identity.entity.js';
 
-const ID_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2ln';
+export const ID_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2ln';
 
 export class GoogleLoginDto {
   @Field('token', { description: 'Google ID token', example: ID_TOKEN_EXAMPLE })

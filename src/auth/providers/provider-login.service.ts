@@ -76,7 +76,8 @@ export class ProviderLoginService {
     const identifiers = deviceIdentifiers(caller, { id: deviceId });
     const session = await this.transactions.runFor(caller, async (manager) => {
       const userId = await this.authenticate(manager, application, type, { person, identifiers });
-      return this.tokens.openSession(manager, { userId, application, deviceId, caller, isRefreshable });
+      const login = { userId, application, deviceId, caller, isRefreshable };
+      return this.tokens.openSession(manager, { ...login, signedInBy: type });
     });
     return this.tokens.sign(session);
   }

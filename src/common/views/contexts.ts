@@ -13,10 +13,30 @@ const errorReasons = [
   'signIn',
 ] as const;
 
+/** What the owner of an account is told by mail. */
+export const noticeKinds = [
+  'bindingAdded',
+  'bindingRemoved',
+  'passwordChanged',
+  'sessionStolen',
+  'mailChanged',
+] as const;
+
+const signInMethods = ['mail', 'google', 'apple', 'wechat'] as const;
+
 /** Variants of a text by a value of the context: catalogue key prefix → last part of the key. */
 export const variants = {
   'password-reset.error': ['tooShort', 'tooLong', 'common', 'personal', 'mismatch'],
-  'link-invalid.next': ['verify', 'reset'],
+  'link-invalid.next': ['verify', 'reset', 'change', 'undo'],
+  'mail-change-undo.title': ['stop', 'undo'],
+  'mail-change-undo.text': ['stop', 'undo'],
+  'mail-change-undo.button': ['stop', 'undo'],
+  'mail-change-undone.title': ['stop', 'undo'],
+  'mail-change-undone.text': ['stop', 'undo'],
+  'mail.security-notice.subject': noticeKinds,
+  'mail.security-notice.title': noticeKinds,
+  'mail.security-notice.text': noticeKinds,
+  'sign-in-method': signInMethods,
   'verify-mail-contested.field': ['password', 'handle'],
   'verify-mail-contested.error': ['password', 'handle'],
   'login.error': ['invalidPassword', 'mailNotVerified'],
@@ -27,6 +47,9 @@ export const variants = {
 export type PasswordResetError = (typeof variants)['password-reset.error'][number];
 export type LoginError = (typeof variants)['login.error'][number];
 export type InvalidLinkKind = (typeof variants)['link-invalid.next'][number];
+export type NoticeKind = (typeof noticeKinds)[number];
+export type SignInMethod = (typeof signInMethods)[number];
+export type UndoKind = (typeof variants)['mail-change-undo.title'][number];
 export type ErrorReason = (typeof variants)['error.title'][number];
 
 interface Page {
@@ -59,9 +82,47 @@ interface MailPage extends Page {
   mail: string;
 }
 
+/** A way to sign in that was added recently. */
+interface RecentBinding {
+  id: number;
+  method: SignInMethod;
+  /** `''` if the provider gave none. */
+  mail: string;
+  addedAt: number;
+  isKept: boolean;
+}
+
 interface PasswordResetPage extends FormPage {
   mail: string;
+  /** Those that the person may remove with the reset, oldest first. */
+  bindings: RecentBinding[];
   error?: PasswordResetError | undefined;
+}
+
+interface LinkedPage extends Page {
+  loginHref: string;
+}
+
+interface MailChangePage extends FormPage {
+  mail: string;
+  userName: string;
+  handle: string;
+}
+
+interface MailChangeDonePage extends LinkedPage {
+  mail: string;
+}
+
+interface MailChangeUndoPage extends FormPage {
+  kind: UndoKind;
+  formerMail: string;
+  newMail: string;
+}
+
+interface MailChangeUndonePage extends Page {
+  kind: UndoKind;
+  mail: string;
+  forgotHref: string;
 }
 
 interface LoginPage extends FormPage {
@@ -130,7 +191,12 @@ export interface PageContexts {
   'verify-mail-done': MailPage;
   'verify-mail-already': MailPage;
   'password-reset': PasswordResetPage;
-  'password-reset-done': Page;
+  'password-reset-done': LinkedPage;
+  'mail-change': MailChangePage;
+  'mail-change-done': MailChangeDonePage;
+  'mail-change-taken': MailChangeDonePage;
+  'mail-change-undo': MailChangeUndoPage;
+  'mail-change-undone': MailChangeUndonePage;
   login: LoginPage;
   'signed-in': SignedInPage;
   authorize: ConsentPage;
@@ -147,14 +213,32 @@ interface LinkMail {
   userName: string;
   /** Absolute URL. */
   link: string;
-  /** Lifetime of the link; the text shows it in the largest unit that fits. */
+  /** Lifetime of the link, shown in the largest unit that fits; 0 for a link that is always valid. */
   validSeconds: number;
+}
+
+interface ChangeMail extends LinkMail {
+  newMail: string;
+}
+
+interface NoticeMail extends LinkMail {
+  kind: NoticeKind;
+  /** `''` where it is not about one. */
+  method: SignInMethod | '';
+  /** When it happened, in seconds since the epoch. */
+  at: number;
 }
 
 /** The context of each mail; a mail's name is its pair of files in `views/mail`. */
 export interface MailContexts {
   'verify-mail': LinkMail;
   'password-reset': LinkMail;
+  /** To the new address. */
+  'mail-change': LinkMail;
+  /** To the former address. */
+  'mail-change-requested': ChangeMail;
+  'mail-changed': ChangeMail;
+  'security-notice': NoticeMail;
 }
 
 export interface RenderedMail {
@@ -170,6 +254,11 @@ export const pageNames = [
   'verify-mail-already',
   'password-reset',
   'password-reset-done',
+  'mail-change',
+  'mail-change-done',
+  'mail-change-taken',
+  'mail-change-undo',
+  'mail-change-undone',
   'login',
   'signed-in',
   'authorize',
@@ -180,7 +269,14 @@ export const pageNames = [
   'not-found',
 ] as const satisfies readonly (keyof PageContexts)[];
 
-export const mailNames = ['verify-mail', 'password-reset'] as const satisfies readonly (keyof MailContexts)[];
+export const mailNames = [
+  'verify-mail',
+  'password-reset',
+  'mail-change',
+  'mail-change-requested',
+  'mail-changed',
+  'security-notice',
+] as const satisfies readonly (keyof MailContexts)[];
 
 export type PageName = (typeof pageNames)[number];
 export type MailName = (typeof mailNames)[number];

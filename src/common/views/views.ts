@@ -10,11 +10,13 @@ import {
   type MailContexts,
   type MailName,
   mailNames,
+  noticeKinds,
   type PageContexts,
   type PageName,
   pageNames,
   type RenderedMail,
 } from './contexts.js';
+import { formatDate, formatTime } from './date.js';
 import { formatDuration } from './duration.js';
 import { greetableName, singleLine } from './plain-text.js';
 import { TemplateCheck } from './template-check.js';
@@ -25,10 +27,13 @@ export type {
   LoginError,
   MailContexts,
   MailName,
+  NoticeKind,
   PageContexts,
   PageName,
   PasswordResetError,
   RenderedMail,
+  SignInMethod,
+  UndoKind,
 } from './contexts.js';
 
 /** The folder with templates, texts and assets, the same from `src` and from `dist/src`. */
@@ -66,7 +71,7 @@ export class Views {
       html: this.load(this.html, `mail/${name}.html.hbs`),
       text: this.load(this.plain, `mail/${name}.text.hbs`),
     }));
-    for (const name of mailNames) assertTranslated(this.catalogues, subjectKey(name), ['applicationName']);
+    for (const key of subjectKeys) assertTranslated(this.catalogues, key, ['applicationName']);
   }
 
   /** @returns a complete HTML document, which loads only the style sheets and the icon in `/web/assets` */
@@ -84,7 +89,9 @@ export class Views {
     const safe = { ...context, userName: greetableName(userName) };
     const options = { data: templateData(language) };
     return {
-      subject: singleLine(translate(this.catalogues[language], subjectKey(mail), { applicationName }, asIs)),
+      subject: singleLine(
+        translate(this.catalogues[language], subjectKey(mail, context), { applicationName }, asIs),
+      ),
       html: this.mails[mail].html(safe, options),
       text: this.mails[mail].text(safe, options),
     };
@@ -105,6 +112,10 @@ export class Views {
       initial: (name: string) => [...name.trim()][0]?.toUpperCase() ?? '',
       duration: (seconds: number, options: Handlebars.HelperOptions) =>
         formatDuration(seconds, (options.data as { language: Language }).language),
+      date: (at: number, options: Handlebars.HelperOptions) =>
+        formatDate(at, (options.data as { language: Language }).language),
+      time: (at: number, options: Handlebars.HelperOptions) =>
+        formatTime(at, (options.data as { language: Language }).language),
     });
     return engine;
   }
@@ -129,9 +140,13 @@ function templateData(language: Language) {
   return { language, htmlLanguage: htmlLanguage[language] };
 }
 
-function subjectKey(mail: MailName): string {
-  return `mail.${mail}.subject`;
+function subjectKey(mail: MailName, context: object): string {
+  return 'kind' in context ? `mail.${mail}.subject.${String(context.kind)}` : `mail.${mail}.subject`;
 }
+
+const subjectKeys = mailNames.flatMap((mail) =>
+  mail === 'security-notice' ? noticeKinds.map((kind) => subjectKey(mail, { kind })) : [subjectKey(mail, {})],
+);
 
 function partialName(path: string): string {
   return basename(path, '.hbs');

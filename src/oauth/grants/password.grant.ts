@@ -47,6 +47,7 @@ export class PasswordGrant implements Grant {
         client: { key: client.key, requested },
         deviceId: credentials.device.id,
         caller,
+        signedInBy: 'password',
       });
     });
     return this.tokens.sign(session);

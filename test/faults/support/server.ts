@@ -13,6 +13,7 @@ export const SERVER_ENV = {
   SECRET_KEY: 'a secret key for the processes of the tests',
   ADMIN_PASSWORD: PASSWORD,
   LOG_FORMAT: 'json',
+  MAIL_FROM: 'accounts@pluto.test',
 } as const;
 
 /** The clock of a process, and the environment that gives it to one. */
