@@ -9,6 +9,7 @@ interface Service {
   image?: string;
   build?: string;
   environment?: Record<string, string | number>;
+  env_file?: { path: string; required?: boolean }[];
   ports?: string[];
   volumes?: string[];
   networks: string[] | Record<string, { ipv4_address: string }>;
@@ -39,13 +40,34 @@ const settingNames = Object.values(variableGroups).flatMap((group) =>
 const namesOf = (list: string[] | object | undefined): string[] =>
   Array.isArray(list) ? list : Object.keys(list ?? {});
 
-/** The environment as Compose hands it over, when what must be given is. */
-function environmentOf({ environment = {} }: Service): Record<string, string> {
-  const fill = (text: string): string =>
-    text
-      .replace(/\$\{\w+:-([^}]*)\}/g, '$1')
-      .replace(/\$\{(\w+):\?[^}]*\}/g, (_, name: string) => `${name.toLowerCase()}-`.padEnd(40, 'x'));
-  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, fill(String(value))]));
+/** Variables of the compose file that must be given. */
+const REQUIRED = {
+  SECRET_KEY: 'secret_key-'.padEnd(40, 'x'),
+  DATABASE_PASSWORD: 'database_password',
+  REDIS_PASSWORD: 'redis_password',
+};
+/** What holds inside the container, whatever .env says to a server outside. */
+const OF_THE_IMAGE = ['HOST', 'PORT', 'DATA_DIR'];
+
+/** Compose's `${NAME:-default}` and `${NAME:?message}`, also nested; an empty value counts as unset. */
+function interpolate(text: string, given: Record<string, string>): string {
+  const innermost = /\$\{(\w+):([-?])([^${}]*)\}/;
+  const replaced = text.replace(innermost, (_, name: string, kind: string, rest: string) => {
+    if (kind === '?' && !given[name]) throw new Error(`${name}: ${rest}`);
+    return given[name] || rest;
+  });
+  return replaced === text ? text : interpolate(replaced, given);
+}
+
+/** The environment of the container, with a .env file of these values. */
+function environmentOf(
+  { environment = {}, env_file = [] }: Service,
+  dotEnv: Record<string, string> = {},
+): Record<string, string> {
+  const given = { ...REQUIRED, ...dotEnv };
+  const own = Object.entries(environment).map(([name, value]) => [name, interpolate(String(value), given)]);
+  const passed = env_file.some(({ path }) => path === '.env') ? given : {};
+  return { ...passed, ...(Object.fromEntries(own) as Record<string, string>) };
 }
 
 function isWithin(address: string, subnet: string): boolean {
@@ -69,9 +91,8 @@ describe('docker-compose.yml', () => {
   });
 
   it.each(instances)('gives %s settings that there are, and that make it start', (_, service) => {
-    const environment = environmentOf(service);
-    for (const name of Object.keys(environment)) expect(settingNames).toContain(name);
-    const settings = Settings.load(environment);
+    for (const name of Object.keys(service.environment ?? {})) expect(settingNames).toContain(name);
+    const settings = Settings.load(environmentOf(service));
     expect(settings.database).toMatchObject({
       kind: 'mysql',
       url: expect.stringContaining('@mariadb:3306/'),
@@ -79,6 +100,26 @@ describe('docker-compose.yml', () => {
     expect(settings.redisUrl).toMatch(/@redis:6379$/);
     expect(settings.smtpUrl).toMatchObject({ url: 'smtp://mailpit:1025', requireTls: false });
     expect(settings.metricsHost).toBe('0.0.0.0');
+  });
+
+  it.each(settingNames.filter((name) => !OF_THE_IMAGE.includes(name)))('passes %s of .env on', (name) => {
+    for (const [, service] of instances)
+      expect(environmentOf(service, { [name]: 'a value of .env' })[name]).toBe('a value of .env');
+  });
+
+  it.each(['MAIL_FROM_FILE', 'ADMIN_PASSWORD_FILE'])('passes the secret file %s on', (name) => {
+    for (const [, service] of instances)
+      expect(environmentOf(service, { [name]: '/run/secrets/x' })[name]).toBe('/run/secrets/x');
+  });
+
+  it('keeps what the image and the proxy rely on, whatever .env says', () => {
+    const dotEnv = { HOST: '127.0.0.1', PORT: '9000', DATA_DIR: './data' };
+    for (const [, service] of instances)
+      expect(environmentOf(service, dotEnv)).toMatchObject({
+        HOST: '0.0.0.0',
+        PORT: /^EXPOSE (\d+)$/m.exec(dockerfile)![1],
+        DATA_DIR: /DATA_DIR=(\S+)/.exec(dockerfile)![1],
+      });
   });
 
   it('trusts only the proxy, at a reserved address', () => {
@@ -94,7 +135,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('requires every secret from the environment, and contains none', () => {
-    const given = [...composeText.matchAll(/\$\{(\w+)(:\?|:-)([^}]*)\}/g)];
+    const given = [...composeText.matchAll(/\$\{(\w+)(:\?|:-)([^}]*)/g)];
     const required = given.filter(([, , kind]) => kind === ':?').map(([, name]) => name);
     expect(new Set(required)).toEqual(new Set(['SECRET_KEY', 'DATABASE_PASSWORD', 'REDIS_PASSWORD']));
     for (const [, name, kind, fallback] of given)
