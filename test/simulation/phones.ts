@@ -26,6 +26,8 @@ export interface Phone {
   retries: boolean;
   /** Whether it refreshes although its access token is valid. */
   refreshesEachUse: boolean;
+  /** How long before the access token expires the app refreshes. */
+  earlyBy: number;
 }
 
 const typical: Phone = {
@@ -40,15 +42,26 @@ const typical: Phone = {
   offline: 0.003,
   retries: true,
   refreshesEachUse: false,
+  earlyBy: 0,
 };
+const alwaysOn: Phone = { ...typical, betweenUses: 60, useLength: 6 * HOUR };
 
 export const phones: Phone[] = [
   typical,
-  { ...typical, name: 'always on, refreshes every hour', betweenUses: 60, useLength: 6 * HOUR },
+  { ...alwaysOn, name: 'always on, refreshes every hour' },
+  { ...alwaysOn, name: 'always on, 5 minutes early, bad spells', earlyBy: 300, badSpell: 300 },
+  { ...alwaysOn, name: 'always on, 5 minutes early, no retries', earlyBy: 300, retries: false },
   { ...typical, name: 'short uses (30 s), 24 a day', betweenUses: HOUR, useLength: 30 },
   { ...typical, name: 'bad spells of 5 minutes', badSpell: 300 },
   { ...typical, name: 'no retries while in use', retries: false },
   { ...typical, name: 'refreshes at each use', refreshesEachUse: true },
+];
+
+/** Apps that replace valid access tokens on a bad network: for them the rule sometimes ends a session. */
+export const wastefulPhones: Phone[] = [
+  { ...typical, name: 'refreshes at each use, bad spells', refreshesEachUse: true, badSpell: 300 },
+  { ...typical, name: 'refreshes at each use, no retries', refreshesEachUse: true, retries: false },
+  { ...alwaysOn, name: 'always on, 10 minutes early, bad spells', earlyBy: 600, badSpell: 300 },
 ];
 
 export interface PhoneYears {
@@ -89,7 +102,7 @@ function liveFor(phone: Phone, session: SessionModel, seconds: number, random: (
       now = answer.now;
       if (answer.generation === null) break;
       held = answer.generation;
-      expiresAt = now + ACCESS_TOKEN_TTL;
+      expiresAt = now + ACCESS_TOKEN_TTL - phone.earlyBy;
     }
     now = end + exponential(phone.betweenUses);
     if (random() < phone.offline) now += random() * 7 * DAY;

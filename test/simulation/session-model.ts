@@ -10,7 +10,7 @@ export class SessionModel {
   /** Newest last; the newest generation is unused and not among them. */
   private readonly used: { usedAt: number; replayedAt: number | null }[] = [];
   private dropped = 0;
-  private readonly lateAt = new Set<number>();
+  private late = 0;
   private ended = false;
 
   constructor(private readonly rule: Rule = judgeReplay) {}
@@ -25,7 +25,7 @@ export class SessionModel {
   }
 
   get lateGenerations(): number {
-    return this.lateAt.size;
+    return this.late;
   }
 
   /** @returns the generation that the answer holds; null if the session has ended */
@@ -62,7 +62,7 @@ export class SessionModel {
       return false;
     }
     if (verdict === 'late') {
-      this.lateAt.add(generation);
+      if (shown.replayedAt === null) this.late++;
       shown.replayedAt = now;
     }
     return true;
