@@ -35,6 +35,7 @@ export const eventTraits: Record<SecurityEventType, EventTraits> = {
   'client.created': administrative,
   'client.status': administrative,
   'key.rotated': administrative,
+  'key.activated': administrative,
 };
 
 export const eventTypes = Object.keys(eventTraits) as SecurityEventType[];

@@ -4,7 +4,7 @@ import { KeyRotationService, PUBLISH_LEAD_SECONDS, type KeyListing } from '../to
 import { formatTime, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 
-/** `pluto keys list` and `pluto keys rotate`. */
+/** `pluto keys list`, `pluto keys rotate` and `pluto keys activate`. */
 export function addKeysCommands(program: Command, withServices: WithServices): void {
   const keys = program.command('keys').description('manage the key pairs that sign access tokens');
   keys
@@ -28,12 +28,28 @@ export function addKeysCommands(program: Command, withServices: WithServices): v
     .action(({ lead, keepPublicKey }: { lead: number; keepPublicKey?: number }) =>
       withServices(async (services) => {
         const leadSeconds = keepPublicKey === undefined ? lead : keepPublicKey - nowSeconds();
-        const listed = await services.get(KeyRotationService).rotate(null, leadSeconds);
-        printKeys(listed);
-        const next = Math.max(...listed.map(({ signsFrom }) => signsFrom));
-        process.stderr.write(readersOnce(formatTime(next)));
+        printPlan(await services.get(KeyRotationService).rotate(null, leadSeconds));
       }),
     );
+  keys
+    .command('activate')
+    .description('change when the next key, published already, begins to sign')
+    .option(
+      '--lead <seconds>',
+      'time until then (default: until instances and services know it)',
+      readSeconds,
+    )
+    .action(({ lead }: { lead?: number }) =>
+      withServices(async (services) =>
+        printPlan(await services.get(KeyRotationService).activate(null, lead)),
+      ),
+    );
+}
+
+function printPlan(listed: KeyListing[]): void {
+  printKeys(listed);
+  const next = Math.max(...listed.map(({ signsFrom }) => signsFrom));
+  process.stderr.write(readersOnce(formatTime(next)));
 }
 
 /** PlutoJavaServerSDK asks for `/v1/token/publickey` once per process. */

@@ -26,6 +26,7 @@ export interface SecurityEventDetails {
   'client.created': { client: string };
   'client.status': { client: string; status: string };
   'key.rotated': { kid: string };
+  'key.activated': { kid: string };
 }
 
 export type SecurityEventType = keyof SecurityEventDetails;

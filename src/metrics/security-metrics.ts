@@ -15,6 +15,7 @@ const seriesFromStart: SecurityEventType[] = [
   'role.assigned',
   'client.created',
   'key.rotated',
+  'key.activated',
 ];
 
 /** Counts logins and other security events after their commit. */

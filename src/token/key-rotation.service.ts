@@ -71,6 +71,24 @@ export class KeyRotationService {
     return this.list();
   }
 
+  /**
+   * Plans again when the next key, which is published already, begins to sign.
+   * @param leadSeconds by default until all instances and services know the key
+   * @throws Error if no key is waiting to sign
+   */
+  async activate(context: RequestContext | null, leadSeconds?: number): Promise<KeyListing[]> {
+    await this.transactions.runFor(context, async (manager) => {
+      const detail = { kid: await this.planNext(manager, leadSeconds) };
+      await this.events.publish(manager, {
+        type: 'key.activated',
+        applicationId: null,
+        userId: null,
+        detail,
+      });
+    });
+    return this.list();
+  }
+
   async list(): Promise<KeyListing[]> {
     const rows = await this.dataSource.getRepository(SigningKey).find({ order: { sequence: 'DESC' } });
     const now = nowSeconds();
@@ -135,12 +153,34 @@ export class KeyRotationService {
       signsFrom,
       verifiesUntil: null,
     });
-    if (!latest) return;
+    if (latest) await this.planEnd(manager, latest, signsFrom);
+  }
+
+  /** @returns the `kid` of the next key */
+  private async planNext(manager: EntityManager, leadSeconds: number | undefined): Promise<string> {
+    const now = nowSeconds();
+    const [next, former] = await manager.find(SigningKey, { order: { sequence: 'DESC' }, take: 2 });
+    if (!next || next.signsFrom <= now) throw new Error('no key is waiting to sign');
+    const restSeconds = Math.max(RELOAD_SECONDS, next.createdAt + PUBLISH_LEAD_SECONDS - now);
+    const signsFrom = now + (leadSeconds ?? restSeconds);
+    const asRead = { id: next.id, signsFrom: next.signsFrom };
+    const { affected } = await manager.update(SigningKey, asRead, { signsFrom });
+    if (affected !== 1) throw new Error('another key rotation is in progress');
+    if (former) await this.planEnd(manager, former, signsFrom);
+    return next.kid;
+  }
+
+  /** Makes a key verify until the last token has expired that it may sign before its successor does. */
+  private async planEnd(
+    manager: EntityManager,
+    { id }: SigningKey,
+    successorSignsFrom: number,
+  ): Promise<void> {
     // Other instances may sign with the old key until they reload.
-    const verifiesUntil = signsFrom + RELOAD_SECONDS + this.settings.accessTokenTtlSeconds;
+    const verifiesUntil = successorSignsFrom + RELOAD_SECONDS + this.settings.accessTokenTtlSeconds;
     await manager.update(
       SigningKey,
-      { id: latest.id },
+      { id },
       {
         verifiesUntil: () =>
           `CASE WHEN long_tokens_until > ${verifiesUntil} THEN long_tokens_until ELSE ${verifiesUntil} END`,

@@ -13,7 +13,6 @@ interface CachedKey {
   kid: string;
   publicPem: string;
   publicKey: KeyObject;
-  signsFrom: number;
   row: SigningKey;
 }
 
@@ -191,7 +190,7 @@ export class SigningKeysService {
 function currentOf(keys: CachedKey[]): CachedKey {
   const now = nowSeconds();
   // A clock that was set back must not leave the server without a key.
-  const current = keys.find(({ signsFrom }) => signsFrom <= now) ?? keys.at(-1);
+  const current = keys.find(({ row }) => row.signsFrom <= now) ?? keys.at(-1);
   if (!current) throw new Error('there is no signing key');
   return current;
 }
@@ -207,6 +206,5 @@ function parsePublic(row: SigningKey): Omit<CachedKey, 'row'> {
     kid: row.kid,
     publicPem: row.publicKey,
     publicKey: createPublicKey(row.publicKey),
-    signsFrom: row.signsFrom,
   };
 }

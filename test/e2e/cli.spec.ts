@@ -166,6 +166,20 @@ describe('pluto beside a running server', () => {
     await login(app, ADMIN);
   });
 
+  it('keys activate changes when the next key signs, and warns again', async () => {
+    const [header, next] = rowsOf(await pluto(['keys', 'list']));
+    const activated = await pluto(['keys', 'activate', '--lead', '3600']);
+    const rows = rowsOf(activated);
+    expect(rows.slice(0, 2)).toEqual([header, [next![0], 'next', next![2], TIME, '-']]);
+    expect(rows[1]![3]! < next![3]!).toBe(true);
+    expect(activated).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(`From ${rows[1]![3]} on [^]* PlutoJavaServerSDK, refuse all new tokens`),
+    });
+    await app.dataSource.query('UPDATE signing_keys SET signs_from = signs_from - 3600');
+    expectRefused(await pluto(['keys', 'activate']), 'no key is waiting to sign');
+  });
+
   it('mail list shows the mails that were given up, mail retry queues them for the server', async () => {
     const account = registration();
     expectOk(await app.client.post('/v1/user/register', account));

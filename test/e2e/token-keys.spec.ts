@@ -1,8 +1,10 @@
+import { AuditEvent } from '../../src/audit/audit-event.entity.js';
+import { nowSeconds } from '../../src/common/time.js';
 import { SigningKey } from '../../src/token/signing-key.entity.js';
 import { KeyRotationService, PUBLISH_LEAD_SECONDS } from '../../src/token/key-rotation.service.js';
 import { SigningKeysService } from '../../src/token/signing-keys.service.js';
 import { login, addAccount, signedIn } from '../support/accounts.js';
-import { startTestApp, type TestApp } from '../support/app.js';
+import { ADMIN, startTestApp, type TestApp } from '../support/app.js';
 import { freezeClock, passSeconds, setClock } from '../support/clock.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
 import { decodeToken } from '../support/tokens.js';
@@ -95,6 +97,64 @@ describe('GET /.well-known/jwks.json when keys rotate', () => {
     expect(await own.dataSource.manager.count(SigningKey)).toBe(before + 1);
     const refusal = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
     expect(String(refusal.reason)).toMatch(/already waiting|under way/);
+  });
+});
+
+describe('A key that waits to sign', () => {
+  let own: TestApp;
+  beforeAll(async () => (own = await startTestApp()));
+  afterAll(() => own.close());
+  beforeEach(() => freezeClock());
+
+  const keys = () => own.app.get(KeyRotationService);
+  const pem = async () => (await own.client.get('/v1/token/publickey')).body.public_key as string;
+  const signingKid = async () => decodeToken((await login(own, ADMIN)).access_token).header.kid as string;
+
+  it('signs earlier by command, with the same second everywhere', async () => {
+    const [oldKid, oldPem] = [await signingKid(), await pem()];
+    const now = nowSeconds();
+    const [planned] = await keys().rotate(null, 300 * DAY_SECONDS);
+    passSeconds(DAY_SECONDS);
+    expect([await signingKid(), await pem()]).toEqual([oldKid, oldPem]);
+    await expect(keys().rotate(null, 0)).rejects.toThrow(/already waiting to sign/);
+
+    const [next, former] = await keys().activate(null);
+    const signsFrom = now + DAY_SECONDS + 30;
+    expect(next).toMatchObject({ kid: planned!.kid, state: 'next', signsFrom });
+    expect(former!.verifiesUntil).toBe(signsFrom + 30 + own.settings.accessTokenTtlSeconds);
+    passSeconds(29);
+    expect([await signingKid(), await pem()]).toEqual([oldKid, oldPem]);
+    passSeconds(1);
+    expect(await signingKid()).toBe(planned!.kid);
+    expect(await pem()).not.toBe(oldPem);
+    await expect(keys().activate(null)).rejects.toThrow('no key is waiting to sign');
+  });
+
+  it('is published for ten minutes before, and lets a longer token of the old key expire', async () => {
+    passSeconds(400 * DAY_SECONDS);
+    const oldKid = await signingKid();
+    const now = nowSeconds();
+    await keys().rotate(null, 30 * DAY_SECONDS);
+    await own.app.get(SigningKeysService).keepUntil(oldKid, now + 2 * DAY_SECONDS);
+    const [next, former] = await keys().activate(null);
+    expect(next!.signsFrom).toBe(now + PUBLISH_LEAD_SECONDS);
+    expect(former!.verifiesUntil).toBe(now + 2 * DAY_SECONDS);
+  });
+
+  it('signs immediately if the old one has leaked, by one of two concurrent commands', async () => {
+    passSeconds(800 * DAY_SECONDS);
+    const oldKid = await signingKid();
+    const [planned] = await keys().rotate(null, 30 * DAY_SECONDS);
+    const activated = () => own.dataSource.manager.countBy(AuditEvent, { type: 'key.activated' });
+    const before = await activated();
+    const outcomes = await Promise.allSettled([keys().activate(null, 0), keys().activate(null, 0)]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const refusal = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    expect(String(refusal.reason)).toMatch(/no key is waiting|in progress/);
+    expect(await activated()).toBe(before + 1);
+    passSeconds(30);
+    expect(await signingKid()).toBe(planned!.kid);
+    expect(planned!.kid).not.toBe(oldKid);
   });
 });
 
