@@ -54,6 +54,7 @@ describe.each([
       DATABASE_URL: place.kind === 'sqlite' ? `sqlite:${place.path}` : place.url,
       SECRET_KEY: 'a secret key for the processes of the tests',
       SMTP_URL: smtp.url,
+      MAIL_FROM: 'accounts@pluto.test',
       RATE_LIMIT: 'false',
       LOG_LEVEL: 'warn',
     });

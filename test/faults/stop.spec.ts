@@ -63,7 +63,7 @@ describe('work still in progress after ten seconds', () => {
   it('is aborted and named in the log, and the process exits with 0', async () => {
     const smtp = await SmtpServer.start({ delayMs: 30_000 });
     try {
-      const { server, client } = await start({ SMTP_URL: smtp.url });
+      const { server, client } = await start({ SMTP_URL: smtp.url, MAIL_FROM: 'accounts@pluto.test' });
       expect((await client.post('/v1/user/register', registration())).status).toBe(200);
       await smtp.waitForAttempts(1);
       const hanging = hangingRequest(client);

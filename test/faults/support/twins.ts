@@ -23,6 +23,7 @@ export class Twins {
       ...environmentOf(app),
       PUBLIC_URL: app.settings.publicUrl,
       SMTP_URL: smtp.url,
+      MAIL_FROM: 'accounts@pluto.test',
       RATE_LIMIT: 'false',
       ...env,
     };

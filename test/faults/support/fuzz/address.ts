@@ -15,12 +15,18 @@ export function addressOf(
   query: (readonly [string, unknown])[],
 ): string {
   const filled = path.reduce(
-    (soFar, [name, value]) => soFar.replace(`{${name}}`, () => encode(value)),
+    (soFar, [name, value]) => soFar.replace(`{${name}}`, () => segmentOf(value)),
     template,
   );
   // A parameter that there is nothing for.
   const address = filled.replace(/\{\w+\}/g, 'none');
   return query.length === 0 ? address : `${address}?${pairsOf(query)}`;
+}
+
+/** Slashes in a row count as one, so an empty segment would make it the address of another route. */
+function segmentOf(value: unknown): string {
+  const segment = encode(value);
+  return /^\/*$/.test(segment) ? 'none' : segment;
 }
 
 function encode(value: unknown): string {

@@ -113,6 +113,8 @@ const kinds = {
   login: /^\/web\/login$/,
   verify: /^\/web\/mail\/verify\//,
   reset: /^\/web\/password\/reset\//,
+  change: /^\/web\/mail\/change\/(?!undo\/)/,
+  undo: /^\/web\/mail\/change\/undo\//,
 };
 
 function harvestForms(world: World, { headers }: FuzzRequest, answer: FuzzAnswer): void {
@@ -144,9 +146,15 @@ function unescapeHtml(text: string): string {
  */
 export function harvestLinks(world: World, from: number): number {
   const log = world.app.log();
-  for (const [, kind, token = ''] of log
+  const lists: Record<string, string[]> = {
+    'mail/verify': world.verifyLinks,
+    'password/reset': world.resetLinks,
+    'mail/change': world.changeLinks,
+    'mail/change/undo': world.undoLinks,
+  };
+  for (const [, kind = '', token = ''] of log
     .slice(from)
-    .matchAll(/\/web\/(mail\/verify|password\/reset)\/([\w-]+)/g))
-    world.keep(kind === 'mail/verify' ? world.verifyLinks : world.resetLinks, token);
+    .matchAll(/\/web\/(mail\/verify|password\/reset|mail\/change\/undo|mail\/change)\/([\w-]+)/g))
+    world.keep(lists[kind]!, token);
   return log.length;
 }

@@ -55,6 +55,16 @@ export const pageScenes: Record<string, SceneMaker> = {
     accept: FORM_ACCEPT,
   }),
   'POST /web/mail/verify/{token}': (world) => ofForm(take(world.forms.verify)),
+  'GET /web/mail/change/{token}': (world, at) => ({
+    fields: { token: pick(['none', ...world.changeLinks.slice(-3)], at) },
+    accept: FORM_ACCEPT,
+  }),
+  'POST /web/mail/change/{token}': (world) => ofForm(take(world.forms.change)),
+  'GET /web/mail/change/undo/{token}': (world, at) => ({
+    fields: { token: pick(['none', ...world.undoLinks.slice(-3)], at) },
+    accept: FORM_ACCEPT,
+  }),
+  'POST /web/mail/change/undo/{token}': (world) => ofForm(take(world.forms.undo)),
   'GET /web/password/reset/{token}': (world, at) => ({
     fields: { token: pick(['none', ...world.resetLinks.slice(-20)], at) },
     accept: FORM_ACCEPT,

@@ -29,6 +29,15 @@ export const userScenes: Record<string, SceneMaker> = {
     const { mail, app_id } = pick(world.accounts, at);
     return { fields: { mail, app_id } };
   },
+  'POST /v1/user/mail/change': (world, at) => {
+    const scene = asUser(world, at);
+    return { ...scene, fields: { mail: `${world.fresh()}@fuzz.example` } };
+  },
+  'POST /v1/user/reauthenticate': (world, at) => {
+    const scene = asUser(world, at);
+    const { password } = scene.account ?? {};
+    return { ...scene, fields: { password, type: undefined, id_token: undefined, code: undefined } };
+  },
   'PUT /v1/user/info': (world, at) => {
     const user_id = again(at) < 0.3 ? world.fresh() : undefined;
     const avatar = pick(['', 'https://fuzz.example/a.png', PNG, `data:image/png;base64,${PNG}`], again(at));

@@ -59,11 +59,15 @@ export class World {
   readonly codes: { code: string; client: TestOAuthClient }[] = [];
   readonly verifyLinks: string[] = [];
   readonly resetLinks: string[] = [];
+  readonly changeLinks: string[] = [];
+  readonly undoLinks: string[] = [];
   readonly forms = {
     authorize: [] as OpenedForm[],
     login: [] as OpenedForm[],
     verify: [] as OpenedForm[],
     reset: [] as OpenedForm[],
+    change: [] as OpenedForm[],
+    undo: [] as OpenedForm[],
   };
   readonly wechatStates: string[] = [];
   strangers!: Record<Stranger, string | undefined>;
