@@ -154,7 +154,7 @@ export function harvestLinks(world: World, from: number): number {
   };
   for (const [, kind = '', token = ''] of log
     .slice(from)
-    .matchAll(/\/web\/(mail\/verify|password\/reset|mail\/change\/undo|mail\/change)\/([\w-]+)/g))
+    .matchAll(/\/web\/(mail\/verify|password\/reset|mail\/change\/undo|mail\/change)\/([\w-]{20,})/g))
     world.keep(lists[kind]!, token);
   return log.length;
 }

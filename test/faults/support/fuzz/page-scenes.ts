@@ -56,15 +56,17 @@ export const pageScenes: Record<string, SceneMaker> = {
   }),
   'POST /web/mail/verify/{token}': (world) => ofForm(take(world.forms.verify)),
   'GET /web/mail/change/{token}': (world, at) => ({
-    fields: { token: pick(['none', ...world.changeLinks.slice(-3)], at) },
+    fields: { token: pick(['none', ...world.changeLinks.slice(-6)], at) },
     accept: FORM_ACCEPT,
   }),
   'POST /web/mail/change/{token}': (world) => ofForm(take(world.forms.change)),
   'GET /web/mail/change/undo/{token}': (world, at) => ({
-    fields: { token: pick(['none', ...world.undoLinks.slice(-3)], at) },
+    fields: { token: pick(['none', ...world.undoLinks.slice(-20)], at) },
     accept: FORM_ACCEPT,
   }),
-  'POST /web/mail/change/undo/{token}': (world) => ofForm(take(world.forms.undo)),
+  // Few of them, since undoing a change ends the link that confirms it.
+  'POST /web/mail/change/undo/{token}': (world, at) =>
+    ofForm(again(at) < 0.3 ? take(world.forms.undo) : undefined),
   'GET /web/password/reset/{token}': (world, at) => ({
     fields: { token: pick(['none', ...world.resetLinks.slice(-20)], at) },
     accept: FORM_ACCEPT,
