@@ -107,7 +107,7 @@ describe('docker-compose.yml', () => {
       expect(environmentOf(service, { [name]: 'a value of .env' })[name]).toBe('a value of .env');
   });
 
-  it.each(['MAIL_FROM_FILE', 'ADMIN_PASSWORD_FILE'])('passes the secret file %s on', (name) => {
+  it.each(['APPLE_PRIVATE_KEY_FILE', 'ADMIN_PASSWORD_FILE'])('passes the secret file %s on', (name) => {
     for (const [, service] of instances)
       expect(environmentOf(service, { [name]: '/run/secrets/x' })[name]).toBe('/run/secrets/x');
   });
