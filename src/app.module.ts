@@ -25,7 +25,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(settings),
-        DatabaseModule.forRoot(entities, migrations),
+        DatabaseModule.forRoot(entities, migrations, { mayCreate: actorOutsideRequests !== 'cli' }),
         EventsModule,
         SharedModule,
         LimitsModule,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { hash } from '@node-rs/argon2';
 import { DataSource, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
+import { InvalidSettings } from '../config/invalid-settings.js';
 import { Settings } from '../config/settings.js';
 import { withLease } from '../database/jobs/lease.js';
 import { Transactions } from '../database/transactions.js';
@@ -71,7 +72,7 @@ export class FirstStartService {
     const { adminMail, adminPassword } = this.settings;
     if (adminPassword === undefined) return this.administratorAccounts.generatePassword();
     if (weaknessOf(adminPassword, [adminMail, PLUTO.application]) !== null)
-      throw new Error('ADMIN_PASSWORD is too easy to guess; choose another');
+      throw new InvalidSettings(['ADMIN_PASSWORD is too easy to guess: choose another']);
     return adminPassword;
   }
 
@@ -98,11 +99,10 @@ export class FirstStartService {
       });
     } catch (cause) {
       if (!(cause instanceof PlutoError) || cause.code >= 3000) throw cause;
-      throw new Error(
-        `Pluto has no administrator, and ${adminMail} or the user id admin is taken: give an account the role with ` +
+      throw new InvalidSettings([
+        `ADMIN_MAIL: Pluto has no administrator, and ${adminMail} or the user id admin is taken: give an account the role with ` +
           '`npm run pluto -- role assign pluto admin ACCOUNT`, or create one with `npm run pluto -- admin create`',
-        { cause },
-      );
+      ]);
     }
   }
 }

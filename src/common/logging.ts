@@ -52,8 +52,8 @@ const CHATTY_CONTEXTS = new Set([
   'RoutesResolver',
 ]);
 
-/** Nest logs a start failure before it throws it, and `start` logs it again. */
-const REPORTED_BY_THE_START = 'ExceptionHandler';
+/** Nest logs a start failure before it throws it, and `start` reports it again. */
+const REPORTED_BY_THE_START = new Set(['ExceptionHandler', 'NestApplication']);
 
 /** Forwards the log of Nest and the services to the structured log. */
 export class NestLog implements LoggerService {
@@ -72,7 +72,7 @@ export class NestLog implements LoggerService {
     this.write('warn', message, rest);
   }
   error(message: unknown, ...rest: unknown[]): void {
-    this.write(contextOf(rest) === REPORTED_BY_THE_START ? 'debug' : 'error', message, rest);
+    this.write(REPORTED_BY_THE_START.has(contextOf(rest) ?? '') ? 'debug' : 'error', message, rest);
   }
   fatal(message: unknown, ...rest: unknown[]): void {
     this.write('fatal', message, rest);

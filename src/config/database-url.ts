@@ -52,6 +52,13 @@ export function parseDatabaseUrl(text: string): DatabaseSettings {
   return { kind: 'sqlite', path: resolve(path) };
 }
 
+/** Names the database to operators, without credentials. */
+export function describeDatabase(database: DatabaseSettings): string {
+  if (database.kind === 'sqlite') return database.path;
+  const { dialect, host, port, database: name } = parseMysqlUrl(database.url);
+  return `${dialect}://${host.includes(':') ? `[${host}]` : host}:${port}/${name}`;
+}
+
 /** @throws UnfitValue */
 export function parseMysqlUrl(text: string): MysqlUrl {
   const url = /\s|#/.test(text) || !URL.canParse(text) ? null : new URL(text);

@@ -6,7 +6,7 @@ import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from '../config/data-directory.js';
 import type { Settings } from '../config/settings.js';
 import { createApp } from './configure-app.js';
-import { endFirstStart, refuseLostDatabase } from '../database/sqlite/lost-database.js';
+import { endFirstStart, refuseLostDatabase, refuseLostSecretKey } from '../database/sqlite/lost-database.js';
 import { Housekeeping } from '../housekeeping/housekeeping.service.js';
 import { MailWorker } from '../mail/mail.worker.js';
 import { whenToldToStop } from './stop-signals.js';
@@ -18,6 +18,7 @@ import { SigningKeysService } from '../token/signing-keys.service.js';
 export async function serve(settings: Settings, log: Logger): Promise<void> {
   prepareDataDirectory(settings.dataDir);
   refuseLostDatabase(settings);
+  refuseLostSecretKey(settings);
   const app = await createApp(settings, log);
   const administrator = await app.get(FirstStartService).prepare();
   // Immediately: if a later step fails, the password is not generated again.

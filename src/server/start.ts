@@ -1,9 +1,9 @@
 import { createLog } from '../common/logging.js';
-import { storageFault } from '../common/storage-fault.js';
 import { InvalidSettings } from '../config/invalid-settings.js';
 import { loadSettings, removedSettings } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { serve } from './serve.js';
+import { startFault } from './start-fault.js';
 
 /** Loads the settings and runs the server; exits the process on failure. */
 export async function start(): Promise<void> {
@@ -23,8 +23,8 @@ async function run(settings: Settings): Promise<void> {
     await serve(settings, log);
   } catch (error) {
     if (error instanceof InvalidSettings) throw error;
-    const fault = storageFault(error);
-    if (fault !== null) throw new InvalidSettings([`DATA_DIR ${settings.dataDir} cannot be used: ${fault}`]);
+    const fault = startFault(error, settings);
+    if (fault !== null) throw new InvalidSettings([fault]);
     log.fatal({ err: error }, 'Pluto could not start');
     process.exit(1);
   }

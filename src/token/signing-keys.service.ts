@@ -9,6 +9,11 @@ import { SecretKey } from '../config/secret-key.js';
 import { isDatabaseUnavailable } from '../database/database-error.js';
 import { SigningKey } from './signing-key.entity.js';
 
+/** A private key was encrypted under another `SECRET_KEY`, and cannot be read. */
+export class OtherSecretKey extends Error {
+  override name = 'OtherSecretKey';
+}
+
 interface CachedKey {
   kid: string;
   publicPem: string;
@@ -121,7 +126,7 @@ export class SigningKeysService {
 
   /**
    * Decrypts the current signing key.
-   * @throws Error if the keys were encrypted under another `SECRET_KEY`
+   * @throws OtherSecretKey
    */
   async assertReadable(): Promise<void> {
     await this.signingKey();
@@ -182,7 +187,7 @@ export class SigningKeysService {
     try {
       return unseal(this.sealingKey, kid, sealedPrivateKey);
     } catch (cause) {
-      throw new Error(`the signing key ${kid} was encrypted under another SECRET_KEY`, { cause });
+      throw new OtherSecretKey(`the signing key ${kid} was encrypted under another SECRET_KEY`, { cause });
     }
   }
 }

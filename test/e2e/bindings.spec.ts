@@ -481,7 +481,7 @@ describe('pluto', () => {
     const { sub, user_id, name } = (await infoOf(token)) as { sub: number; user_id: string; name: string };
     const place = { env: environmentOf(app), cwd: app.dataDir };
     const assigned = await runPluto(['role', 'assign', 'pluto', 'admin', user_id], place);
-    expect(assigned).toEqual({ code: 0, stdout: `${user_id} now has the role admin\n`, stderr: '' });
+    expect(assigned).toMatchObject({ code: 0, stdout: `${user_id} now has the role admin\n`, stderr: '' });
     const { code, stdout } = await runPluto(['admin', 'list'], place);
     expect([code, stdout.split('\n')]).toEqual([
       0,

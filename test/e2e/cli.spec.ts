@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppleGrant } from '../../src/auth/providers/apple/apple-grant.entity.js';
 import { nowSeconds } from '../../src/common/time.js';
+import { describeDatabase } from '../../src/config/database-url.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { login, registration } from '../support/accounts.js';
@@ -51,6 +52,16 @@ describe('pluto beside a running server', () => {
 
   const pluto = (args: string[], input = '') =>
     runPluto(args, { env: environmentOf(app), cwd: app.dataDir, input });
+
+  it('names the database that it works on, without credentials', async () => {
+    const { database } = app.settings;
+    const outcome = await pluto(['app', 'list']);
+    expect(outcome.database).toBe(describeDatabase(database));
+    if (database.kind === 'sqlite') return expect(outcome.database).toBe(database.path);
+    const { hostname, pathname, password } = new URL(database.url);
+    expect(outcome.database).toMatch(new RegExp(`//${hostname}:\\d+${pathname}$`));
+    expect(password === '' || !outcome.database!.includes(password)).toBe(true);
+  });
 
   it('admin create makes administrators who can sign in at once', async () => {
     const password = 'chosen, with blanks and ünïcode';
@@ -231,7 +242,7 @@ describe('pluto beside a running server', () => {
   });
 });
 
-describe('pluto before the server was ever started', () => {
+describe('pluto on a database of its own', () => {
   let dataDir: string;
   let database: TestDatabase;
   beforeAll(async () => {
@@ -243,18 +254,57 @@ describe('pluto before the server was ever started', () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
+  it('creates nothing, wherever it runs', async () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'pluto-cli-'));
+    const empty = join(cwd, 'empty.db');
+    writeFileSync(empty, '');
+    const commands = [
+      ['app', 'list'],
+      ['admin', 'create', 'a@b.example', '--handle', 'a'],
+      ['keys', 'rotate'],
+    ];
+    const outcomes = await together(
+      ...commands.map((args) => runPluto(args, { env: {}, cwd })),
+      runPluto(['app', 'list'], { env: { DATABASE_URL: `sqlite:${empty}` }, cwd }),
+    );
+    const missing = `DATABASE_URL: the database ${join(cwd, 'data/pluto.db')} does not exist. `;
+    for (const outcome of outcomes.slice(0, 3)) expectRefused(outcome, expect.stringContaining(missing));
+    expectRefused(
+      outcomes[3]!,
+      expect.stringContaining(`${empty} holds no tables. Only the server creates it`),
+    );
+    expect(readdirSync(cwd)).toEqual(['empty.db']);
+    rmSync(cwd, { recursive: true });
+  });
+
+  it('creates no tables in an empty database', async () => {
+    const settings = { database: database.database, secretKey: 'a secret key of the tests, long enough' };
+    const outcome = await runPluto(['app', 'create', 'org.example.none'], {
+      env: environmentOf({ dataDir, settings }),
+      cwd: dataDir,
+    });
+    expectRefused(
+      outcome,
+      expect.stringMatching(/^DATABASE_URL.*only the server|Only the server creates it/i),
+    );
+    expect(readdirSync(dataDir)).toEqual([]);
+  });
+
   it('makes an application with roles and scopes that the server then serves', async () => {
     const settings = { database: database.database, secretKey: 'a secret key of the tests, long enough' };
     const env = environmentOf({ dataDir, settings });
     const pluto = (...args: string[]) => runPluto(args, { env, cwd: dataDir });
     const name = 'org.example.first';
-    expectDone(await pluto('app', 'create', ` ${name} `), `application 1 created: ${name}\n`);
+    const place = { dataDir, settings } as unknown as Pick<TestApp, 'dataDir' | 'settings'>;
+    const on = { ...place, close: () => Promise.resolve() };
+    await (await startTestApp({ on })).stop();
+    expectDone(await pluto('app', 'create', ` ${name} `), `application 2 created: ${name}\n`);
     const [scope, role] = await together(
       pluto('scope', 'create', name, 'write'),
       pluto('role', 'create', name.toUpperCase(), 'editor'),
     );
-    expectDone(scope!, 'scope 1 created: write\n');
-    expectDone(role!, 'role 1 created: editor\n');
+    expectDone(scope!, expect.stringMatching(/^scope \d+ created: write\n$/));
+    expectDone(role!, expect.stringMatching(/^role \d+ created: editor\n$/));
     expectDone(
       await pluto('role', 'scopes', name, 'editor', 'write', '--default', 'write'),
       expect.any(String),
@@ -263,13 +313,12 @@ describe('pluto before the server was ever started', () => {
     expectDone(asDefault, expect.any(String));
     expect(rowsOf(asDefault)).toEqual([
       ['ID', 'ROLE', 'SCOPES'],
-      ['1', 'editor *', 'write *'],
+      [expect.stringMatching(/^\d+$/), 'editor *', 'write *'],
     ]);
 
-    const place = { dataDir, settings } as unknown as Pick<TestApp, 'dataDir' | 'settings'>;
-    const app = await startTestApp({ on: { ...place, close: () => Promise.resolve() } });
+    const app = await startTestApp({ on });
     await login(app, ADMIN);
-    const userId = await addUser(app, { applicationId: 1 });
+    const userId = await addUser(app, { applicationId: 2 });
     const { accessToken } = await openSession(app, userId, name);
     expect(decodeToken(accessToken).claims).toMatchObject({ iss: name, scopes: ['write'] });
     await app.stop();

@@ -391,6 +391,6 @@ describe('pluto', () => {
     const { mail } = await pending();
     const place = { env: environmentOf(app), cwd: app.dataDir };
     const outcome = await runPluto(['role', 'assign', 'pluto', 'admin', mail], place);
-    expect(outcome).toEqual({ code: 1, stdout: '', stderr: `pluto has no account ${mail}\n` });
+    expect(outcome).toMatchObject({ code: 1, stdout: '', stderr: `pluto has no account ${mail}\n` });
   });
 });

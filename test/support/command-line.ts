@@ -7,7 +7,10 @@ import { builtServer } from './built.js';
 export interface Outcome {
   code: number | null;
   stdout: string;
+  /** Without the line that names the database. */
   stderr: string;
+  /** Null if the command did not get as far as opening it. */
+  database: string | null;
 }
 
 interface Place {
@@ -36,11 +39,12 @@ export async function runPluto(
   program ??= builtServer().then((server) => join(dirname(server), 'src/cli.js'));
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [await program, ...args], { cwd, env: { PATH, ...env } });
-  const outcome: Outcome = { code: null, stdout: '', stderr: '' };
+  const outcome: Outcome = { code: null, stdout: '', stderr: '', database: null };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (outcome.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (outcome.stderr += text));
   // A command that does not read its input may have ended before it is written.
   child.stdin.on('error', () => undefined).end(input);
   [outcome.code] = (await once(child, 'close')) as [number | null];
-  return outcome;
+  const named = /^Database: (.+)\n/.exec(outcome.stderr);
+  return named ? { ...outcome, database: named[1]!, stderr: outcome.stderr.slice(named[0].length) } : outcome;
 }

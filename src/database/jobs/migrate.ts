@@ -1,4 +1,6 @@
 import { type DataSource } from 'typeorm';
+import { InvalidSettings } from '../../config/invalid-settings.js';
+import { isDatabaseUnavailable } from '../database-error.js';
 import { withLease } from './lease.js';
 
 /**
@@ -54,11 +56,16 @@ async function ensureBinaryCollation(dataSource: DataSource): Promise<void> {
     `The database ${database.name} has the collation ${database.collation}, but Pluto requires utf8mb4_bin. ` +
     `Create a separate database for Pluto: CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`;
   if (foreignTables.length > 0) {
-    throw new Error(`${advice} (it holds other tables: ${foreignTables.map(({ name }) => name).join(', ')})`);
+    throw new InvalidSettings([
+      `DATABASE_URL: ${advice} (it holds other tables: ${foreignTables.map(({ name }) => name).join(', ')})`,
+    ]);
   }
   try {
     await dataSource.query(alterCollation);
-  } catch (cause) {
-    throw new Error(`${advice}, or let an administrator run in it: ${alterCollation}`, { cause });
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error;
+    throw new InvalidSettings([
+      `DATABASE_URL: ${advice}, or let an administrator run in it: ${alterCollation}`,
+    ]);
   }
 }

@@ -17,9 +17,13 @@ const PAGE_BYTES = 4096;
 /**
  * Refuses to create a new, empty database in place of a lost one: the database file is missing or has no
  * tables, next to files that belong to its accounts. Call it before anything is written to DATA_DIR.
+ * @param mayCreate whether a new database will be created if none was lost
  * @throws InvalidSettings
  */
-export function refuseLostDatabase({ database, dataDir }: DatabaseLocation): void {
+export function refuseLostDatabase(
+  { database, dataDir }: DatabaseLocation,
+  { mayCreate } = { mayCreate: true },
+): void {
   if (database.kind !== 'sqlite') return;
   // In this order: of servers that start concurrently, the first creates the marker before anything else, and
   // removes it once there are tables.
@@ -28,12 +32,49 @@ export function refuseLostDatabase({ database, dataDir }: DatabaseLocation): voi
   const hasTables = findTables(database.path);
   if (hasTables === null) return;
   if (hasTables) return endFirstStart({ database, dataDir });
-  if (found.length === 0) return writeFileSync(markIn(dataDir), '', { mode: 0o600 });
+  if (found.length === 0) {
+    if (mayCreate) writeFileSync(markIn(dataDir), '', { mode: 0o600 });
+    return;
+  }
   if (isFirstStart) return;
   const fault = existsSync(database.path) ? 'holds no tables' : 'is missing';
   throw new InvalidSettings([
     `DATA_DIR ${dataDir} holds ${found.join(' and ')} of a server, but its database ${database.path} ${fault}: ` +
       `restore it from a backup, with its -wal file if there is one, or move ${found.join(' and ')} away for a new server`,
+  ]);
+}
+
+/**
+ * Refuses to create a database: only the server does that. Call it before anything is written or connected.
+ * @throws InvalidSettings
+ */
+export function refuseMissingDatabase({ database }: Pick<Settings, 'database'>): void {
+  if (database.kind !== 'sqlite' || findTables(database.path) !== false) return;
+  const fault = existsSync(database.path) ? 'holds no tables' : 'does not exist';
+  throw new InvalidSettings([
+    `DATABASE_URL: the database ${database.path} ${fault}. Only the server creates it: start it once, or run ` +
+      'the command in the folder and with the settings of the server',
+  ]);
+}
+
+/**
+ * Refuses to generate a new secret next to a database whose signing keys were encrypted under a lost one.
+ * Call it before the secret is generated.
+ * @throws InvalidSettings
+ */
+export function refuseLostSecretKey({
+  database,
+  dataDir,
+  secretKey,
+}: Pick<Settings, 'database' | 'dataDir' | 'secretKey'>): void {
+  if (database.kind !== 'sqlite' || secretKey !== undefined || !existsSync(database.path)) return;
+  // In this order: a server that starts concurrently creates the secret before the first key.
+  const hasKeys = holdsSigningKeys(database.path);
+  const path = join(dataDir, SECRET_KEY_FILE);
+  if (!hasKeys || existsSync(path)) return;
+  throw new InvalidSettings([
+    `SECRET_KEY is unset and ${path} is missing, but the signing keys in ${database.path} were encrypted under ` +
+      'such a key: restore the file from a backup, or set SECRET_KEY to the former key',
   ]);
 }
 
@@ -68,10 +109,33 @@ function findTables(path: string): boolean | null {
 }
 
 function countTables(path: string): number {
+  return count(path, ['SELECT COUNT(*) AS n FROM sqlite_master']);
+}
+
+function holdsSigningKeys(path: string): boolean {
+  const statements = [
+    "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'signing_keys'",
+    'SELECT COUNT(*) AS n FROM signing_keys',
+  ];
+  try {
+    return count(path, statements) > 0;
+  } catch (error) {
+    // Another process has the file, so it has a secret as well.
+    if (isTransactionConflict(error)) return false;
+    throw error;
+  }
+}
+
+/** The last statement's count; 0 as soon as one counts none. */
+function count(path: string, statements: string[]): number {
   const connection = new SqliteConnection(path);
   try {
-    const statement = connection.prepare('SELECT COUNT(*) AS tables FROM sqlite_master');
-    return Number((statement.get() as { tables: number }).tables);
+    let found = 0;
+    for (const sql of statements) {
+      found = Number((connection.prepare(sql).get() as { n: number }).n);
+      if (found === 0) break;
+    }
+    return found;
   } finally {
     connection.close();
   }
