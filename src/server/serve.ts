@@ -7,6 +7,7 @@ import { prepareDataDirectory } from '../config/data-directory.js';
 import type { Settings } from '../config/settings.js';
 import { createApp } from './configure-app.js';
 import { endFirstStart, refuseLostDatabase, refuseLostSecretKey } from '../database/sqlite/lost-database.js';
+import { lockForServer } from '../database/sqlite/server-lock.js';
 import { Housekeeping } from '../housekeeping/housekeeping.service.js';
 import { MailWorker } from '../mail/mail.worker.js';
 import { whenToldToStop } from './stop-signals.js';
@@ -18,6 +19,7 @@ import { SigningKeysService } from '../token/signing-keys.service.js';
 export async function serve(settings: Settings, log: Logger): Promise<void> {
   prepareDataDirectory(settings.dataDir);
   refuseLostDatabase(settings);
+  lockForServer(settings);
   refuseLostSecretKey(settings);
   const app = await createApp(settings, log);
   const administrator = await app.get(FirstStartService).prepare();

@@ -81,11 +81,17 @@ function counts(database: DatabaseSettings, tables: string[]): Promise<number[]>
   );
 }
 
-/** A parsed fatal log line. */
-function fatalLine(server: ServerProcess): { msg: string; err: { message: string } } {
-  const line = server.stdout.split('\n').find((text) => text.startsWith('{"level":60'));
-  if (!line) throw new Error(`no fatal line in: ${server.output}`);
-  return JSON.parse(line) as ReturnType<typeof fatalLine>;
+/** One line that begins with a text, and nothing else. */
+function oneLine(beginning: string): RegExp {
+  return new RegExp(`^${beginning.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}[^\n]*\n$`);
+}
+
+/** Asserts that a server ends with one line for its operator, which hides the password of its database. */
+async function expectNoStart(env: Record<string, string>, beginning: string): Promise<void> {
+  const server = await start({ PORT: '0', ...env });
+  expect(await server.exited).toEqual({ code: 1, signal: null });
+  expect(server.output).toMatch(oneLine(beginning));
+  expect(server.output).not.toContain('hunter2');
 }
 
 describe('the server in an empty folder with nothing configured', () => {
@@ -257,10 +263,22 @@ describe('three servers started concurrently', () => {
 
   const tables = ['users', 'user_roles', 'applications', 'signing_keys'];
 
-  it.each(['once', 'twice', 'thrice'])('prepare one SQLite file once, and all serve (%s)', async () => {
-    await expectOneStart({ DATA_DIR: join(folder, 'shared') });
-    const path = join(folder, 'shared/pluto.db');
+  it('leave one SQLite file to the first of them', async () => {
+    const DATA_DIR = join(folder, 'shared');
+    const servers = await Promise.all([1, 2, 3].map(() => start({ DATA_DIR, PORT: '0' })));
+    const outcomes = await Promise.allSettled(servers.map((server) => server.ready()));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const path = join(DATA_DIR, 'pluto.db');
+    for (const server of servers.filter((_, index) => outcomes[index]!.status === 'rejected'))
+      expect(server.output).toMatch(oneLine(`DATABASE_URL: another server is running on ${path}. Stop it`));
     expect(await counts({ kind: 'sqlite', path }, tables)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('may follow each other on one SQLite file, also after a kill', async () => {
+    const first = await start({ PORT: '0' });
+    await first.ready();
+    await first.kill('SIGKILL');
+    await (await start({ PORT: '0' })).ready();
   });
 
   itOnMariadb('prepare one MariaDB database once, and all serve', async () => {
@@ -311,47 +329,112 @@ describe('a server that cannot start', () => {
   });
 
   it('reports missing migrations if DATABASE_MIGRATE=false, and creates no tables', async () => {
-    const server = await start({ PORT: '0', DATABASE_MIGRATE: 'false' });
-    expect(await server.exited).toEqual({ code: 1, signal: null });
-    expect(fatalLine(server)).toMatchObject({
-      msg: 'Pluto could not start',
-      err: { message: expect.stringMatching(/pending migrations.*migration:run.*DATABASE_MIGRATE=true/) },
-    });
+    await expectNoStart(
+      { DATABASE_MIGRATE: 'false' },
+      'DATABASE_MIGRATE is false, and the database has pending',
+    );
     await expect(counts({ kind: 'sqlite', path: join(folder, 'data/pluto.db') }, ['users'])).rejects.toThrow(
       'no such table',
     );
   });
 
-  it('reports an unreachable database without its password', async () => {
-    const DATABASE_URL = 'mysql://pluto:hunter2hunter2@127.0.0.1:1/pluto';
-    const server = await start({ PORT: '0', DATABASE_URL, SECRET_KEY });
-    expect(await server.exited).toEqual({ code: 1, signal: null });
-    expect(fatalLine(server).err.message).toContain('ECONNREFUSED 127.0.0.1:1');
-    expect(server.output).not.toContain('hunter2');
+  it.each([
+    ['127.0.0.1:1', 'is unreachable (ECONNREFUSED): start it'],
+    ['no-such-host.invalid:3306', 'is unreachable, since its host has no address (E'],
+  ])('names the unreachable database at %s', async (host, fault) => {
+    await expectNoStart(
+      { DATABASE_URL: `mysql://pluto:hunter2hunter2@${host}/pluto`, SECRET_KEY },
+      `DATABASE_URL: the database mysql://${host}/pluto ${fault}`,
+    );
   });
 
-  itOnMariadb('says that MariaDB refuses the password, and not which', async () => {
-    const url = new URL('pluto', process.env.TEST_DATABASE_URL);
+  itOnMariadb('says that MariaDB refuses the password, or has no such database', async () => {
+    const url = new URL('no_such_database', process.env.TEST_DATABASE_URL);
+    const name = `DATABASE_URL: the database mysql://${url.hostname}:${url.port || 3306}/no_such_database`;
+    await expectNoStart({ DATABASE_URL: url.href, SECRET_KEY }, `${name} does not exist: create it`);
     url.password = 'hunter2hunter2';
-    const server = await start({ PORT: '0', DATABASE_URL: url.href, SECRET_KEY });
-    expect(await server.exited).toEqual({ code: 1, signal: null });
-    expect(fatalLine(server).err.message).toContain('Access denied');
-    expect(server.output).not.toContain('hunter2');
+    await expectNoStart({ DATABASE_URL: url.href, SECRET_KEY }, `${name} refuses the user or the password`);
   });
 
-  it('reports a taken port, or a changed SECRET_KEY', async () => {
+  itOnMariadb('leaves the tables of another program on MariaDB alone', async () => {
+    await inMariadb(async (database) => {
+      await inDatabase(database, (dataSource) => dataSource.query('CREATE TABLE wordpress (id INTEGER)'));
+      await expectNoStart(
+        { DATABASE_URL: database.url, SECRET_KEY },
+        'DATABASE_URL names a database of another program (wordpress)',
+      );
+    });
+  });
+
+  it.each([
+    ['CREATE TABLE wordpress (id INTEGER)', 'wordpress'],
+    ['CREATE TABLE users (id INTEGER)', 'users'],
+  ])('leaves the tables of another program alone: %s', async (sql, table) => {
+    const path = join(folder, 'other.db');
+    await inDatabase({ kind: 'sqlite', path }, (dataSource) => dataSource.query(sql));
+    await expectNoStart(
+      { DATABASE_URL: `sqlite:${path}` },
+      `DATABASE_URL names a database of another program (${table})`,
+    );
+    await expect(counts({ kind: 'sqlite', path }, ['migrations'])).rejects.toThrow('no such table');
+  });
+
+  it('leaves the migrations of another program alone', async () => {
+    const path = join(folder, 'other.db');
+    await inDatabase({ kind: 'sqlite', path }, async (dataSource) => {
+      await dataSource.query('CREATE TABLE migrations (id INTEGER, name TEXT)');
+      await dataSource.query("INSERT INTO migrations VALUES (1, 'Other1700000000000')");
+    });
+    await expectNoStart(
+      { DATABASE_URL: `sqlite:${path}` },
+      'DATABASE_URL names a database of another program (Other1700000000000)',
+    );
+  });
+
+  it.each([
+    ['no database', Buffer.from('this is a letter, and no database\n'.repeat(500))],
+    ['only zeros', Buffer.alloc(16_384)],
+  ])('names a database file that holds %s', async (_what, content) => {
+    const path = join(folder, 'damaged.db');
+    writeFileSync(path, content);
+    await expectNoStart(
+      { DATABASE_URL: `sqlite:${path}` },
+      `DATABASE_URL: the database ${path} is damaged, or no SQLite database (SQLITE_`,
+    );
+    expect(readFileSync(path).equals(content)).toBe(true);
+  });
+
+  it('names a port that is in use, an address of no machine, and a changed SECRET_KEY', async () => {
     const PORT = await freePort();
     const first = await start({ PORT });
     await first.ready();
-    const second = await start({ PORT });
-    expect(await second.exited).toEqual({ code: 1, signal: null });
-    expect(fatalLine(second).err.message).toContain('EADDRINUSE');
+    const metrics = await start({ DATA_DIR: 'other', PORT: '0', METRICS_PORT: PORT });
+    expect(await metrics.exited).toEqual({ code: 1, signal: null });
+    expect(metrics.stderr).toMatch(oneLine(`METRICS_PORT ${PORT} on 127.0.0.1 is in use: stop`));
+    await expectNoStart({ DATA_DIR: 'other', PORT }, `PORT ${PORT} on 127.0.0.1 is in use: stop`);
+    await expectNoStart(
+      { DATA_DIR: 'other', HOST: '192.0.2.1' },
+      'HOST 192.0.2.1 is no address of this machine',
+    );
     expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    await expectNoStart({ SECRET_KEY }, 'SECRET_KEY is not the one that the signing keys');
+  });
 
-    const third = await start({ PORT, SECRET_KEY });
-    expect(await third.exited).toEqual({ code: 1, signal: null });
-    expect(fatalLine(third).err.message).toContain('SECRET_KEY');
-    expect(third.output).not.toContain(SECRET_KEY);
+  it('generates no new secret next to a database that requires the lost one', async () => {
+    const first = await start({ PORT: '0' });
+    await first.ready();
+    await first.kill('SIGTERM');
+    const path = join(folder, 'data/secret.key');
+    const secret = readFileSync(path);
+    rmSync(path);
+    const line = `SECRET_KEY is unset and ${path} is missing`;
+    await expectNoStart({}, line);
+    const command = await runPluto(['app', 'list'], { env: {}, cwd: folder });
+    expect([command.code, command.stdout]).toEqual([1, '']);
+    expect(command.stderr).toMatch(oneLine(line));
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, secret);
+    await (await start({ PORT: '0' })).ready();
   });
 });
 

@@ -51,14 +51,11 @@ afterAll(async () => {
   await Promise.all([mariadb.stop(), google.close(), wechat.close()]);
 });
 
-describe.each([
-  ['SQLite', false],
-  ['MariaDB', true],
-])('two instances on one %s', (_database, isMariadb) => {
+describe('two instances on one MariaDB', () => {
   let twins: Twins;
   let app: TestApp;
   beforeAll(async () => {
-    mariadb.use(isMariadb);
+    mariadb.use(true);
     twins = await Twins.start({
       ...google.env,
       ...wechat.env,
