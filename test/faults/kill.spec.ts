@@ -83,10 +83,10 @@ describe.each([
       await inDatabase(database.database, async (dataSource) => {
         // An interrupted delivery is retried after its claim has expired: make that now.
         await dataSource.query('UPDATE mails SET claimed_until = 1 WHERE claimed_until IS NOT NULL');
-        // Several, since each mail waits a tenth of a second for the greeting of the tests' mail server.
-        const instances = await Promise.all([start(), start(), start(), start()]);
+        // Several where one is not all, since each mail waits for the greeting of the tests' mail server.
+        const instances = await Promise.all(Array.from({ length: isMariadb ? 4 : 1 }, start));
         await eventually(async () => (await count(dataSource, 'mails')) === 0, 'the mails to go', 240_000);
-        await expectWhole(dataSource, acknowledged, instances[0].client);
+        await expectWhole(dataSource, acknowledged, instances[0]!.client);
         for (const { server } of instances)
           expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
         const kept = (await count(dataSource, 'users')) - 1;

@@ -26,10 +26,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Each on an embedded database of its own, since the limits are what they share. */
 async function start(): Promise<ServerProcess> {
+  const port = await freePort();
   return ServerProcess.start(folder, {
-    PORT: await freePort(),
-    DATA_DIR: join(folder, 'data'),
+    PORT: port,
+    DATA_DIR: join(folder, `data-${port}`),
+    SECRET_KEY: 'a secret key for the processes of the tests',
     REDIS_URL: redis.url,
     RATE_LIMITS: `mail-recipient=${TRIES}/60, mail-address=100000/60`,
     ADMIN_PASSWORD: 'the password of the administrator',
