@@ -390,8 +390,12 @@ describe('a server process with METRICS_PORT', () => {
     const METRICS_PORT = await freePort();
     const first = await ServerProcess.start(folder, { PORT: await freePort(), METRICS_PORT });
     await first.ready();
-    const second = await ServerProcess.start(folder, { PORT: await freePort(), METRICS_PORT });
+    const second = await ServerProcess.start(folder, {
+      PORT: await freePort(),
+      METRICS_PORT,
+      DATA_DIR: join(folder, 'second'),
+    });
     expect(await second.exited).toEqual({ code: 1, signal: null });
-    expect(second.stdout).toContain('EADDRINUSE');
+    expect(second.output).toContain(`METRICS_PORT ${METRICS_PORT} on 127.0.0.1 is in use`);
   });
 });
