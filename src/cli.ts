@@ -8,12 +8,9 @@ import { prepareDataDirectory } from './config/data-directory.js';
 import { InvalidSettings } from './config/invalid-settings.js';
 import { loadSettings } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
-import {
-  refuseLostDatabase,
-  refuseLostSecretKey,
-  refuseMissingDatabase,
-} from './database/sqlite/lost-database.js';
+import { refuseLostDatabase, refuseMissingDatabase } from './database/sqlite/lost-database.js';
 import { startFault } from './server/start-fault.js';
+import { refuseLostSecretKey } from './token/lost-secret-key.js';
 
 /** Opens the application's services without its HTTP server and mail worker. */
 async function withServices(work: (services: INestApplicationContext) => Promise<void>): Promise<void> {

@@ -13,6 +13,13 @@ import { dirname, join } from 'node:path';
 import { InvalidSettings } from './invalid-settings.js';
 import { type Settings } from './settings.js';
 
+/** Name of the generated secret's file in `DATA_DIR`. */
+export const SECRET_KEY_FILE = 'secret.key';
+
+export function secretKeyFile(dataDir: string): string {
+  return join(dataDir, SECRET_KEY_FILE);
+}
+
 /** The secret that every other key is derived from; it appears in no log, inspection or JSON. */
 export class SecretKey {
   readonly #key: string;
@@ -40,7 +47,7 @@ export class SecretKey {
  */
 export function resolveSecretKey(settings: Pick<Settings, 'secretKey' | 'dataDir'>): string {
   if (settings.secretKey !== undefined) return settings.secretKey;
-  const path = join(settings.dataDir, 'secret.key');
+  const path = secretKeyFile(settings.dataDir);
   const existing = findKey(path);
   if (existing !== null) return existing;
   createKey(path);

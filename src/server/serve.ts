@@ -6,13 +6,14 @@ import { administratorNotice, startBanner } from './banner.js';
 import { prepareDataDirectory } from '../config/data-directory.js';
 import type { Settings } from '../config/settings.js';
 import { createApp } from './configure-app.js';
-import { endFirstStart, refuseLostDatabase, refuseLostSecretKey } from '../database/sqlite/lost-database.js';
+import { endFirstStart, refuseLostDatabase } from '../database/sqlite/lost-database.js';
 import { lockForServer } from '../database/sqlite/server-lock.js';
 import { Housekeeping } from '../housekeeping/housekeeping.service.js';
 import { MailWorker } from '../mail/mail.worker.js';
 import { whenToldToStop } from './stop-signals.js';
 import { stopServing } from './stop-serving.js';
 import { startMetricsIfSet } from '../metrics/metrics-if-set.js';
+import { refuseLostSecretKey } from '../token/lost-secret-key.js';
 import { SigningKeysService } from '../token/signing-keys.service.js';
 
 /** Runs the server in this process until a signal arrives. */

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidSettings } from '../../config/invalid-settings.js';
+import { SECRET_KEY_FILE } from '../../config/secret-key.js';
 import type { Settings } from '../../config/settings.js';
 import { isTransactionConflict } from '../database-error.js';
-import { SqliteConnection } from './sqlite-connection.js';
+import { countInFile } from './count-in-file.js';
 
 type DatabaseLocation = Pick<Settings, 'database' | 'dataDir'>;
 
-const SECRET_KEY_FILE = 'secret.key';
 const FOLDERS = ['avatars', 'outbox'];
 /** Exists during the first start: files created so far are no sign of a lost database. */
 const FIRST_START_MARK = '.first-start';
@@ -57,27 +57,6 @@ export function refuseMissingDatabase({ database }: Pick<Settings, 'database'>):
   ]);
 }
 
-/**
- * Refuses to generate a new secret next to a database whose signing keys were encrypted under a lost one.
- * Call it before the secret is generated.
- * @throws InvalidSettings
- */
-export function refuseLostSecretKey({
-  database,
-  dataDir,
-  secretKey,
-}: Pick<Settings, 'database' | 'dataDir' | 'secretKey'>): void {
-  if (database.kind !== 'sqlite' || secretKey !== undefined || !existsSync(database.path)) return;
-  // In this order: a server that starts concurrently creates the secret before the first key.
-  const hasKeys = holdsSigningKeys(database.path);
-  const path = join(dataDir, SECRET_KEY_FILE);
-  if (!hasKeys || existsSync(path)) return;
-  throw new InvalidSettings([
-    `SECRET_KEY is unset and ${path} is missing, but the signing keys in ${database.path} were encrypted under ` +
-      'such a key: restore the file from a backup, or set SECRET_KEY to the former key',
-  ]);
-}
-
 /** Marks the first start as complete: from now on a missing database is a lost one. */
 export function endFirstStart({ database, dataDir }: DatabaseLocation): void {
   if (database.kind === 'sqlite') rmSync(markIn(dataDir), { force: true });
@@ -101,42 +80,9 @@ function findTables(path: string): boolean | null {
   if (bytes === undefined) return false;
   if (bytes > PAGE_BYTES) return true;
   try {
-    return countTables(path) > 0;
+    return countInFile(path, ['SELECT COUNT(*) AS n FROM sqlite_master']) > 0;
   } catch (error) {
     if (isTransactionConflict(error)) return null;
     throw error;
-  }
-}
-
-function countTables(path: string): number {
-  return count(path, ['SELECT COUNT(*) AS n FROM sqlite_master']);
-}
-
-function holdsSigningKeys(path: string): boolean {
-  const statements = [
-    "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'signing_keys'",
-    'SELECT COUNT(*) AS n FROM signing_keys',
-  ];
-  try {
-    return count(path, statements) > 0;
-  } catch (error) {
-    // Another process has the file, so it has a secret as well.
-    if (isTransactionConflict(error)) return false;
-    throw error;
-  }
-}
-
-/** The last statement's count; 0 as soon as one counts none. */
-function count(path: string, statements: string[]): number {
-  const connection = new SqliteConnection(path);
-  try {
-    let found = 0;
-    for (const sql of statements) {
-      found = Number((connection.prepare(sql).get() as { n: number }).n);
-      if (found === 0) break;
-    }
-    return found;
-  } finally {
-    connection.close();
   }
 }
