@@ -39,6 +39,7 @@ import { ProviderLoginService } from './providers/provider-login.service.js';
 import { AppleProvider } from './providers/apple/apple.provider.js';
 import { GoogleProvider } from './providers/google/google.provider.js';
 import { IdentityProviders } from './providers/identity-providers.service.js';
+import { WechatBrowsers } from './providers/wechat/wechat-browsers.js';
 import { WechatProvider } from './providers/wechat/wechat.provider.js';
 import { ReauthenticationController } from './reauthentication/reauthentication.controller.js';
 import { ReauthenticationService } from './reauthentication/reauthentication.service.js';
@@ -88,6 +89,7 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     ReauthenticationService,
     RegistrationService,
     SecurityNotices,
+    WechatBrowsers,
     WechatProvider,
     WechatWebLoginService,
   ],

@@ -115,7 +115,9 @@ describeInChromium('sign-in with WeChat in a browser', () => {
     // Neither token nor code reaches the website's server.
     expect(website.visits.map(({ url }) => url)).toEqual(['/', '/in']);
     expect(website.visits.map(({ headers }) => headers.referer ?? '').join()).not.toMatch(/code|state|token/);
-    expect(await page.context().cookies()).toEqual([]);
+    expect(await page.context().cookies()).toEqual([
+      expect.objectContaining({ name: 'pluto_wechat_web', path: PATH, httpOnly: true, sameSite: 'Lax' }),
+    ]);
   });
 
   it('leaves no usable sign-in in the history: back, forward and reload', async () => {

@@ -602,7 +602,7 @@ export const operationsBeyondReference = [
 /** Optional fields that the wire contract adds to the reference, by operation. */
 export const fieldsBeyondReference: Record<string, string[]> = {
   'POST /v1/user/login/apple/mobile': ['name'],
-  'GET /v1/user/login/wechat/web': ['app_id', 'redirect_url', 'code', 'state'],
+  'GET /v1/user/login/wechat/web': ['app_id', 'redirect_url', 'redirect_uri', 'code', 'state'],
   'GET /v1/user/info/{userId}/public': ['app_id'],
   'GET /v1/user/search': ['limit', 'offset'],
   // `scope` is the field's name in RFC 6749, which generic clients send; the others are of RFC 7636.

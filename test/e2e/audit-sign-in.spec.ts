@@ -162,24 +162,23 @@ describe('the audit trail', () => {
     const inApp = (code: string) =>
       app.client.post('/v1/user/login/wechat/mobile', { code, app_id: 'pluto' }, FROM);
     const start = () => app.client.get('/v1/user/login/wechat/web?app_id=pluto', { headers: HTML });
-    const web = async (path: string) => app.client.get(path, FROM);
+    const web = async (started: Answer, change = (path: string) => path) =>
+      app.client.get(change(await back(started)), {
+        headers: { ...FROM.headers, cookie: cookiesOf(started) },
+      });
     const page = await app.client.get('/web/login/wechat', { headers: HTML });
     const cookie = cookiesOf(page);
     const onPage = await app.client.get(await back(page), { headers: { ...FROM.headers, ...HTML, cookie } });
     expect([page.status, onPage.status]).toEqual([302, 302]);
 
-    for (const answer of [
-      onPage,
-      await inApp(wechat.code(person, WECHAT_APP)),
-      await web(await back(await start())),
-    ]) {
+    for (const answer of [onPage, await inApp(wechat.code(person, WECHAT_APP)), await web(await start())]) {
       const [succeeded] = await recordedFor(answer);
       expect(succeeded).toMatchObject({ type: 'login.succeeded', ...HERE, actor: { kind: 'user' } });
       expect(succeeded!.detail).toMatchObject({ method: 'wechat' });
     }
 
-    const declined = (await back(await start())).replace(/code=[^&]+/, 'code=not-a-code');
-    for (const answer of [await inApp(wechat.code(person, WECHAT_WEB_APP)), await web(declined)])
+    const declined = await web(await start(), (path) => path.replace(/code=[^&]+/, 'code=not-a-code'));
+    for (const answer of [await inApp(wechat.code(person, WECHAT_WEB_APP)), declined])
       expect(await recordedFor(answer)).toMatchObject([{ type: 'login.failed', ...HERE, actor: ANONYMOUS }]);
   });
 

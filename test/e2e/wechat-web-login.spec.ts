@@ -10,7 +10,7 @@ import { User } from '../../src/users/user.entity.js';
 import { addAdministrator, type Administrator } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { addApplication, type TestApplication } from '../support/applications.js';
-import { nextNumber, type Answer, type Client } from '../support/client.js';
+import { cookiesOf, nextNumber, type Answer, type Client } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
 import { NOBODYS_REQUEST } from '../support/request-context.js';
@@ -37,6 +37,8 @@ const TOKENS = {
   type: 'Bearer',
 };
 const STALE = 'Operation Forbidden: the state is unknown, expired or used; start the sign-in again';
+const OTHER_BROWSER =
+  'Operation Forbidden: the sign-in was started in another browser, or its redirect_url is no longer allowed';
 const NOT_ALLOWED = 'Operation Forbidden: redirect_url is not allowed for the application';
 
 let wechat: FakeWechat;
@@ -48,6 +50,8 @@ let twin: TestApp;
 let admin: Administrator;
 /** A new one for each test, so that its accounts can be counted. */
 let shop: TestApplication;
+/** The cookie of the browser. */
+let cookie = '';
 
 beforeAll(async () => {
   wechat = await FakeWechat.start();
@@ -69,7 +73,10 @@ afterAll(async () => {
   await stranger?.close();
   await wechat?.close();
 });
-beforeEach(async () => (shop = await newShop()));
+beforeEach(async () => {
+  cookie = '';
+  shop = await newShop();
+});
 afterEach(() => {
   thawClock();
   wechat.recover();
@@ -80,8 +87,15 @@ function newShop(of = app): Promise<TestApplication> {
   return addApplication(of, { name: `org.example.web${nextNumber()}`, roles: { customer: ['shop.buy'] } });
 }
 
-function visit(query: string | Record<string, string>, accept = '*/*', client = app.client): Promise<Answer> {
-  return client.get(`${PATH}?${new URLSearchParams(query).toString()}`, { headers: { accept } });
+async function visit(
+  query: string | Record<string, string>,
+  accept = '*/*',
+  client = app.client,
+): Promise<Answer> {
+  const headers = { accept, cookie };
+  const answer = await client.get(`${PATH}?${new URLSearchParams(query).toString()}`, { headers });
+  cookie = cookiesOf(answer) || cookie;
+  return answer;
 }
 
 interface Started {
@@ -164,7 +178,11 @@ describe('GET /v1/user/login/wechat/web, at the start', () => {
       /qrconnect\?appid=.*&state=[0-9a-f]{112}#wechat_redirect$/,
     );
     expect(answer.headers.get('cache-control')).toBe('no-store');
-    expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(answer.headers.getSetCookie()).toEqual([
+      expect.stringMatching(
+        new RegExp(`^pluto_wechat_web=[\\w-]{43}; Max-Age=600; Path=${PATH}; HttpOnly; SameSite=Lax$`),
+      ),
+    ]);
     wechat.scanAs(wechat.person());
     await scan(answer.headers.get('location')!);
   });
@@ -280,7 +298,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
   ])('redirects %s with an access token in the fragment', async (_what, redirectUrl, accept) => {
     const person = wechat.person();
     const answer = await app.client.get(await scanAs(person, await start(redirectUrl)), {
-      headers: { accept },
+      headers: { accept, cookie },
     });
     expect([answer.status, answer.text]).toEqual([302, '']);
     expect(Object.fromEntries(answer.headers)).toMatchObject({
@@ -329,7 +347,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
       await scan((await start()).authorize_url),
     ];
     const besides = `&app_id=${other.name}&redirect_url=${encodeURIComponent('https://evil.example/')}`;
-    const answer = await app.client.get(here + besides);
+    const answer = await app.client.get(here + besides, { headers: { cookie } });
     expect(answer.headers.get('location')).toMatch(`${RETURN}#access_token=`);
     expectOk(await app.client.get(there + besides), TOKENS);
     expect([await countAccounts(), await countAccounts(other)]).toEqual([1, 0]);
@@ -374,7 +392,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     wechat.decline();
     const path = await scan(started.authorize_url);
     expect(path).not.toContain('code=');
-    const answer = await withoutWechat(() => app.client.get(path, { headers: { accept: BROWSER } }));
+    const answer = await withoutWechat(() => app.client.get(path, { headers: { accept: BROWSER, cookie } }));
     expectFailure(answer, 403, 3005, expect.stringContaining('declined'));
     expectFailure(await withoutWechat(() => comeBack(started.state)), 403, 1002, STALE);
     expect(await countAccounts()).toBe(0);
@@ -397,7 +415,7 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     await settle({ redirect_urls: [OWN_RETURN, RETURN] });
     const { state } = await start(OWN_RETURN);
     await settle({ redirect_urls: [RETURN] });
-    expectFailure(await withoutWechat(() => comeBack(state)), 403, 1002, NOT_ALLOWED);
+    expectFailure(await withoutWechat(() => comeBack(state)), 403, 1002, OTHER_BROWSER);
     expect(await countAccounts()).toBe(0);
   });
 
@@ -408,7 +426,57 @@ describe('GET /v1/user/login/wechat/web, back from WeChat', () => {
     expect([answer.status, answer.headers.get('location')]).toEqual([405, null]);
     expect(answer.headers.get('allow')).toBe('GET');
     expect(await countAccounts()).toBe(0);
-    expect((await app.client.get(path)).headers.get('location')).toContain('access_token');
+    const retried = await app.client.get(path, { headers: { cookie } });
+    expect(retried.headers.get('location')).toContain('access_token');
+  });
+});
+
+describe('a sign-in of another browser', () => {
+  const STRANGERS = '0123456789_abcdefghijklmnopqrstuvwxyz-ABCDE';
+
+  async function startIn(accept: string, redirectUrl: string): Promise<string> {
+    const answer = await visit({ app_id: shop.name, redirect_url: redirectUrl }, accept);
+    const url = answer.headers.get('location') ?? (answer.body as Started).authorize_url;
+    return new URL(url).searchParams.get('state')!;
+  }
+
+  it.each([
+    ['a browser with redirect_url', BROWSER, RETURN],
+    ['a browser without redirect_url', BROWSER, ''],
+    ['a program with redirect_url', '*/*', RETURN],
+  ])('is 1002 if it was started by %s', async (_what, accept, redirectUrl) => {
+    const state = await startIn(accept, redirectUrl);
+    const own = cookie;
+    for (const others of ['', 'pluto_wechat_web=', `pluto_wechat_web=${STRANGERS}`, `pluto_wechat=${own}`]) {
+      cookie = others;
+      expectFailure(await withoutWechat(() => comeBack(state)), 403, 1002, OTHER_BROWSER);
+    }
+    expect(await countAccounts()).toBe(0);
+    cookie = own;
+    expect((await comeBack(state)).code).toBe(0);
+  });
+
+  it('completes the JSON form, as old programs do', async () => {
+    const state = await startIn('*/*', '');
+    expect(cookie).toBe('');
+    expectOk(await comeBack(state), TOKENS);
+  });
+
+  it('is told apart while several tabs sign in', async () => {
+    const states = [await startIn(BROWSER, RETURN), await startIn(BROWSER, RETURN_WITH_QUERY)] as const;
+    for (const [index, url] of [RETURN, RETURN_WITH_QUERY].entries()) {
+      const answer = await comeBack(states[index]!);
+      expect(answer.headers.get('location')?.split('#')[0]).toBe(url);
+    }
+  });
+
+  it('finds its redirect_url as redirect_uri', async () => {
+    const started = await visit({ app_id: shop.name, redirect_uri: RETURN });
+    expectOk(started);
+    const answer = await comeBack((started.body as Started).state);
+    expect(answer.headers.get('location')?.split('#')[0]).toBe(RETURN);
+    const refused = await visit({ app_id: shop.name, redirect_uri: OWN_RETURN });
+    expectFailure(refused, 403, 1002, NOT_ALLOWED);
   });
 });
 

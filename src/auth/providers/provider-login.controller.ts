@@ -1,8 +1,9 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Public } from '../../common/access.js';
 import { CurrentCaller, type Caller } from '../../common/caller.js';
+import { randomToken } from '../../common/crypto.js';
 import { PlutoError, type ErrorKey } from '../../common/errors.js';
 import { NotCompressed } from '../../common/http/compression.js';
 import { IsHead, PrefersHtml } from '../../common/http/requests.js';
@@ -23,6 +24,7 @@ import {
 } from './provider-login.dto.js';
 import { appleName } from './apple/apple-name.js';
 import { ProviderLoginService } from './provider-login.service.js';
+import { WechatBrowsers } from './wechat/wechat-browsers.js';
 import { WechatWebLoginService } from './wechat/wechat-web-login.service.js';
 
 const PROVIDER_ERRORS: ErrorKey[] = ['applicationNotExist', 'forbidden', 'serviceUnavailable'];
@@ -35,6 +37,7 @@ export class ProviderLoginController {
   constructor(
     private readonly logins: ProviderLoginService,
     private readonly wechatWebLogins: WechatWebLoginService,
+    private readonly wechatBrowsers: WechatBrowsers,
   ) {}
 
   @Post('google/mobile')
@@ -77,7 +80,8 @@ export class ProviderLoginController {
     status: 302,
     description:
       "For a browser: to WeChat's page with the QR code; back from WeChat: to `redirect_url`, with " +
-      '`access_token`, `token_type` and `expires_in` in the fragment',
+      '`access_token`, `token_type` and `expires_in` in the fragment. A sign-in with `redirect_url`, or one ' +
+      'that was answered with a redirect, must be completed by the browser that has the cookie of its start',
   })
   @Operation({
     summary: 'Login with wechat account for web app',
@@ -94,14 +98,20 @@ export class ProviderLoginController {
     @PrefersHtml() prefersHtml: boolean,
     @IsHead() isHead: boolean,
     @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WechatWebStartDto | TokenPairDto | string> {
     if (query.state !== undefined || query.code !== undefined) {
       if (isHead) throw new PlutoError('methodNotAllowed');
-      return this.finish(query, caller, reply);
+      return this.finish(query, this.wechatBrowsers.secretOf(request), { caller, reply });
     }
     if (query.app_id === undefined) throw badRequest(['app_id is required']);
-    const { authorizeUrl, state } = await this.wechatWebLogins.start(query.app_id, query.redirect_url ?? '');
+    const redirectUrl = query.redirect_url || query.redirect_uri || '';
+    // A program without a cookie may complete what answers in JSON, as ever.
+    const secret =
+      redirectUrl === '' && !prefersHtml ? '' : this.wechatBrowsers.secretOf(request) || randomToken();
+    const { authorizeUrl, state } = await this.wechatWebLogins.start(query.app_id, redirectUrl, secret);
+    if (secret !== '') this.wechatBrowsers.keep(reply, secret);
     return prefersHtml ? redirect(reply, authorizeUrl) : { authorize_url: authorizeUrl, state };
   }
 
@@ -125,11 +135,11 @@ export class ProviderLoginController {
 
   private async finish(
     { state, code }: WechatWebQuery,
-    caller: Caller,
-    reply: FastifyReply,
+    browserSecret: string,
+    { caller, reply }: { caller: Caller; reply: FastifyReply },
   ): Promise<TokenPairDto | string> {
     if (state === undefined) throw badRequest(['state is required with code']);
-    const { tokens, redirectUrl } = await this.wechatWebLogins.finish(state, code, caller);
+    const { tokens, redirectUrl } = await this.wechatWebLogins.finish(state, code, browserSecret, caller);
     return redirectUrl === ''
       ? presentTokenPair(tokens)
       : redirect(reply, `${redirectUrl}#${fragmentOf(tokens)}`);

@@ -58,6 +58,9 @@ export class WechatWebQuery {
   })
   redirect_url?: string;
 
+  @Field('redirectUrl', { description: 'Another name of `redirect_url`', optional: true })
+  redirect_uri?: string;
+
   @Field('code', { description: 'From WeChat: the authorization code; none when declined', optional: true })
   code?: string;
 

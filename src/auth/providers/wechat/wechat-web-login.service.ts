@@ -27,7 +27,7 @@ export const WECHAT_WEB_PATH = 'v1/user/login/wechat/web';
 export const WECHAT_PAGE_PATH = 'web/login/wechat/back';
 
 /** Time to find the phone and scan the code. */
-const STATE_TTL_SECONDS = 600;
+export const STATE_TTL_SECONDS = 600;
 
 /** Signs people in on the web with WeChat's QR code. */
 @Injectable()
@@ -52,17 +52,19 @@ export class WechatWebLoginService {
   /**
    * Starts a sign-in.
    * @param redirectUrl one of the application's allowed URLs, to return to with the token; `''` for none
+   * @param browserSecret known to the browser that alone can complete the sign-in; `''` for any
    * @returns the URL of WeChat's page with the QR code, and the state in it
    * @throws PlutoError applicationNotExist | forbidden
    */
   async start(
     applicationName: string,
     redirectUrl: string,
+    browserSecret: string,
   ): Promise<{ authorizeUrl: string; state: string }> {
     const application = await this.applications.getByName(applicationName);
     const { redirectUrls } = await this.providerSettings.get(application.id);
     if (redirectUrl !== '' && !redirectUrls.includes(redirectUrl)) throw notAllowed();
-    return this.begin(application, redirectUrl, WECHAT_WEB_PATH);
+    return this.begin(application, returnTo(redirectUrl, browserSecret), WECHAT_WEB_PATH);
   }
 
   /**
@@ -80,16 +82,18 @@ export class WechatWebLoginService {
   /**
    * Completes a sign-in with the parameters of WeChat's redirect.
    * @param code missing if the person declined
+   * @param browserSecret of the browser that was redirected; `''` for none
    * @returns the tokens, and the URL to return to; `''` for none
    * @throws PlutoError forbidden | invalidWechatCode | serviceUnavailable
    */
   async finish(
     stateText: string,
     code: string | undefined,
+    browserSecret: string,
     caller: Caller,
   ): Promise<{ tokens: TokenPair; redirectUrl: string }> {
     const state = this.open(stateText);
-    const redirectUrl = await this.returnUrlOf(state);
+    const redirectUrl = await this.returnUrlOf(state, browserSecret);
     const { application, person } = await this.identify(state, code, caller);
     const isRefreshable = redirectUrl === '';
     const tokens = await this.logins.signIn(application, 'wechat', person, { caller, isRefreshable });
@@ -125,17 +129,17 @@ export class WechatWebLoginService {
     await this.purge.where(ConsumedState, { where, order: { expiresAt: 'ASC' } }, signal);
   }
 
-  /** @param returnTo the URL that the state is bound to */
+  /** @param boundTo what the sign-in must be completed with */
   private async begin(
     application: Application,
-    returnTo: string,
+    boundTo: string,
     path: string,
   ): Promise<{ authorizeUrl: string; state: string }> {
     const { wechatWeb } = await this.providerSettings.get(application.id);
     const { appId } = configured(wechatWeb, 'WeChat on the web', application);
     const state = signState(this.stateKey, {
       applicationId: application.id,
-      returnHash: returnHashOf(returnTo),
+      returnHash: returnHashOf(boundTo),
       expiresAt: nowSeconds() + STATE_TTL_SECONDS,
     });
     const query = new URLSearchParams({
@@ -175,11 +179,18 @@ export class WechatWebLoginService {
     return { application, person };
   }
 
-  /** The URL must still be allowed. */
-  private async returnUrlOf({ applicationId, returnHash }: WechatState): Promise<string> {
+  /** The URL must still be allowed, and the browser that of the start. */
+  private async returnUrlOf(
+    { applicationId, returnHash }: WechatState,
+    browserSecret: string,
+  ): Promise<string> {
+    if (returnHash === returnHashOf(returnTo('', ''))) return '';
+    if (browserSecret === '') throw otherBrowser();
     const { redirectUrls } = await this.providerSettings.get(applicationId);
-    const url = ['', ...redirectUrls].find((candidate) => returnHashOf(candidate) === returnHash);
-    if (url === undefined) throw notAllowed();
+    const url = ['', ...redirectUrls].find(
+      (candidate) => returnHashOf(returnTo(candidate, browserSecret)) === returnHash,
+    );
+    if (url === undefined) throw otherBrowser();
     return url;
   }
 
@@ -193,6 +204,11 @@ export class WechatWebLoginService {
   }
 }
 
+/** RFC 9700 section 4.7: bound to the browser, so that nobody is signed in to the account of an attacker. */
+function returnTo(redirectUrl: string, browserSecret: string): string {
+  return browserSecret === '' ? redirectUrl : `${redirectUrl}\n${browserSecret}`;
+}
+
 /** Not a URL, so that a state of the API is not valid for the pages. */
 function inBrowser(secret: string): string {
   return `browser:${secret}`;
@@ -201,6 +217,14 @@ function inBrowser(secret: string): string {
 function notAllowed(): PlutoError {
   return new PlutoError('forbidden', {
     message: 'Operation Forbidden: redirect_url is not allowed for the application',
+  });
+}
+
+/** The state has only hashes, so which of the two it is cannot be told. */
+function otherBrowser(): PlutoError {
+  return new PlutoError('forbidden', {
+    message:
+      'Operation Forbidden: the sign-in was started in another browser, or its redirect_url is no longer allowed',
   });
 }
 
