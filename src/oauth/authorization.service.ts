@@ -21,7 +21,7 @@ import {
 import { ClientsService } from './clients.service.js';
 import type { OAuthClient } from './oauth-client.entity.js';
 import { isCodeChallenge } from './pkce.js';
-import { redirectWith } from './redirect-uri.js';
+import { isRegisteredRedirectUri, redirectWith } from './redirect-uri.js';
 
 /** A refused request whose error is reported to the client by redirect. */
 export interface RefusedRequest {
@@ -66,7 +66,7 @@ export class AuthorizationService {
     const { responseType, state, codeChallenge = '' } = parameters;
     const registered = withoutRedirectUri === 'refuse' ? undefined : client.redirectUri;
     const redirectUri = parameters.redirectUri ?? registered;
-    if (redirectUri !== client.redirectUri)
+    if (redirectUri === undefined || !isRegisteredRedirectUri(redirectUri, client.redirectUri))
       throw new PlutoError('invalidRedirectUri', { page: 'redirectUri' });
     const back = { redirectUri, responseType, state };
     const application = await this.findApplication(parameters);
