@@ -7,6 +7,7 @@ import { CreateUpkeepIndexes1795737600000 } from './1795737600000-create-upkeep-
 import { PendingMails1795824000000 } from './1795824000000-pending-mails.js';
 import { AddReplays1795910400000 } from './1795910400000-add-replays.js';
 import { CreateLoginFailures1795996800000 } from './1795996800000-create-login-failures.js';
+import { ClientApplications1796083200000 } from './1796083200000-client-applications.js';
 import { MarkChosenHandles1796169600000 } from './1796169600000-mark-chosen-handles.js';
 import { ProtectSignIn1796256000000 } from './1796256000000-protect-sign-in.js';
 
@@ -21,6 +22,7 @@ export const migrations = [
   PendingMails1795824000000,
   AddReplays1795910400000,
   CreateLoginFailures1795996800000,
+  ClientApplications1796083200000,
   MarkChosenHandles1796169600000,
   ProtectSignIn1796256000000,
 ];

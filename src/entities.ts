@@ -9,6 +9,7 @@ import { SentNotice } from './auth/notices/sent-notice.entity.js';
 import { ConsumedState } from './auth/providers/wechat/consumed-state.entity.js';
 import { Mail } from './mail/mail.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';
+import { ClientApplication } from './oauth/client-application.entity.js';
 import { OAuthClient } from './oauth/oauth-client.entity.js';
 import { ApplicationName } from './applications/application-name.entity.js';
 import { ApplicationSettings } from './applications/application-settings.entity.js';
@@ -50,6 +51,7 @@ export const entities = [
   RefreshToken,
   SigningKey,
   OAuthClient,
+  ClientApplication,
   AuthorizationCode,
   Mail,
   AuditEvent,

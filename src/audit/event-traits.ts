@@ -34,6 +34,7 @@ export const eventTraits: Record<SecurityEventType, EventTraits> = {
   'application.changed': administrative,
   'client.created': administrative,
   'client.status': administrative,
+  'client.changed': administrative,
   'key.rotated': administrative,
   'key.activated': administrative,
 };

@@ -5,6 +5,7 @@ import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
 import { tidyMail } from './mail-addresses.js';
 import { isClientRedirectUri } from './redirect-urls.js';
+import { EXAMPLE_SECRET, isStrongSecret } from './secret-strength.js';
 import {
   INT32_MAX,
   isHandle,
@@ -120,9 +121,10 @@ const rules = {
     api: { type: String, minLength: 1, maxLength: 255, example: 'desk' },
   },
   clientSecret: {
-    mustBe: '6 to 255 printable ASCII characters without spaces',
-    accepts: (value) => isIdentifier(value, 6, 255),
-    api: { type: String, minLength: 6, maxLength: 255, example: 'a-long-secret-of-the-client' },
+    mustBe:
+      'at least 128 bits strong, in at most 255 printable ASCII characters without spaces; without one it is generated',
+    accepts: (value) => isIdentifier(value, 1, 255) && isStrongSecret(value as string),
+    api: { type: String, minLength: 20, maxLength: 255, example: EXAMPLE_SECRET },
   },
   redirectUri: {
     mustBe:

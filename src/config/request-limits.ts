@@ -43,6 +43,10 @@ export const defaultLimits = {
   'client-address': { tries: 1200, seconds: minute },
   /** Wrong client secrets, per address. */
   'client-failures': { tries: 30, seconds: 15 * minute },
+  /** Wrong client secrets, per client; refuses only addresses that `client-guess` refuses, too. */
+  'client-guesses': { tries: 60, seconds: 15 * minute },
+  /** Wrong client secrets, per client and address, after which `client-guesses` is for that address, too. */
+  'client-guess': { tries: 1, seconds: 15 * minute },
 } as const satisfies Record<string, RequestLimit>;
 
 export type LimitName = keyof typeof defaultLimits;

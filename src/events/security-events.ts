@@ -25,6 +25,7 @@ export interface SecurityEventDetails {
   'application.changed': { change: 'settings' | 'names' };
   'client.created': { client: string };
   'client.status': { client: string; status: string };
+  'client.changed': { client: string; change: 'applications' };
   'key.rotated': { kid: string };
   'key.activated': { kid: string };
 }

@@ -2,6 +2,9 @@ import type { OAuthClient } from './oauth-client.entity.js';
 import type { ClientDto } from './oauth.dto.js';
 
 /** Never includes the secret. */
-export function presentClient({ key, status, redirectUri, userId }: OAuthClient): ClientDto {
-  return { key, status, redirect_uri: redirectUri, user_id: userId ?? 0 };
+export function presentClient(
+  { key, status, redirectUri, userId }: OAuthClient,
+  applications: string[],
+): ClientDto {
+  return { key, status, redirect_uri: redirectUri, user_id: userId ?? 0, app_ids: applications };
 }

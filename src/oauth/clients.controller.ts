@@ -1,14 +1,18 @@
 import { Body, Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AdminOnly, CurrentPrincipal, UserOnly, type Principal } from '../common/access.js';
+import { randomToken } from '../common/crypto.js';
 import { PlutoError } from '../common/errors.js';
 import { ADMIN_ERRORS, Operation, TOKEN_ERRORS } from '../common/operation.js';
 import { CurrentRequestContext, type RequestContext } from '../common/request-context.js';
 import { PLUTO } from '../applications/pluto-names.js';
 import { UserGrantsService } from '../rbac/user-grants.service.js';
+import { ClientApplicationsService } from './client-applications.service.js';
 import { ClientsService } from './clients.service.js';
 import {
+  ChangedClientApplicationsDto,
   ChangedClientDto,
+  ClientApplicationsDto,
   ClientListDto,
   ClientStatusDto,
   CreateClientDto,
@@ -21,6 +25,7 @@ import { presentClient } from './client.presenter.js';
 export class ClientsController {
   constructor(
     private readonly clients: ClientsService,
+    private readonly clientApplications: ClientApplicationsService,
     private readonly grants: UserGrantsService,
   ) {}
 
@@ -35,7 +40,8 @@ export class ClientsController {
   async list(@CurrentPrincipal() principal: Principal): Promise<ClientListDto> {
     const isAll = await this.administers(principal);
     const clients = await this.clients.list(isAll ? undefined : principal.userId);
-    return { clients: clients.map(presentClient) };
+    const applications = await this.clientApplications.namesOf(clients);
+    return { clients: clients.map((client) => presentClient(client, applications.get(client.id) ?? [])) };
   }
 
   @UserOnly()
@@ -48,12 +54,12 @@ export class ClientsController {
     errors: [...TOKEN_ERRORS, 'notPlutoUser', 'clientExists'],
   })
   async create(
-    @CurrentPrincipal() { userId }: Principal,
+    @CurrentPrincipal() { userId, applicationId }: Principal,
     @Body() body: CreateClientDto,
     @CurrentRequestContext() context: RequestContext,
   ): Promise<CreatedClientDto> {
-    const { key, secret, redirect_uri: redirectUri } = body;
-    const client = await this.clients.create({ userId, key, secret, redirectUri }, context);
+    const { key, secret = randomToken(), redirect_uri: redirectUri } = body;
+    const client = await this.clients.create({ userId, applicationId, key, secret, redirectUri }, context);
     return { key, status: client.status, redirect_uri: redirectUri, origin_secret: secret };
   }
 
@@ -72,6 +78,21 @@ export class ClientsController {
     if (status !== 'approved' && status !== 'denied') throw new PlutoError('invalidClientStatus');
     await this.clients.setStatus(key, status, context);
     return { key, status };
+  }
+
+  @AdminOnly()
+  @Put('application')
+  @Operation({
+    summary: 'Change the applications of a client',
+    description: 'Replace the applications that an OAuth client may get tokens of its own for (admin only)',
+    answer: ChangedClientApplicationsDto,
+    errors: [...ADMIN_ERRORS, 'clientNotFound', 'applicationNotExist'],
+  })
+  async setApplications(
+    @Body() { key, app_ids: names }: ClientApplicationsDto,
+    @CurrentRequestContext() context: RequestContext,
+  ): Promise<ChangedClientApplicationsDto> {
+    return { key, app_ids: await this.clientApplications.replace(key, names, context) };
   }
 
   /** Like the guard of administrator routes: the token has the scope, and the role still has it. */

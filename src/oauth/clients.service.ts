@@ -14,11 +14,14 @@ import { Limits } from '../limits/limits.service.js';
 import { networkOf } from '../limits/network.js';
 import type { ClientGate } from '../token/client-gate.js';
 import { SessionsService } from '../token/sessions.service.js';
+import { ClientApplicationsService } from './client-applications.service.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 import { OAuthClient, type ClientStatus } from './oauth-client.entity.js';
 
 export interface NewClient {
   userId: number;
+  /** The application of that account, the first that the client belongs to. */
+  applicationId: number;
   key: string;
   secret: string;
   redirectUri: string;
@@ -36,6 +39,7 @@ export class ClientsService implements ClientGate {
     private readonly sessions: SessionsService,
     private readonly limits: Limits,
     private readonly events: SecurityEvents,
+    private readonly clientApplications: ClientApplicationsService,
     secretKey: SecretKey,
   ) {
     this.hashKey = secretKey.derive('oauth-client-secrets');
@@ -46,7 +50,7 @@ export class ClientsService implements ClientGate {
    * @throws PlutoError clientExists | tooManyRequests
    */
   async create(
-    { userId, key, secret, redirectUri }: NewClient,
+    { userId, applicationId, key, secret, redirectUri }: NewClient,
     context: RequestContext,
   ): Promise<OAuthClient> {
     await this.limits.count('client-register', String(userId));
@@ -55,6 +59,7 @@ export class ClientsService implements ClientGate {
     try {
       return await this.transactions.runFor(context, async (manager) => {
         const made = await manager.save(OAuthClient, { ...client });
+        await this.clientApplications.add(manager, made, applicationId);
         const detail = { client: key };
         await this.events.publish(manager, { type: 'client.created', applicationId: null, userId, detail });
         return made;
@@ -114,10 +119,11 @@ export class ClientsService implements ClientGate {
   ): Promise<OAuthClient> {
     const network = networkOf(address);
     await this.limits.assertLeft('client-failures', network);
+    await this.assertClientLeft(key, network);
     const client = await this.find(key);
     const isRight = equalInConstantTime(this.hash(key, secret), client?.secretHash ?? '');
     if (!client || !isRight) {
-      await this.limits.allows('client-failures', network);
+      await this.countFailure(key, network);
       throw new PlutoError('clientNotFound');
     }
     if (client.status !== 'approved') throw new PlutoError('invalidClient');
@@ -147,6 +153,26 @@ export class ClientsService implements ClientGate {
       { status: 'approved' },
     );
     if (affected !== 1) throw new PlutoError('invalidClient');
+  }
+
+  /**
+   * Wrong secrets of a client count for all addresses together. So that strangers, who know its key, cannot
+   * lock the client out, this bound is only for addresses that have sent a wrong secret themselves.
+   */
+  private async assertClientLeft(key: string, network: string): Promise<void> {
+    try {
+      await this.limits.assertLeft('client-guesses', key);
+    } catch (error) {
+      await this.limits.assertLeft('client-guess', `${network} ${key}`).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  private async countFailure(key: string, network: string): Promise<void> {
+    await this.limits.allows('client-failures', network);
+    await this.limits.allows('client-guesses', key);
+    await this.limits.allows('client-guess', `${network} ${key}`);
   }
 
   private hash(key: string, secret: string): string {

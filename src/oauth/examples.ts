@@ -1,7 +1,9 @@
+import { EXAMPLE_SECRET } from '../common/secret-strength.js';
+
 /** The client used throughout the OpenAPI document. */
 export const EXAMPLE_CLIENT = {
   key: 'desk',
-  secret: 'a-long-secret-of-the-client',
+  secret: EXAMPLE_SECRET,
   redirectUri: 'https://client.example/back',
 } as const;
 

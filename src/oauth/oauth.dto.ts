@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
-import { Field } from '../common/fields.js';
+import { PLUTO } from '../applications/pluto-names.js';
+import { Field, ListField } from '../common/fields.js';
+import { isLine } from '../common/text-checks.js';
 import { EXAMPLE_CLIENT, EXAMPLE_OPAQUE, EXAMPLE_VERIFIER } from './examples.js';
 import type { ClientStatus } from './oauth-client.entity.js';
 
@@ -74,8 +76,12 @@ export class CreateClientDto {
   @Field('clientKey', { description: 'Client key', example: EXAMPLE_CLIENT.key })
   key: string;
 
-  @Field('clientSecret', { description: 'Client secret', example: EXAMPLE_CLIENT.secret })
-  secret: string;
+  @Field('clientSecret', {
+    description: 'Client secret',
+    example: EXAMPLE_CLIENT.secret,
+    optional: true,
+  })
+  secret?: string;
 
   @Field('redirectUri', { description: 'Client redirect URI', example: EXAMPLE_CLIENT.redirectUri })
   redirect_uri: string;
@@ -88,6 +94,23 @@ export class ClientStatusDto {
   @Allow()
   @ApiProperty({ type: String, enum: ['approved', 'denied'], description: 'Client status' })
   status?: unknown;
+}
+
+const APPLICATIONS_MAX = 100;
+
+export class ClientApplicationsDto {
+  @Field('clientKey', { description: 'Client key', example: EXAMPLE_CLIENT.key })
+  key: string;
+
+  @ListField({
+    description: 'Applications that the client may get tokens of its own for; replaces those before',
+    max: APPLICATIONS_MAX,
+    mustBe: 'the name of an application (1 to 100 characters)',
+    accepts: (value) => isLine(value, 100),
+    items: { type: 'string' },
+    example: [PLUTO.application],
+  })
+  app_ids: string[];
 }
 
 class ClientNameDto {
@@ -106,10 +129,18 @@ export class CreatedClientDto extends ClientNameDto {
 
   @ApiProperty({
     type: String,
-    description: 'The secret as it was sent; it is not shown again',
+    description: 'The secret as it was sent, or as Pluto made it when there was none; it is not shown again',
     example: EXAMPLE_CLIENT.secret,
   })
   origin_secret: string;
+}
+
+export class ChangedClientApplicationsDto {
+  @ApiProperty({ type: String, description: 'Client key', example: EXAMPLE_CLIENT.key })
+  key: string;
+
+  @ApiProperty({ type: [String], description: 'Names of its applications', example: [PLUTO.application] })
+  app_ids: string[];
 }
 
 export class ClientDto extends ClientNameDto {
@@ -122,6 +153,13 @@ export class ClientDto extends ClientNameDto {
     example: 1,
   })
   user_id: number;
+
+  @ApiProperty({
+    type: [String],
+    description: 'Names of the applications that it may get tokens of its own for',
+    example: [PLUTO.application],
+  })
+  app_ids: string[];
 }
 
 export class ClientListDto {

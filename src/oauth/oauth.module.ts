@@ -7,6 +7,7 @@ import { TokenModule } from '../token/token.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AuthorizationCodesService } from './authorization-codes.service.js';
 import { AuthorizationService } from './authorization.service.js';
+import { ClientApplicationsService } from './client-applications.service.js';
 import { ClientsController } from './clients.controller.js';
 import { ClientsService } from './clients.service.js';
 import { AuthorizationCodeGrant } from './grants/authorization-code.grant.js';
@@ -24,6 +25,7 @@ import { TokensController } from './tokens.controller.js';
     AuthorizationCodeGrant,
     AuthorizationCodesService,
     AuthorizationService,
+    ClientApplicationsService,
     ClientCredentialsGrant,
     ClientsService,
     { provide: ClientGate, useExisting: ClientsService },

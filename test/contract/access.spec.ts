@@ -90,6 +90,7 @@ const accessTable: Record<string, Access> = {
   'GET /v1/oauth/client': 'user',
   'POST /v1/oauth/client': 'user',
   'PUT /v1/oauth/client/status': 'admin',
+  'PUT /v1/oauth/client/application': 'admin',
 
   'GET /web/authorize': 'public',
   'POST /web/authorize': 'public',

@@ -485,7 +485,8 @@ const oauth = [
     security: 'UserAuth',
     body: json({
       key: required('string', 'Client key'),
-      secret: required('string', 'Client secret'),
+      // Required in the reference; Pluto makes one that is left out.
+      secret: optional('string', 'Client secret'),
       redirect_uri: required('string <uri>', 'Client redirect URI'),
     }),
   }),
@@ -595,6 +596,8 @@ export const operationsBeyondReference = [
   'POST /web/mail/change/undo/{token}',
   // Before changes to the ways to sign in, where an application asks for it.
   'POST /v1/user/reauthenticate',
+  // Which applications a client may get tokens of its own for.
+  'PUT /v1/oauth/client/application',
   // Who did what, for whoever has to find out after an attack.
   'GET /v1/audit',
 ];

@@ -151,6 +151,47 @@ describe('the migration of handles', () => {
   });
 });
 
+describe('the migration of the applications of clients', () => {
+  it('gives each those of its sessions, and pluto', async () => {
+    const at = migrations.findIndex(({ name }) => name.startsWith('ClientApplications'));
+    const before = await open(migrations.slice(0, at));
+    await runMigrations(before);
+    for (const [id, name] of ['pluto', 'shop', 'bank'].entries())
+      await before.query('INSERT INTO applications (id, name, name_key, created_at) VALUES (?, ?, ?, 0)', [
+        id + 1,
+        name,
+        name,
+      ]);
+    await before.query(
+      `INSERT INTO users (id, application_id, handle, handle_key, name, name_key, avatar_url, created_at, updated_at)
+       VALUES (1, 2, 'ann', 'ann', 'x', 'x', '', 0, 0)`,
+    );
+    for (const [id, key] of ['desk', 'Desk', 'new'].entries())
+      await before.query(
+        `INSERT INTO oauth_clients (id, client_key, secret_hash, redirect_uri, status, created_at)
+         VALUES (?, ?, 'x', 'x', 'approved', 0)`,
+        [id + 1, key],
+      );
+    for (const [id, application] of [2, 2, 1].entries())
+      await before.query(
+        `INSERT INTO sessions (id, user_id, application_id, scopes, client_key, created_at, last_used_at)
+         VALUES (?, 1, ?, '[]', 'desk', 0, 0)`,
+        [`s${id}`, application],
+      );
+    const after = await open(migrations.slice(0, at + 1));
+    await runMigrations(after);
+    const rows = await after.query<{ client_id: number; application_id: number }[]>(
+      'SELECT client_id, application_id FROM oauth_client_applications ORDER BY client_id, application_id',
+    );
+    expect(rows.map(({ client_id, application_id }) => [client_id, application_id])).toEqual([
+      [1, 1],
+      [1, 2],
+      [2, 1],
+      [3, 1],
+    ]);
+  });
+});
+
 describe('text columns', () => {
   it('tell apart what only looks alike, such as tokens that differ in case', async () => {
     const dataSource = await open();

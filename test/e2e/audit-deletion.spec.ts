@@ -56,7 +56,7 @@ describe('the deletion of an account', () => {
     for (const { caller } of [gone, other]) {
       const googleAccount = { type: 'google', id_token: await google.idToken() };
       expectOk(await send(caller, 'POST', '/v1/user/binding', googleAccount));
-      const client = { key: `tool${nextNumber()}`, secret: 'secret-of-the-tool' };
+      const client = { key: `tool${nextNumber()}`, secret: 'yO9QkXG2sV_0dT7rLwB3-A' };
       const redirect_uri = 'https://tool.example/back';
       expectOk(await send(caller, 'POST', '/v1/oauth/client', { ...client, redirect_uri }));
     }

@@ -159,6 +159,15 @@ describe('the audit trail records of administrators', () => {
     }
   });
 
+  it('the applications of a client', async () => {
+    const { key } = await addClient(app);
+    const owner = (await list({ type: 'client.created', limit: 1 })).events[0]!.user_id;
+    const body = { key, app_ids: ['pluto'] };
+    const answer = await send(admin, 'PUT', '/v1/oauth/client/application', body);
+    const detail = { client: key, change: 'applications' };
+    await expectRecorded(answer, { type: 'client.changed', user_id: owner, detail });
+  });
+
   it('what a client does with their token, as done by the client', async () => {
     const client = await addClient(app);
     const { access_token } = await getTokens(app, client, {
@@ -195,7 +204,7 @@ describe('the audit trail records of administrators', () => {
 describe('the audit trail records of users', () => {
   it('a client that they register', async () => {
     const { caller, id, actor } = await newPerson();
-    const client = { key: `tool${nextNumber()}`, secret: 'secret-of-the-tool' };
+    const client = { key: `tool${nextNumber()}`, secret: 'yO9QkXG2sV_0dT7rLwB3-A' };
     typed.push(client.secret, 'https://tool.example/back');
     const body = { ...client, redirect_uri: 'https://tool.example/back' };
     const answer = await send(caller, 'POST', '/v1/oauth/client', body);

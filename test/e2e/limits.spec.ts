@@ -335,6 +335,7 @@ describe('requests from one address', () => {
     'client-address': 4,
     'client-register': 2,
     'client-failures': 2,
+    'client-guesses': 3,
   });
   beforeAll(async () => {
     app = await limited({ RATE_LIMITS: tight.map(([name, tries]) => `${name}=${tries}/60`).join(', ') });
@@ -407,6 +408,26 @@ describe('requests from one address', () => {
     expectOk(await askTokens(app, client, { grant_type: 'client_credentials', app_id: 'pluto' }));
   });
 
+  it('are limited for wrong secrets of one client, where one was sent before', async () => {
+    const [client, other] = [await addClient(app), await addClient(app)];
+    const ask = (address: string, { secret }: { secret: string }, key = client.key) =>
+      app.client.request('POST', '/v1/oauth/tokens', {
+        ...from(address),
+        body: { grant_type: 'client_credentials', app_id: 'pluto', client_id: key, client_secret: secret },
+      });
+    const guessers = [newAddress(), newAddress(), newAddress()];
+    const owners = newAddress();
+    for (const address of guessers) expect((await ask(address, { secret: 'wrong' })).code).toBe(5005);
+    for (const address of guessers) expectLimited(await ask(address, client), 60);
+    expectOk(await ask(guessers[0]!, other, other.key));
+    // The client itself, and who guesses for the first time.
+    expectOk(await ask(owners, client));
+    const late = newAddress();
+    expect((await ask(late, { secret: 'wrong' })).code).toBe(5005);
+    expectLimited(await ask(late, client), 60);
+    expectOk(await ask(owners, client));
+  });
+
   it('are limited for one session, whose refresh token stays valid', async () => {
     const { body } = await login(await addAccount(app));
     let refresh_token = body.refresh_token as string;
@@ -428,7 +449,7 @@ describe('requests from one address', () => {
     const { accessToken: token } = await openSession(app, id, 'pluto');
     const codes: number[] = [];
     for (let number = 0; number < 3; number++) {
-      const client = { key: `bot-${number}`, secret: 'a-secret', redirect_uri: 'https://bot.example/back' };
+      const client = { key: `bot-${number}`, redirect_uri: 'https://bot.example/back' };
       codes.push((await app.client.post('/v1/oauth/client', client, { token })).code);
     }
     expect(codes).toEqual([0, 0, 1006]);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js';
 import { OAuthClient } from '../../src/oauth/oauth-client.entity.js';
 import { PLUTO } from '../../src/applications/pluto-names.js';
@@ -12,6 +13,7 @@ import {
 } from '../support/administration.js';
 import { openSession } from '../support/sessions.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { addApplication } from '../support/applications.js';
 import { nextNumber, type Answer } from '../support/client.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
 import {
@@ -28,6 +30,8 @@ import { addUser } from '../support/users.js';
 
 const CLIENTS = '/v1/oauth/client';
 const PARALLEL = 10;
+/** 22 characters of base64: 128 random bits. */
+const STRONG = 'yO9QkXG2sV_0dT7rLwB3-A';
 
 let app: TestApp;
 let admin: Caller;
@@ -47,7 +51,7 @@ function newClient(change: object = {}): { key: string; secret: string; redirect
   const number = nextNumber();
   return {
     key: `client${number}`,
-    secret: `a-secret-of-${number}`,
+    secret: randomBytes(16).toString('hex'),
     redirect_uri: 'https://client.example/back',
     ...change,
   };
@@ -57,10 +61,16 @@ function setStatus(key: string, status: unknown, caller = admin): Promise<Answer
   return caller.put(`${CLIENTS}/status`, { key, status });
 }
 
-async function listed(caller: Caller): Promise<{ key: string; user_id: number }[]> {
+interface ListedClient {
+  key: string;
+  user_id: number;
+  app_ids: string[];
+}
+
+async function listed(caller: Caller): Promise<ListedClient[]> {
   const answer = await caller.get(CLIENTS);
   expectOk(answer);
-  return answer.body.clients as { key: string; user_id: number }[];
+  return answer.body.clients as ListedClient[];
 }
 
 /** Everything that the database holds, as text. */
@@ -178,22 +188,56 @@ describe('POST /v1/oauth/client', () => {
     ['key', 'k'],
     ['key', 'https://client.example/:id'],
     ['key', 'k'.repeat(255)],
-    ['secret', '6chars'],
-    ['secret', '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'],
-    ['secret', 's'.repeat(255)],
+    ['secret', 'f81d4fae7dec11d0a76500a0c91e6bf6'],
+    ['secret', 'yO9QkXG2sV_0dT7rLwB3-A'],
+    ['secret', '9r!Z$k{U2~v:Q@e7J#wP'],
+    ['secret', randomBytes(192).toString('base64url').slice(0, 255)],
   ])('accepts the %s %j', async (field, value) => {
     expectOk(await ann.post(CLIENTS, newClient({ [field]: value })));
   });
 
   it.each([
     ...['', 'k'.repeat(256), 'a key', 'kéy', 'key\n', undefined, null, 1].map((key) => ['key', key]),
-    ...['', '5char', 's'.repeat(256), 'a secret', 'sécret', 'secret\0', undefined, 123456].map((secret) => [
-      'secret',
-      secret,
-    ]),
+    ...[
+      '',
+      '123456',
+      's'.repeat(256),
+      's'.repeat(255),
+      `${STRONG} `,
+      `${STRONG}é`,
+      `${STRONG}\0`,
+      123456,
+    ].map((secret) => ['secret', secret]),
+    ...[
+      'a-long-secret-of-the-client',
+      'correct-horse-battery-staple',
+      'changemechangemechangemechangeme',
+      'abcdefghijklmnopqrstuvwxyz0123456789',
+      '0123456789abcdef0123456789abcdef',
+      'qwertyuiopasdfghjklzxcvbnm1234567890',
+      STRONG.slice(0, 19),
+      'f81d4fae7dec11d0a76500a0c91e6bf',
+      'f81d4fae-7dec-41d0-a765-00a0c91e6bf6',
+    ].map((secret) => ['secret', secret]),
   ] as [string, unknown][])('refuses the %s %j with 1001', async (field, value) => {
     const answer = await ann.post(CLIENTS, newClient({ [field]: value }));
     expectFailure(answer, 400, 1001, expect.stringMatching(`^Bad Request: ${field} must be`));
+  });
+
+  it.each([[undefined], [null]])('makes a secret for %s', async (secret) => {
+    const client = newClient({ secret });
+    const answer = await ann.post(CLIENTS, client);
+    expectOk(answer);
+    const { origin_secret: made } = answer.body as { origin_secret: string };
+    expect(made).toMatch(/^[\w-]{43}$/);
+    expectOk(await setStatus(client.key, 'approved'));
+    const grant = { grant_type: 'client_credentials', app_id: 'pluto' };
+    await getTokens(app, { ...client, secret: made, redirectUri: '' }, grant);
+  });
+
+  it('leaves weak secrets that were set before as they are', async () => {
+    const client = await addClient(app, { secret: '123456' });
+    await getTokens(app, client, { grant_type: 'client_credentials', app_id: 'pluto' });
   });
 
   it('never stores the secret in clear', async () => {
@@ -223,6 +267,7 @@ describe('GET /v1/oauth/client', () => {
         status: index === 1 ? 'approved' : 'pend',
         redirect_uri,
         user_id,
+        app_ids: ['pluto'],
       })),
     });
   });
@@ -239,7 +284,7 @@ describe('GET /v1/oauth/client', () => {
       ]),
     );
     for (const client of answer.body.clients as object[])
-      expect(Object.keys(client).sort()).toEqual(['key', 'redirect_uri', 'status', 'user_id']);
+      expect(Object.keys(client).sort()).toEqual(['app_ids', 'key', 'redirect_uri', 'status', 'user_id']);
     expect(answer.text).not.toContain(annsClient.secret);
   });
 
@@ -274,6 +319,81 @@ describe.each(['GET', 'POST'])('%s /v1/oauth/client', (method) => {
   it('refuses a user whose role has no scope with 4010', async () => {
     const body = method === 'POST' ? newClient() : undefined;
     expectFailure(await (await userWithoutScope()).request(method, CLIENTS, { body }), 403, 4010);
+  });
+});
+
+describe('PUT /v1/oauth/client/application', () => {
+  const APPLICATION = `${CLIENTS}/application`;
+  const grantFor = (client: TestOAuthClient, app_id: string) =>
+    askTokens(app, client, { grant_type: 'client_credentials', app_id });
+  let shop: string;
+  let bank: string;
+  let client: TestOAuthClient;
+  beforeAll(async () => {
+    [shop, bank] = [`org.example.shop${nextNumber()}`, `org.example.bank${nextNumber()}`];
+    for (const name of [shop, bank]) await addApplication(app, { name });
+  });
+  beforeEach(async () => (client = await addClient(app)));
+
+  it('lets a client get tokens of its own for these applications only', async () => {
+    expectOk(await grantFor(client, 'pluto'));
+    expectFailure(await grantFor(client, shop), 403, 3010);
+    const answer = await admin.put(APPLICATION, {
+      key: client.key,
+      app_ids: [bank, shop.toUpperCase(), shop],
+    });
+    expectOk(answer, { key: client.key, app_ids: [shop, bank] });
+    expectOk(await grantFor(client, shop));
+    expectOk(await grantFor(client, bank));
+    expectFailure(await grantFor(client, 'pluto'), 403, 3010);
+    const clients = await listed(admin);
+    expect(clients).toContainEqual(expect.objectContaining({ key: client.key, app_ids: [shop, bank] }));
+    expectOk(await admin.put(APPLICATION, { key: client.key, app_ids: [] }));
+    for (const name of ['pluto', shop, bank]) expectFailure(await grantFor(client, name), 403, 3010);
+  });
+
+  it('keeps what users grant in any application', async () => {
+    const account = await addAccount(app, { app_id: shop });
+    const browser = await Browser.signIn(app, account);
+    await browser.tokensFor(app, client);
+    const { mail: user, password, app_id } = account;
+    await getTokens(app, client, { grant_type: 'password', user, password, app_id });
+    expectFailure(await grantFor(client, shop), 403, 3010);
+  });
+
+  it.each([
+    ['an unknown client', 401, 5005, () => ({ key: 'nobody', app_ids: ['pluto'] })],
+    [
+      'an unknown application',
+      403,
+      4005,
+      () => ({ key: client.key, app_ids: ['pluto', 'org.example.none'] }),
+    ],
+    ['a key in other case', 401, 5005, () => ({ key: client.key.toUpperCase(), app_ids: ['pluto'] })],
+    ['no list', 400, 1001, () => ({ key: client.key })],
+    ['ids', 400, 1001, () => ({ key: client.key, app_ids: [1] })],
+    ['too long a list', 400, 1001, () => ({ key: client.key, app_ids: Array(101).fill('pluto') })],
+  ])('refuses %s and changes nothing', async (_what, status, code, body) => {
+    expectFailure(await admin.put(APPLICATION, body()), status, code);
+    expectOk(await grantFor(client, 'pluto'));
+  });
+
+  it('is for administrators: 4008', async () => {
+    const owner = await ann.put(APPLICATION, { key: client.key, app_ids: [shop] });
+    expectFailure(owner, 403, 4008);
+    expectFailure(await grantFor(client, shop), 403, 3010);
+  });
+
+  it(`leaves the list of one of ${PARALLEL} concurrent requests as a whole`, async () => {
+    const lists = [[shop, bank], ['pluto']];
+    const answers = await Promise.all(
+      Array.from({ length: PARALLEL }, (_, at) =>
+        admin.put(APPLICATION, { key: client.key, app_ids: lists[at % 2] }),
+      ),
+    );
+    expect(countByCode(answers)).toEqual({ 0: PARALLEL });
+    const { app_ids } = (await listed(admin)).find(({ key }) => key === client.key)!;
+    expect(lists).toContainEqual(app_ids);
   });
 });
 

@@ -4,6 +4,7 @@ import { addApplication, giveRole } from '../support/applications.js';
 import { nextNumber } from '../support/client.js';
 import { freezeClock, passSeconds, setClock } from '../support/clock.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
+import { addClient } from '../support/oauth.js';
 import { decodeToken } from '../support/tokens.js';
 import {
   ann,
@@ -100,7 +101,8 @@ describe('grant_type=client_credentials', () => {
 
   it('grants nothing without a default role', async () => {
     const { name } = await addApplication(app, { name: `org.example.x${nextNumber()}` });
-    expect(scopesOf(await get(ownOf(name, { scopes: 'pluto.admin' })))).toEqual([]);
+    const its = await addClient(app, { applications: [name] });
+    expect(scopesOf(await get(ownOf(name, { scopes: 'pluto.admin' }), its))).toEqual([]);
   });
 
   it('refuses an unknown application with 4005', async () => {

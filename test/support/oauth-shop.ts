@@ -63,7 +63,7 @@ export function useOAuth(): void {
     shop = await addApplication(app, { name: 'org.example.shop', roles: ROLES });
     ann = await addAccount(app, { app_id: shop.name });
     browser = await Browser.signIn(app, ann);
-    client = await addClient(app);
+    client = await addClient(app, { applications: [shop.name] });
     other = await addClient(app);
   });
   afterAll(() => app.close());

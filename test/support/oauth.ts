@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { ApplicationsService } from '../../src/applications/applications.service.js';
+import { PLUTO } from '../../src/applications/pluto-names.js';
+import { ClientApplicationsService } from '../../src/oauth/client-applications.service.js';
 import { ClientsService } from '../../src/oauth/clients.service.js';
 import type { ClientStatus } from '../../src/oauth/oauth-client.entity.js';
 import type { Tokens } from './accounts.js';
@@ -16,10 +19,17 @@ export interface TestOAuthClient {
   redirectUri: string;
 }
 
-/** Registers a client straight with the service; an approved one, unless told otherwise. */
+/**
+ * Registers a client straight with the service; an approved one, unless told otherwise.
+ * @param change.applications that it belongs to in addition to `pluto`
+ */
 export async function addClient(
   app: TestApp,
-  { status = 'approved', ...change }: Partial<TestOAuthClient & { status: ClientStatus }> = {},
+  {
+    status = 'approved',
+    applications = [],
+    ...change
+  }: Partial<TestOAuthClient & { status: ClientStatus; applications: string[] }> = {},
 ): Promise<TestOAuthClient> {
   const number = nextNumber();
   const client = {
@@ -29,7 +39,10 @@ export async function addClient(
     ...change,
   };
   const clients = app.app.get(ClientsService);
-  await clients.create({ ...client, userId: await addUser(app, {}) }, NOBODYS_REQUEST);
+  const { id: applicationId } = await app.app.get(ApplicationsService).getByName(PLUTO.application);
+  await clients.create({ ...client, applicationId, userId: await addUser(app, {}) }, NOBODYS_REQUEST);
+  const names = [PLUTO.application, ...applications];
+  await app.app.get(ClientApplicationsService).replace(client.key, names, NOBODYS_REQUEST);
   if (status !== 'pend') await clients.setStatus(client.key, status, NOBODYS_REQUEST);
   return client;
 }

@@ -19,9 +19,14 @@ export const oauthScenes: Record<string, SceneMaker> = {
       at,
     );
     const key = world.fresh();
-    const fields = { key, secret: 'secret-of-the-fuzz', redirect_uri: `https://${key}.example/back` };
+    const fields = { key, secret: 'yO9QkXG2sV_0dT7rLwB3-A', redirect_uri: `https://${key}.example/back` };
     return { fields, account, authorization: bearer(account.accessToken) };
   },
+  'PUT /v1/oauth/client/application': (world, at) =>
+    asAdministrator(world, {
+      key: pick(world.clients, at).key,
+      app_ids: ['pluto', pick(world.applications, again(at)).name],
+    }),
   'PUT /v1/oauth/client/status': (world, at) =>
     asAdministrator(world, {
       key: world.newClients.length > 0 ? pick(world.newClients, at) : 'none',
