@@ -49,7 +49,7 @@ export class AuditEvent {
   @Column({ name: 'actor_client', type: 'varchar', length: 255, nullable: true })
   actorClient: string | null;
 
-  /** `''` outside requests, and once the account is deleted. */
+  /** `''` outside requests, and AUDIT_ADDRESS_RETENTION after the account was deleted. */
   @Column({ type: 'varchar', length: 64, default: '' })
   address: string;
 

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, LessThan, MoreThanOrEqual, type SelectQueryBuilder } from 'typeorm';
+import {
+  Between,
+  DataSource,
+  LessThan,
+  MoreThanOrEqual,
+  type FindOperator,
+  type SelectQueryBuilder,
+} from 'typeorm';
 import { nowSeconds } from '../common/time.js';
 import { badRequest } from '../common/validation.pipe.js';
 import { Settings } from '../config/settings.js';
@@ -27,6 +34,8 @@ const FORGOTTEN_BATCH = 100;
 /** Reads the audit trail and deletes old events. */
 @Injectable()
 export class AuditTrailService {
+  private hasForgottenAddresses = false;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
@@ -60,6 +69,7 @@ export class AuditTrailService {
   /** Deletes events past their retention, and completes the erasure of deleted accounts. */
   async purgeExpired(signal: AbortSignal): Promise<void> {
     await this.forgetLatecomers(signal);
+    await this.forgetAddresses(signal);
     const before = nowSeconds() - this.settings.auditRetentionDays * DAY_SECONDS;
     const due = { where: { createdAt: LessThan(before) }, order: { createdAt: 'ASC', id: 'ASC' } } as const;
     await this.purge.where(AuditEvent, due, signal);
@@ -76,17 +86,38 @@ export class AuditTrailService {
 
   /** Erases what an account's deletion left: events beyond one batch, and events written concurrently. */
   private async forgetLatecomers(signal: AbortSignal): Promise<void> {
+    const userIds = await this.findDeleted(MoreThanOrEqual(nowSeconds() - LATECOMER_SECONDS));
+    await this.forgetAll(userIds, 'details', signal);
+  }
+
+  /** Erases the addresses that accounts left, AUDIT_ADDRESS_RETENTION after their deletion. */
+  private async forgetAddresses(signal: AbortSignal): Promise<void> {
+    const until = nowSeconds() - this.settings.auditAddressRetentionSeconds;
+    // The first time all of them, in case that the retention is shorter than before.
+    const since = this.hasForgottenAddresses ? until - LATECOMER_SECONDS : 0;
+    await this.forgetAll(await this.findDeleted(Between(since, until)), 'addresses', signal);
+    this.hasForgottenAddresses = true;
+  }
+
+  private async findDeleted(createdAt: FindOperator<number>): Promise<number[]> {
     const deletions = await this.dataSource.manager.find(AuditEvent, {
       select: { id: true, userId: true },
-      where: { type: 'account.deleted', createdAt: MoreThanOrEqual(nowSeconds() - LATECOMER_SECONDS) },
+      where: { type: 'account.deleted', createdAt },
     });
-    const userIds = deletions.flatMap(({ userId }) => userId ?? []);
+    return deletions.flatMap(({ userId }) => userId ?? []);
+  }
+
+  private async forgetAll(
+    userIds: number[],
+    what: 'details' | 'addresses',
+    signal: AbortSignal,
+  ): Promise<void> {
     for (let start = 0; start < userIds.length; start += FORGOTTEN_BATCH) {
       const batch = userIds.slice(start, start + FORGOTTEN_BATCH);
       let isAll = false;
       while (!isAll) {
         signal.throwIfAborted();
-        isAll = await this.transactions.run((manager) => this.recorder.forget(manager, batch));
+        isAll = await this.transactions.run((manager) => this.recorder.forget(manager, batch, what));
       }
     }
   }

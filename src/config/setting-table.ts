@@ -213,6 +213,12 @@ const audit = {
     '180',
     'Days that audit events are kept.',
   ),
+  auditAddressRetentionSeconds: variable(
+    'AUDIT_ADDRESS_RETENTION',
+    integer(0, 10 * year),
+    '2592000',
+    'Seconds after the deletion of an account that the addresses in its audit events are kept.',
+  ),
 };
 
 const google = {

@@ -1,9 +1,12 @@
+import { Not } from 'typeorm';
 import { AuditEvent } from '../../src/audit/audit-event.entity.js';
 import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
 import { nowSeconds } from '../../src/common/time.js';
 import { User } from '../../src/users/user.entity.js';
 import { addEvents, type Recorded } from '../support/audit.js';
+import { startTestApp, type TestApp } from '../support/app.js';
 import { nextNumber } from '../support/client.js';
+import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { expectFailure, expectOk } from '../support/expectations.js';
 import {
   ADDRESS,
@@ -23,6 +26,18 @@ import {
 useAuditRecords();
 
 const DAY_SECONDS = 24 * 60 * 60;
+const MONTH_SECONDS = 30 * DAY_SECONDS;
+
+const tidyUp = () => app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
+
+async function tidyUpIn(seconds: number): Promise<void> {
+  passSeconds(seconds);
+  await tidyUp();
+  passSeconds(-seconds);
+}
+
+beforeEach(() => freezeClock());
+afterEach(thawClock);
 
 describe('the deletion of an account', () => {
   it('blanks request ids that its owner chose', async () => {
@@ -43,15 +58,25 @@ describe('the deletion of an account', () => {
 
   it('of an account with a long trail is completed by housekeeping', async () => {
     const { id, caller } = await newPerson();
-    await addEvents(app, 1203, { userId: id, actorId: id, type: 'mail.bound', address: ADDRESS });
+    await addEvents(app, 1203, {
+      userId: id,
+      actorId: id,
+      type: 'mail.bound',
+      address: ADDRESS,
+      detail: { method: 'x' },
+    });
     expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
-    const left = () => app.dataSource.manager.countBy(AuditEvent, { userId: id, address: ADDRESS });
-    expect(await left()).toBeGreaterThan(600);
-    await app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
-    expect(await left()).toBe(0);
+    const left = (what: object) => app.dataSource.manager.countBy(AuditEvent, { userId: id, ...what });
+    const details = { type: 'mail.bound' as const, detail: Not({}) };
+    expect(await left(details)).toBeGreaterThan(600);
+    await tidyUp();
+    expect(await left(details)).toBe(0);
+    expect(await left({ address: ADDRESS })).toBe(1204);
+    await tidyUpIn(MONTH_SECONDS + 1);
+    expect(await left({ address: ADDRESS })).toBe(0);
   });
 
-  it('blanks its addresses and personal details everywhere, and keeps what was done', async () => {
+  it('blanks its personal details everywhere, its addresses later, and keeps what was done', async () => {
     const [gone, other] = [await newPerson(), await newPerson()];
     for (const { caller } of [gone, other]) {
       const googleAccount = { type: 'google', id_token: await google.idToken() };
@@ -76,6 +101,14 @@ describe('the deletion of an account', () => {
     const before = [await ofAccount(gone.id), await ofAccount(other.id)];
     expect(before.map((events) => events.length)).toEqual([3, 2]);
     expectOk(await send(gone.caller, 'POST', '/v1/user/delete'));
+
+    const addressesOf = async (filter: Record<string, string | number>) =>
+      (await list(filter)).events.map(({ address }) => address);
+    expect(new Set(await addressesOf({ user_id: gone.id }))).toEqual(new Set([ADDRESS]));
+    await tidyUpIn(MONTH_SECONDS - 1);
+    expect(await addressesOf({ actor_id: gone.id, type: 'role.changed' })).toEqual([ADDRESS]);
+    expect(new Set(await addressesOf({ user_id: gone.id }))).toEqual(new Set([ADDRESS]));
+    await tidyUpIn(MONTH_SECONDS);
 
     const events = await ofAccount(gone.id);
     const told = events.map(({ type, address, detail }) => [type, address, detail]);
@@ -124,13 +157,40 @@ describe('the deletion of an account', () => {
       address: ADDRESS,
       detail: { method: 'password' },
     });
-    await app.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
+    await tidyUpIn(MONTH_SECONDS + 1);
     expect((await list({ actor_id: id, type: 'scope.created' })).events).toMatchObject([
       { address: '', detail: { scope: 'late' } },
     ]);
     expect((await list({ user_id: id, type: 'login.failed' })).events).toMatchObject([
       { address: '', detail: {} },
     ]);
+  });
+});
+
+describe('AUDIT_ADDRESS_RETENTION', () => {
+  let strict: TestApp;
+  beforeAll(async () => (strict = await startTestApp({ env: { AUDIT_ADDRESS_RETENTION: '0' }, on: app })));
+  afterAll(() => strict.stop());
+
+  it('of 0 blanks addresses with the account', async () => {
+    const { id, caller } = await newPerson();
+    await addEvents(app, 1, { type: 'refresh.reused', userId: id, address: ADDRESS });
+    const { token } = caller;
+    expectOk(await strict.client.post('/v1/user/delete', undefined, { token }));
+    expect((await ofAccount(id)).map(({ address }) => address)).toEqual(['', '']);
+  });
+
+  it('that became shorter is for accounts that were deleted long ago, too', async () => {
+    const { id, caller } = await newPerson();
+    expectOk(await send(caller, 'POST', '/v1/user/delete'));
+    await app.dataSource.manager.update(
+      AuditEvent,
+      { userId: id, type: 'account.deleted' },
+      { createdAt: nowSeconds() - 90 * DAY_SECONDS },
+    );
+    expect((await ofAccount(id)).map(({ address }) => address)).toEqual([ADDRESS]);
+    await strict.app.get(AuditTrailService).purgeExpired(new AbortController().signal);
+    expect((await ofAccount(id)).map(({ address }) => address)).toEqual(['']);
   });
 });
 

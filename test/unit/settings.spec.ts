@@ -67,6 +67,7 @@ describe('Settings with nothing set', () => {
       pageSessionTtlSeconds: 1_209_600,
       authorizationCodeTtlSeconds: 600,
       auditRetentionDays: 180,
+      auditAddressRetentionSeconds: 2_592_000,
       google: {
         clientIds: [],
         issuer: 'https://accounts.google.com',
@@ -242,6 +243,8 @@ describe('A refused value', () => {
     ['RATE_LIMITS', 'login-address=10/60,'],
     ['AUDIT_RETENTION_DAYS', '0'],
     ['AUDIT_RETENTION_DAYS', '3651'],
+    ['AUDIT_ADDRESS_RETENTION', '-1'],
+    ['AUDIT_ADDRESS_RETENTION', '30d'],
     ['TRUST_PROXY', 'loopback'],
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', '10.0.0.0/8/8'],
