@@ -1,9 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
 import { Field, ListField, nullAsAbsent } from '../common/fields.js';
 import { isRedirectUrl, REDIRECT_URL_MAX } from '../common/redirect-urls.js';
-import { isApplePrivateKey, isIdentifier } from '../common/text-checks.js';
+import { isApplePrivateKey, isIdentifier, unfoldedPem } from '../common/text-checks.js';
 import { EXAMPLE } from './example-ids.js';
 
 const RECENT_SIGN_IN =
@@ -99,6 +100,7 @@ export class ChangeApplicationSettingsDto {
     'a P-256 private key as PKCS#8 PEM, as the .p8 file has it',
     isAppleKey,
   )
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? unfoldedPem(value) : value))
   apple_private_key?: string;
 
   @ProviderId('WeChat id of the mobile app', WECHAT_APP_ID)

@@ -82,6 +82,11 @@ export function isOpaque(value: unknown, max: number): boolean {
   );
 }
 
+/** A PEM as it was; `.env` files and dashboards make one line of it, with `\n` for each line break. */
+export function unfoldedPem(text: string): string {
+  return text.replaceAll('\\n', '\n');
+}
+
 /** The .p8 file of Apple: PKCS#8 PEM of a private key for ES256 (RFC 7518 section 3.4). */
 export function isApplePrivateKey(text: string): boolean {
   if (!text.trimStart().startsWith('-----BEGIN PRIVATE KEY-----')) return false;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { tidyMail } from '../common/mail-addresses.js';
 import { isRedirectUrl } from '../common/redirect-urls.js';
-import { isApplePrivateKey, isMailbox } from '../common/text-checks.js';
+import { isApplePrivateKey, isMailbox, unfoldedPem } from '../common/text-checks.js';
 import { defaultLimits, parseLimits } from './request-limits.js';
 import { parseSmtpUrl } from './smtp-url.js';
 import { DATABASE_URL_FORM, parseDatabaseUrl, type DatabaseSettings } from './database-url.js';
@@ -131,11 +131,10 @@ export const password = matching(
   'at least 8 characters and at most 1024 bytes long',
   (text) => [...text].length >= 8 && Buffer.byteLength(text) <= 1024,
 );
-/** One line with `\\n` for each line break is what `.env` files and dashboards make of a .p8 file. */
 export const applePrivateKey = kind(
   'the PKCS#8 PEM of a P-256 private key, as the .p8 file has it',
   (text) => {
-    const pem = text.replaceAll('\\n', '\n');
+    const pem = unfoldedPem(text);
     return isApplePrivateKey(pem) ? pem : undefined;
   },
 );

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { ApplicationSettings } from '../../src/applications/application-settings.entity.js';
+import { ProviderSettingsService } from '../../src/applications/provider-settings.service.js';
 import { type TestApplication } from '../support/applications.js';
 import { countByCode, expectFailure, expectOk } from '../support/expectations.js';
 import {
@@ -242,6 +243,14 @@ describe('/v1/rbac/application/settings', () => {
         for (const value of [1, true, [], {}, 'a b', 'a\u0000', '窓口', 'x'.repeat(9000)])
           expectFailure(await change(own, { [field]: value }), 400, 1001, expect.stringContaining(field));
     });
+  });
+
+  it('read a private key of Apple in one line with \\n', async () => {
+    const own = await newApplication();
+    const line = applePrivateKey.replaceAll('\n', '\\n');
+    expectOk(await change(own, { ...apple, apple_private_key: line }));
+    const { apple: stored } = await app.app.get(ProviderSettingsService).get(own.id);
+    expect(stored?.privateKey).toBe(applePrivateKey);
   });
 
   it('keep concurrent changes of different fields', async () => {
