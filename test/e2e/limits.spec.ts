@@ -1,6 +1,6 @@
 import { KnownDevice } from '../../src/auth/devices/known-device.entity.js';
 import { User } from '../../src/users/user.entity.js';
-import { addAccount, registration, type TestAccount } from '../support/accounts.js';
+import { addAccount, registration, signedIn, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { nextNumber, type Answer } from '../support/client.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
@@ -336,6 +336,7 @@ describe('requests from one address', () => {
     'client-register': 2,
     'client-failures': 2,
     'client-guesses': 3,
+    'avatar-account': 2,
   });
   beforeAll(async () => {
     app = await limited({ RATE_LIMITS: tight.map(([name, tries]) => `${name}=${tries}/60`).join(', ') });
@@ -442,6 +443,17 @@ describe('requests from one address', () => {
     expectLimited(await refresh(), 60);
     passSeconds(61);
     expectOk(await refresh());
+  });
+
+  it('are limited for the pictures of an account, but not its other changes', async () => {
+    const [ann, bob] = [await signedIn(app), await signedIn(app)];
+    const change = (body: object, { token } = ann) =>
+      app.client.put('/v1/user/info', body, { token, ...from(newAddress()) });
+    const picture = { avatar: Buffer.from('not a picture').toString('base64') };
+    for (let done = 0; done < 2; done++) expectFailure(await change(picture), 400, 3006);
+    expectLimited(await change(picture), 60);
+    expectOk(await change({ name: 'Ann', avatar: 'https://example.com/ann.png' }));
+    expectFailure(await change(picture, bob), 400, 3006);
   });
 
   it('are limited for the OAuth clients of an account', async () => {

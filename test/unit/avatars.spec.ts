@@ -139,6 +139,16 @@ describe('An avatar image', () => {
     await expect(normaliseAvatar(await make())).rejects.toEqual(invalidAvatar);
   });
 
+  it.each([
+    [50_000, 50_000],
+    [8000, 5001],
+    [10_001, 1],
+    [1, 10_001],
+  ])('is refused as too large before it is decoded: %d × %d', async (width, height) => {
+    const refusal = { message: expect.stringContaining(`too large (${width} × ${height})`) };
+    await expect(normaliseAvatar(await pngThatClaims(width, height))).rejects.toMatchObject(refusal);
+  });
+
   it('is read by the decoders of JPEG and PNG only', async () => {
     const webp = await plain(9, 9).webp().toBuffer();
     await expect(sharp(webp).metadata()).rejects.toThrow('unsupported image format');
