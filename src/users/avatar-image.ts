@@ -65,7 +65,7 @@ async function loadSharp(): Promise<typeof MakeSharp> {
 
 async function render(bytes: Buffer, format: Format): Promise<Buffer> {
   const sharp = await loadSharp();
-  await refuseHuge(sharp(bytes));
+  await refuseHuge(sharp(bytes, { limitInputPixels: false }));
   const image = sharp(bytes, {
     autoOrient: true,
     failOn: 'error',
