@@ -1,4 +1,3 @@
-import { Not } from 'typeorm';
 import { AuditEvent } from '../../src/audit/audit-event.entity.js';
 import { AuditTrailService } from '../../src/audit/audit-trail.service.js';
 import { nowSeconds } from '../../src/common/time.js';
@@ -66,14 +65,15 @@ describe('the deletion of an account', () => {
       detail: { method: 'x' },
     });
     expectOk(await caller.request('POST', '/v1/user/delete', { headers: FROM }));
-    const left = (what: object) => app.dataSource.manager.countBy(AuditEvent, { userId: id, ...what });
-    const details = { type: 'mail.bound' as const, detail: Not({}) };
-    expect(await left(details)).toBeGreaterThan(600);
+    const events = () => app.dataSource.manager.findBy(AuditEvent, { userId: id });
+    const details = async () => (await events()).filter(({ detail }) => detail.method === 'x').length;
+    const addresses = async () => (await events()).filter(({ address }) => address === ADDRESS).length;
+    expect(await details()).toBeGreaterThan(600);
     await tidyUp();
-    expect(await left(details)).toBe(0);
-    expect(await left({ address: ADDRESS })).toBe(1204);
+    expect(await details()).toBe(0);
+    expect(await addresses()).toBe(1204);
     await tidyUpIn(MONTH_SECONDS + 1);
-    expect(await left({ address: ADDRESS })).toBe(0);
+    expect(await addresses()).toBe(0);
   });
 
   it('blanks its personal details everywhere, its addresses later, and keeps what was done', async () => {
