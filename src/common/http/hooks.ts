@@ -98,10 +98,17 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boole
 function hostFault({ headers, raw }: FastifyRequest): Error | undefined {
   if (headers.host === undefined && raw.httpVersion === '1.1')
     return badRequest(['the header Host is required']);
-  const isHost = (name: string, at: number) =>
-    at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host';
-  if (raw.rawHeaders.filter(isHost).length < 2) return undefined;
-  return badRequest(['the header Host must not be repeated']);
+  return countHosts(raw.rawHeaders) < 2 ? undefined : badRequest(['the header Host must not be repeated']);
+}
+
+/** @param rawHeaders names and values in turn, as received */
+function countHosts(rawHeaders: string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count;
 }
 
 /** What is wrong with a request before its body is read. */
