@@ -41,6 +41,32 @@ const TAGS = {
   Audit: 'Security events of accounts and of the administration',
 };
 
+/** The paths of those tags whose order in the reference differs from that of the controllers. */
+const PATHS = [
+  '/v1/user/register',
+  '/v1/user/register/verify/mail',
+  '/v1/user/login/account',
+  '/v1/user/login/google/mobile',
+  '/v1/user/login/apple/mobile',
+  '/v1/user/login/wechat/web',
+  '/v1/user/login/wechat/mobile',
+  '/v1/user/password/reset/mail',
+  '/v1/rbac/role/create',
+  '/v1/rbac/scope/create',
+  '/v1/rbac/role/scope',
+  '/v1/rbac/role/scope/default',
+  '/v1/rbac/application/create',
+  '/v1/rbac/application/update-i18n-name',
+  '/v1/rbac/application/i18n-name',
+  '/v1/rbac/application/role/default',
+  '/v1/rbac/application/list',
+  '/v1/rbac/role/list',
+  '/v1/rbac/scope/list',
+  '/v1/rbac/user/application/role',
+  '/web/mail/verify/{token}',
+  '/web/password/reset/{token}',
+];
+
 const BEARER = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } as const;
 
 /** Describes the routes of the application, as the API reference does. */
@@ -76,7 +102,7 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
   delete info.contact;
   for (const [path, item] of Object.entries(paths)) describeFailuresOfKind(path, item);
   for (const item of Object.values(paths)) sayPublic(item);
-  return applyRules({ openapi, info, tags, ...rest, paths: inOrderOfTags(paths) });
+  return applyRules({ openapi, info, tags, ...rest, paths: inOrder(paths) });
 }
 
 type PathItem = OpenAPIObject['paths'][string];
@@ -111,11 +137,18 @@ function addFailure({ responses }: ApiOperation, { status, description, content 
   };
 }
 
-/** Sorts the paths by the order of the tags, independent of the order of the modules; stable within a tag. */
-function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
-  const place = Object.keys(TAGS);
-  const rank = (item: PathItem) => place.indexOf((item.get ?? item.post ?? item.put)?.tags?.[0] ?? '');
-  return Object.fromEntries(Object.entries(paths).sort(([, one], [, other]) => rank(one) - rank(other)));
+/**
+ * Sorts the paths by the order of the tags and, within a tag, of the reference, independent of the order of
+ * the modules; the paths of a tag that the reference does not have follow in the order of their controllers.
+ */
+function inOrder(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
+  const tags = Object.keys(TAGS);
+  const tagOf = (item: PathItem) => tags.indexOf((item.get ?? item.post ?? item.put)?.tags?.[0] ?? '');
+  const placeOf = (path: string) => (PATHS.includes(path) ? PATHS.indexOf(path) : PATHS.length);
+  const sorted = Object.entries(paths).sort(
+    ([path, item], [otherPath, other]) => tagOf(item) - tagOf(other) || placeOf(path) - placeOf(otherPath),
+  );
+  return Object.fromEntries(sorted);
 }
 
 /** Serves the document at `/openapi.json` and Swagger UI at `/docs`. */
