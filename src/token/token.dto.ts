@@ -86,3 +86,39 @@ export class AccessClaimsDto implements AccessClaims {
   @ApiPropertyOptional({ type: String, description: 'The OAuth client that got the token', example: 'desk' })
   client_id?: string;
 }
+
+class JsonWebKeyDto {
+  @ApiProperty({ type: String, enum: ['RSA'], description: 'Key type' })
+  kty: string;
+
+  @ApiProperty({ type: String, enum: ['RS256'], description: 'Algorithm of the signatures' })
+  alg: string;
+
+  @ApiProperty({ type: String, enum: ['sig'], description: 'Use of the key: signatures' })
+  use: string;
+
+  @ApiProperty({
+    type: String,
+    description: 'Key id, as in the header of the tokens that it signs',
+    example: 'pZ3zVn2e1qU',
+  })
+  kid: string;
+
+  @ApiProperty({
+    type: String,
+    description: 'Modulus, base64url',
+    example: 'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0t',
+  })
+  n: string;
+
+  @ApiProperty({ type: String, description: 'Exponent, base64url', example: 'AQAB' })
+  e: string;
+}
+
+export class KeySetDto {
+  @ApiProperty({
+    type: [JsonWebKeyDto],
+    description: 'The next key is listed before it signs, the last one until its tokens have expired',
+  })
+  keys: JsonWebKeyDto[];
+}

@@ -598,6 +598,8 @@ export const operationsBeyondReference = [
   'POST /v1/user/reauthenticate',
   // Which applications a client may get tokens of its own for.
   'PUT /v1/oauth/client/application',
+  // Where standard JWT libraries look for keys.
+  'GET /.well-known/jwks.json',
   // Who did what, for whoever has to find out after an attack.
   'GET /v1/audit',
 ];
