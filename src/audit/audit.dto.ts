@@ -51,6 +51,8 @@ export class AuditQuery {
 class AuditActorDto {
   @ApiProperty({
     enum: actorKinds,
+    // Constants of generated clients; some languages share one namespace with types such as `Client`.
+    'x-enumNames': actorKinds.map((kind) => `Actor${kind[0]!.toUpperCase()}${kind.slice(1)}`),
     description: 'A user, an OAuth client, an unauthenticated caller, the command line, or the server',
     example: 'user',
   })

@@ -1,10 +1,10 @@
 import type { OAuthClient } from './oauth-client.entity.js';
-import type { ClientDto } from './oauth.dto.js';
+import type { OAuthClientDto } from './oauth.dto.js';
 
 /** Never includes the secret. */
 export function presentClient(
   { key, status, redirectUri, userId }: OAuthClient,
   applications: string[],
-): ClientDto {
+): OAuthClientDto {
   return { key, status, redirect_uri: redirectUri, user_id: userId ?? 0, app_ids: applications };
 }

@@ -143,7 +143,8 @@ export class ChangedClientApplicationsDto {
   app_ids: string[];
 }
 
-export class ClientDto extends ClientNameDto {
+// Not `Client`: Go's generators call the API client itself so.
+export class OAuthClientDto extends ClientNameDto {
   @ApiProperty({ type: String, description: 'Client redirect URI', example: EXAMPLE_CLIENT.redirectUri })
   redirect_uri: string;
 
@@ -163,6 +164,6 @@ export class ClientDto extends ClientNameDto {
 }
 
 export class ClientListDto {
-  @ApiProperty({ type: [ClientDto], description: 'Oldest first' })
-  clients: ClientDto[];
+  @ApiProperty({ type: [OAuthClientDto], description: 'Oldest first' })
+  clients: OAuthClientDto[];
 }

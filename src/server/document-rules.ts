@@ -35,6 +35,9 @@ function nameModels(document: OpenAPIObject, names: Map<string, string>): OpenAP
     const { $ref } = value;
     if (typeof $ref === 'string' && $ref.startsWith(SCHEMAS))
       return { ...value, $ref: SCHEMAS + renamed($ref.slice(SCHEMAS.length)) };
+    const enumNames = value['x-enumNames'];
+    // NSwag reads the one name, openapi-generator and oapi-codegen the other.
+    if (enumNames !== undefined) return { ...value, 'x-enum-varnames': enumNames };
     return isWide(value) ? { ...value, format: 'int64' } : value;
   }) as OpenAPIObject;
 }

@@ -41,6 +41,7 @@ export interface Schema {
   example?: unknown;
   default?: unknown;
   enum?: unknown[];
+  'x-enum-varnames'?: string[];
   nullable?: boolean;
   pattern?: string;
   minLength?: number;

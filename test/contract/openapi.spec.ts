@@ -85,6 +85,13 @@ describe('GET /openapi.json', () => {
     expect(places).toEqual(places.toSorted((one, other) => one - other));
   });
 
+  it('lists the operations of the reference in its order', () => {
+    const pathsOf = (routes: string[]) => [...new Set(routes.map((route) => route.split(' ')[1]!))];
+    const ofReference = pathsOf(operations.map(routeOf));
+    const listed = pathsOf([...published().keys()]).filter((path) => ofReference.includes(path));
+    expect(listed).toEqual(ofReference);
+  });
+
   it('has the three security schemes of the reference, each a bearer token, and those of clients and pages', () => {
     const { Client, PageSession, ...ofReference } = document.components.securitySchemes;
     expect(Object.keys(ofReference)).toEqual(['AccessToken', 'UserAuth', 'AdminAuth']);
@@ -139,6 +146,15 @@ describe('the document as OpenAPI', () => {
     const names = Object.keys(document.components.schemas);
     expect(names.filter((name) => !/^[A-Z][A-Za-z]+$/.test(name) || name.endsWith('Dto'))).toEqual([]);
     expect(names).toEqual(expect.arrayContaining(['EmptyAnswer', 'TokenPairAnswer', 'RegisterRequest']));
+  });
+
+  it('leaves the name Client to the clients that Go generators make', () => {
+    expect(Object.keys(document.components.schemas)).not.toContain('Client');
+    const { kind } = document.components.schemas.AuditActor!.properties!;
+    const constants = kind!['x-enum-varnames']!;
+    expect(constants).toHaveLength(kind!.enum!.length);
+    expect(constants).toContain('ActorClient');
+    expect(constants.filter((name) => name in document.components.schemas)).toEqual([]);
   });
 
   it('gives 64 bits to every integer that may exceed 32', () => {
@@ -320,7 +336,7 @@ describe.each(documented)('%s', (route) => {
 
 /** Pages use cookies. */
 function isJsonRoute(route: string): boolean {
-  return route.includes(' /v1/');
+  return !route.includes(' /web/');
 }
 
 function failuresOf({ responses }: Operation): [string, Response][] {
@@ -455,6 +471,8 @@ describe('what the server answers is what the document says', () => {
   });
 
   it('of the public key', () => get('/v1/token/publickey'));
+
+  it('of the key set', () => get('/.well-known/jwks.json'));
 
   it('of a token that is verified', () =>
     ask('GET /v1/token/access/verify', `/v1/token/access/verify?token=${tokens.access_token}`));
