@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsOptional, ValidateBy } from 'class-validator';
-import { Field, ListField, nullAsAbsent } from '../common/fields.js';
+import { Field, IDENTIFIER, ListField, nullAsAbsent } from '../common/fields.js';
 import { isRedirectUrl, REDIRECT_URL_MAX } from '../common/redirect-urls.js';
 import { isApplePrivateKey, isIdentifier, unfoldedPem } from '../common/text-checks.js';
 import { EXAMPLE } from './example-ids.js';
@@ -30,11 +30,12 @@ function Optional(
   description: string,
   mustBe: string,
   validate: (value: unknown) => boolean,
-  example = '',
+  { example = '', ...limits }: { example?: string; maxLength: number; pattern?: string },
 ): PropertyDecorator {
   return applyDecorators(
     ApiPropertyOptional({
       type: String,
+      ...limits,
       description: `${description}; left out: unchanged, empty: cleared`,
       example,
     }),
@@ -48,16 +49,18 @@ function Optional(
 }
 
 const ProviderId = (description: string, example: string, max = PROVIDER_ID_MAX) =>
-  Optional(
-    description,
-    `at most ${max} printable ASCII characters`,
-    (value) => isIdentifier(value, 0, max),
+  Optional(description, `at most ${max} printable ASCII characters`, (value) => isIdentifier(value, 0, max), {
     example,
-  );
+    maxLength: max,
+    pattern: IDENTIFIER,
+  });
 
 const ProviderSecret = (description: string) =>
-  Optional(`${description} (write-only)`, `at most ${SECRET_MAX} printable ASCII characters`, (value) =>
-    isIdentifier(value, 0, SECRET_MAX),
+  Optional(
+    `${description} (write-only)`,
+    `at most ${SECRET_MAX} printable ASCII characters`,
+    (value) => isIdentifier(value, 0, SECRET_MAX),
+    { maxLength: SECRET_MAX, pattern: IDENTIFIER },
   );
 
 export class ChangeApplicationSettingsDto {
@@ -69,7 +72,7 @@ export class ChangeApplicationSettingsDto {
     max: URLS_MAX,
     mustBe: `an http(s) or app-scheme URL of at most ${REDIRECT_URL_MAX} characters without a fragment`,
     accepts: isRedirectUrl,
-    items: { type: String, format: 'uri' },
+    items: { type: 'string', format: 'uri', maxLength: REDIRECT_URL_MAX },
     optional: true,
     example: ['https://example.com/signed-in'],
   })
@@ -80,7 +83,7 @@ export class ChangeApplicationSettingsDto {
     max: URLS_MAX,
     mustBe: `a client id of 1 to ${IDENTIFIER_MAX} printable ASCII characters`,
     accepts: (value) => isIdentifier(value, 1, IDENTIFIER_MAX),
-    items: { type: String },
+    items: { type: 'string', minLength: 1, maxLength: IDENTIFIER_MAX, pattern: IDENTIFIER },
     optional: true,
     example: ['1234.apps.googleusercontent.com'],
   })
@@ -99,6 +102,7 @@ export class ChangeApplicationSettingsDto {
     'Apple private key: the .p8 file (write-only)',
     'a P-256 private key as PKCS#8 PEM, as the .p8 file has it',
     isAppleKey,
+    { maxLength: PEM_MAX },
   )
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? unfoldedPem(value) : value))
   apple_private_key?: string;

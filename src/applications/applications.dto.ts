@@ -38,6 +38,7 @@ export class LocalizedNamesDto {
 
   @ApiProperty({
     type: [LocalizedNameDto],
+    maxItems: NAMES_MAX,
     description: 'Internationalized names; they replace those there were',
   })
   @ArrayMaxSize(NAMES_MAX, { message: `$property must have at most ${NAMES_MAX} names` })

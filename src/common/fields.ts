@@ -40,6 +40,13 @@ interface FieldOptions {
   example?: unknown;
 }
 
+/** As `isOpaque` and `isLine` check; a line also has something other than blanks. */
+const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
+const OPAQUE = `^[^${CONTROLS}]*$`;
+const LINE = `^[^${CONTROLS}]*[^${CONTROLS}\\s][^${CONTROLS}]*$`;
+/** As `isIdentifier` checks. */
+export const IDENTIFIER = '^[!-~]*$';
+
 const trimmed = (text: string) => text.trim();
 
 const rules = {
@@ -65,66 +72,77 @@ const rules = {
     tidy: trimmed,
     mustBe: '1 to 60 characters without control characters',
     accepts: (value) => isLine(value, 60),
-    api: { type: String, minLength: 1, maxLength: 60, example: 'Ann' },
+    api: { type: String, minLength: 1, maxLength: 60, pattern: LINE, example: 'Ann' },
   },
   newPassword: {
     mustBe: 'at least 8 characters and at most 1024 bytes long',
     accepts: (value) => typeof value === 'string' && passwordFault(value) === null,
-    api: { type: String, minLength: PASSWORD_MIN_CHARACTERS, example: 'correct horse' },
+    api: {
+      type: String,
+      minLength: PASSWORD_MIN_CHARACTERS,
+      maxLength: PASSWORD_MAX_BYTES,
+      example: 'correct horse',
+    },
   },
   password: {
     mustBe: '1 to 1024 bytes long',
     accepts: (value) =>
       typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= PASSWORD_MAX_BYTES,
-    api: { type: String, minLength: 1, example: 'correct horse' },
+    api: { type: String, minLength: 1, maxLength: PASSWORD_MAX_BYTES, example: 'correct horse' },
   },
   account: {
     tidy: tidyMail,
     mustBe: `an email address or a user id of at most ${MAIL_MAX} characters`,
     accepts: (value) => isOpaque(value, MAIL_MAX),
-    api: { type: String, minLength: 1, maxLength: MAIL_MAX, example: 'ann' },
+    api: { type: String, minLength: 1, maxLength: MAIL_MAX, pattern: OPAQUE, example: 'ann' },
   },
   appName: {
     tidy: trimmed,
     mustBe: 'the name of an application (1 to 100 characters)',
     accepts: (value) => isLine(value, 100),
-    api: { type: String, minLength: 1, maxLength: 100, example: 'pluto' },
+    api: { type: String, minLength: 1, maxLength: 100, pattern: LINE, example: 'pluto' },
   },
   deviceId: {
     mustBe: 'at most 255 characters',
     accepts: (value) => value === '' || isOpaque(value, 255),
-    api: { type: String, maxLength: 255, example: 'phone-1' },
+    api: { type: String, maxLength: 255, pattern: OPAQUE, example: 'phone-1' },
   },
   token: {
     mustBe: 'a token of 1 to 8192 characters',
     accepts: (value) => isOpaque(value, 8192),
-    api: { type: String, minLength: 1, maxLength: 8192 },
+    api: { type: String, minLength: 1, maxLength: 8192, pattern: OPAQUE },
   },
   code: {
     mustBe: 'an authorization code of 1 to 2048 characters',
     accepts: (value) => isOpaque(value, 2048),
-    api: { type: String, minLength: 1, maxLength: 2048, example: 'c4f1e9.0.mrsx.kGnq3RzV' },
+    api: { type: String, minLength: 1, maxLength: 2048, pattern: OPAQUE, example: 'c4f1e9.0.mrsx.kGnq3RzV' },
   },
   state: {
     mustBe: 'a state of at most 255 characters',
     accepts: (value) => isOpaque(value, 255),
-    api: { type: String, maxLength: 255, example: '0123456789abcdef' },
+    api: { type: String, maxLength: 255, pattern: OPAQUE, minLength: 1, example: '0123456789abcdef' },
   },
   redirectUrl: {
     mustBe: 'a URL of at most 2048 characters',
     accepts: (value) => value === '' || isOpaque(value, 2048),
-    api: { type: String, format: 'uri', maxLength: 2048, example: 'https://example.com/signed-in' },
+    api: {
+      type: String,
+      format: 'uri',
+      maxLength: 2048,
+      pattern: OPAQUE,
+      example: 'https://example.com/signed-in',
+    },
   },
   clientKey: {
     mustBe: '1 to 255 printable ASCII characters without spaces',
     accepts: (value) => isIdentifier(value, 1, 255),
-    api: { type: String, minLength: 1, maxLength: 255, example: 'desk' },
+    api: { type: String, minLength: 1, maxLength: 255, pattern: IDENTIFIER, example: 'desk' },
   },
   clientSecret: {
     mustBe:
       'at least 128 bits strong, in at most 255 printable ASCII characters without spaces; without one it is generated',
     accepts: (value) => isIdentifier(value, 1, 255) && isStrongSecret(value as string),
-    api: { type: String, minLength: 20, maxLength: 255, example: EXAMPLE_SECRET },
+    api: { type: String, minLength: 20, maxLength: 255, pattern: IDENTIFIER, example: EXAMPLE_SECRET },
   },
   redirectUri: {
     mustBe:
@@ -140,7 +158,7 @@ const rules = {
   scopes: {
     mustBe: 'scope names separated by commas or spaces, at most 4096 characters',
     accepts: (value) => value === '' || isOpaque(value, 4096),
-    api: { type: String, maxLength: 4096, example: 'pluto.user pluto.admin' },
+    api: { type: String, maxLength: 4096, pattern: OPAQUE, example: 'pluto.user pluto.admin' },
   },
   id: {
     mustBe: 'a positive 32-bit integer',
@@ -151,25 +169,31 @@ const rules = {
     tidy: trimmed,
     mustBe: '1 to 100 characters without control characters',
     accepts: (value) => isLine(value, 100),
-    api: { type: String, minLength: 1, maxLength: 100, example: 'org.example.app' },
+    api: { type: String, minLength: 1, maxLength: 100, pattern: LINE, example: 'org.example.app' },
   },
   roleName: {
     tidy: trimmed,
     mustBe: '1 to 60 characters without control characters',
     accepts: (value) => isLine(value, 60),
-    api: { type: String, minLength: 1, maxLength: 60, example: 'editor' },
+    api: { type: String, minLength: 1, maxLength: 60, pattern: LINE, example: 'editor' },
   },
   scopeName: {
     tidy: trimmed,
     mustBe: '1 to 60 characters without whitespace, commas or control characters',
     accepts: isScopeName,
-    api: { type: String, minLength: 1, maxLength: 60, example: 'articles.write' },
+    api: {
+      type: String,
+      minLength: 1,
+      maxLength: 60,
+      pattern: `^[^\\s,${CONTROLS}]+$`,
+      example: 'articles.write',
+    },
   },
   searchText: {
     tidy: trimmed,
     mustBe: `1 to ${MAIL_MAX} characters without control characters`,
     accepts: (value) => isLine(value, MAIL_MAX),
-    api: { type: String, minLength: 1, maxLength: MAIL_MAX, example: 'ann' },
+    api: { type: String, minLength: 1, maxLength: MAIL_MAX, pattern: LINE, example: 'ann' },
   },
   address: {
     mustBe: 'an IP address',
@@ -179,12 +203,18 @@ const rules = {
   requestId: {
     mustBe: '1 to 64 characters of A-Z a-z 0-9 _ . -',
     accepts: (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value),
-    api: { type: String, maxLength: 64, example: '0b0f2c0e-6f6b-4d6e-9d58-0c5a6f1c3f11' },
+    api: {
+      type: String,
+      maxLength: 64,
+      minLength: 1,
+      pattern: '^[A-Za-z0-9_.-]+$',
+      example: '0b0f2c0e-6f6b-4d6e-9d58-0c5a6f1c3f11',
+    },
   },
   cursor: {
     mustBe: 'a cursor from an earlier response',
     accepts: (value) => value === '' || isIdentifier(value, 1, 64),
-    api: { type: String, maxLength: 64, example: 'MTc5NTY1MTIwMC40Mg' },
+    api: { type: String, maxLength: 64, pattern: IDENTIFIER, example: 'MTc5NTY1MTIwMC40Mg' },
   },
   avatar: {
     mustBe: 'an http(s) URL of at most 2048 characters, or a JPEG or PNG as base64',
@@ -318,11 +348,11 @@ export function ListField({
   max: number;
   mustBe: string;
   accepts: (item: unknown) => boolean;
-  items: ApiPropertyOptions;
+  items: { type: 'string' | 'integer' } & Record<string, string | number>;
   optional?: boolean;
   example: unknown[];
 }): PropertyDecorator {
-  const api = { ...items, isArray: true, maxItems: max, description, example } as ApiPropertyOptions;
+  const api = { type: 'array', items, maxItems: max, description, example } as ApiPropertyOptions;
   return applyDecorators(
     optional ? ApiPropertyOptional(api) : ApiProperty(api),
     ...(optional ? [IsOptional(), nullAsAbsent] : []),

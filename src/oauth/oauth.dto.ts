@@ -1,21 +1,18 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { PLUTO } from '../applications/pluto-names.js';
 import { Field, ListField } from '../common/fields.js';
-import { isLine } from '../common/text-checks.js';
+import { isLine, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
+import { DEVICE_ID_MAX, PARAMETER_MAX } from './grants/grant.js';
 import { EXAMPLE_CLIENT, EXAMPLE_OPAQUE, EXAMPLE_VERIFIER } from './examples.js';
 import type { ClientStatus } from './oauth-client.entity.js';
 
 export const grantTypes = ['authorization_code', 'password', 'client_credentials', 'refresh_token'] as const;
 export type GrantType = (typeof grantTypes)[number];
 
-const Parameter = (description: string, example: string, required = false): PropertyDecorator => {
-  const api = { type: String, description, example };
-  return (target, property) => {
-    Allow()(target, property);
-    (required ? ApiProperty(api) : ApiPropertyOptional(api))(target, property);
-  };
-};
+const Parameter = (description: string, example: string, maxLength = PARAMETER_MAX): PropertyDecorator =>
+  applyDecorators(Allow(), ApiPropertyOptional({ type: String, description, maxLength, example }));
 
 /** Not validated here: the client must be authenticated first, then each grant validates its parameters. */
 export class TokensDto {
@@ -47,10 +44,10 @@ export class TokensDto {
   @Parameter('Application ID', 'pluto')
   app_id?: unknown;
 
-  @Parameter('Device ID', 'phone-1')
+  @Parameter('Device ID', 'phone-1', DEVICE_ID_MAX)
   device_id?: unknown;
 
-  @Parameter('User password (for password grant)', 'correct horse')
+  @Parameter('User password (for password grant)', 'correct horse', PASSWORD_MAX_BYTES)
   password?: unknown;
 
   @Parameter('Username (for password grant)', 'ann')

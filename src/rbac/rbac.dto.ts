@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ApplicationDto } from '../applications/applications.dto.js';
 import { Field, ListField } from '../common/fields.js';
-import { isId } from '../common/text-checks.js';
+import { INT32_MAX, isId } from '../common/text-checks.js';
 import { EXAMPLE } from '../applications/example-ids.js';
 
 const SCOPES_MAX = 1000;
@@ -31,7 +31,7 @@ export class RoleScopesDto {
     max: SCOPES_MAX,
     mustBe: 'a positive 32-bit integer',
     accepts: isId,
-    items: { type: 'integer' },
+    items: { type: 'integer', minimum: 1, maximum: INT32_MAX },
     example: [EXAMPLE.scope],
   })
   scopes: number[];

@@ -31,7 +31,12 @@ function nameModels(document: OpenAPIObject, names: Map<string, string>): OpenAP
   const renamed = (name: string) => names.get(name) ?? name;
   return transform(document, (value, key) => {
     if (key === 'schemas')
-      return Object.fromEntries(Object.entries(value).map(([name, one]) => [renamed(name), one]));
+      return Object.fromEntries(
+        Object.entries(value).map(([name, one]) => [
+          renamed(name),
+          combined(one as Json, COMBINATIONS[name] ?? {}),
+        ]),
+      );
     const { $ref } = value;
     if (typeof $ref === 'string' && $ref.startsWith(SCHEMAS))
       return { ...value, $ref: SCHEMAS + renamed($ref.slice(SCHEMAS.length)) };
@@ -111,6 +116,27 @@ function transform(value: unknown, change: (value: Json, key: string) => Json, k
   if (typeof value !== 'object' || value === null) return value;
   const inner = Object.entries(value).map(([name, one]) => [name, transform(one, change, name)] as const);
   return change(Object.fromEntries(inner), key);
+}
+
+interface Combination {
+  minProperties?: number;
+  /** Of these fields, one is required. */
+  oneRequired?: string[];
+}
+
+/** Which fields of a body depend on each other, by the class: decorators of fields cannot say it. */
+const COMBINATIONS: Record<string, Combination> = {
+  VerificationMailDto: { oneRequired: ['mail', 'user_id'] },
+  BindDto: { oneRequired: ['mail', 'id_token', 'code'] },
+  UpdateUserInfoDto: { minProperties: 1 },
+};
+
+/** In two parts: of an `anyOf` next to the properties, Kotlin's generator makes a class without fields. */
+function combined(schema: Json, { oneRequired, ...limits }: Combination): Json {
+  if (!oneRequired) return { ...schema, ...limits };
+  const { description, ...fields } = schema;
+  const anyOf = oneRequired.map((name) => ({ required: [name] }));
+  return { ...(description !== undefined && { description }), allOf: [fields, { anyOf }] };
 }
 
 /** Ids that a rule cannot make. */

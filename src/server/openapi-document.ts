@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { ErrorKey } from '../common/errors.js';
+import { describeResponses } from './document-responses.js';
 import { applyRules, operationId } from './document-rules.js';
 import { Settings } from '../config/settings.js';
 import { failureResponses, type FailureResponse } from '../common/failure-responses.js';
@@ -67,6 +68,7 @@ const PATHS = [
   '/web/password/reset/{token}',
 ];
 
+const JSON_TYPE = 'application/json';
 const BEARER = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } as const;
 
 /** Describes the routes of the application, as the API reference does. */
@@ -102,7 +104,7 @@ export function buildApiDocument(app: INestApplication): OpenAPIObject {
   delete info.contact;
   for (const [path, item] of Object.entries(paths)) describeFailuresOfKind(path, item);
   for (const item of Object.values(paths)) sayPublic(item);
-  return applyRules({ openapi, info, tags, ...rest, paths: inOrder(paths) });
+  return describeResponses(applyRules({ openapi, info, tags, ...rest, paths: inOrder(paths) }));
 }
 
 type PathItem = OpenAPIObject['paths'][string];
@@ -133,8 +135,18 @@ function addFailure({ responses }: ApiOperation, { status, description, content 
   const known = responses[status] as FailureResponse | undefined;
   responses[status] = {
     description: known ? `${known.description}; ${description}` : description,
-    content: { ...known?.content, ...content },
+    content: { ...known?.content, ...content, ...mergedJson(known?.content, content) },
   };
+}
+
+/** Both may show codes of the same status. */
+function mergedJson(
+  known: FailureResponse['content'] = {},
+  added: FailureResponse['content'],
+): FailureResponse['content'] {
+  const [one, other] = [known[JSON_TYPE], added[JSON_TYPE]];
+  if (!one || !other) return {};
+  return { [JSON_TYPE]: { ...other, examples: { ...one.examples, ...other.examples } } };
 }
 
 /**

@@ -5,7 +5,11 @@ export interface Document {
   servers: { url: string }[];
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, Record<string, string>> };
+  components: {
+    schemas: Record<string, Schema>;
+    headers: Record<string, Header>;
+    securitySchemes: Record<string, Record<string, string>>;
+  };
 }
 
 export interface Operation {
@@ -27,8 +31,14 @@ export interface Parameter {
   schema: Schema;
 }
 
+export interface Header {
+  description: string;
+  schema: Schema;
+}
+
 export interface Response {
   description: string;
+  headers: Record<string, { $ref: string }>;
   content: Record<string, { schema: Schema; examples?: Record<string, { value: unknown }> }>;
 }
 
@@ -67,6 +77,15 @@ export function resolve(document: Document, schema: Schema): Schema {
   // So Nest writes a reference that has a description of its own.
   const { allOf, ...own } = schema;
   return allOf ? { ...Object.assign({}, ...allOf.map((part) => resolve(document, part))), ...own } : schema;
+}
+
+const HEADERS = '#/components/headers/';
+
+/** The header that another refers to; all are components. */
+export function headerOf({ components }: Document, { $ref }: { $ref: string }): Header {
+  const header = components.headers[$ref.replace(HEADERS, '')];
+  if (!$ref.startsWith(HEADERS) || !header) throw new Error(`${$ref} leads to no header`);
+  return header;
 }
 
 /** `string <email>`, `Array of integers`: as the reference writes types. */

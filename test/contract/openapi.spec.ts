@@ -9,6 +9,7 @@ import {
   bodyExampleOf,
   exampleOf,
   faultsOf,
+  headerOf,
   partsOf,
   resolve,
   typeNotation,
@@ -196,13 +197,15 @@ describe('the document as OpenAPI', () => {
     }
   });
 
-  it('has only references that lead somewhere, and no schema that nothing refers to', () => {
-    const references = [...partsOf(document)].flatMap(([, { $ref }]) =>
-      typeof $ref === 'string' ? [$ref] : [],
+  it('has only references that lead somewhere, and no schema or header that nothing refers to', () => {
+    const references = new Set(
+      [...partsOf(document)].flatMap(([, { $ref }]) => (typeof $ref === 'string' ? [$ref] : [])),
     );
-    for (const $ref of references) expect(() => resolve(document, { $ref })).not.toThrow();
-    const schemas = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`);
-    expect(schemas.filter((name) => !references.includes(name))).toEqual([]);
+    const { schemas, headers } = document.components;
+    const names = Object.entries({ schemas, headers }).flatMap(([kind, parts]) =>
+      Object.keys(parts).map((name) => `#/components/${kind}/${name}`),
+    );
+    expect([...references].sort()).toEqual(names.sort());
   });
 
   it('describes every field of every schema, and shows a value for it that fits', () => {
@@ -212,6 +215,32 @@ describe('the document as OpenAPI', () => {
       ),
     );
     expect(faults).toEqual([]);
+  });
+
+  it('describes every header, and shows a value for it that fits', () => {
+    const faults = Object.entries(document.components.headers).flatMap(([name, { description, schema }]) =>
+      fieldFaults(name, { description, ...schema }),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  it('names the headers of every response', () => {
+    const ofStatus: Record<string, string> = {
+      302: 'Location',
+      401: 'WWW-Authenticate',
+      429: 'Retry-After',
+      503: 'Retry-After',
+    };
+    for (const [route, { responses }] of published()) {
+      for (const [status, { headers }] of Object.entries(responses)) {
+        const expected = ['X-Request-Id', ...(ofStatus[status] ? [ofStatus[status]] : [])];
+        expect([route, status, Object.keys(headers)]).toEqual([
+          route,
+          status,
+          expect.arrayContaining(expected),
+        ]);
+      }
+    }
   });
 
   it('describes every parameter, and shows a value for it that fits', () => {
@@ -306,7 +335,7 @@ describe.each(documented)('%s', (route) => {
       // Pages explain their failures to browsers, and tell programs what the API would.
       const types = isJsonRoute(route) ? [JSON_TYPE] : ['text/html', JSON_TYPE];
       expect([status, Object.keys(content)]).toEqual([status, types]);
-      expectErrorSchema(content[JSON_TYPE]!.schema);
+      expectErrorSchema(content[JSON_TYPE]!.schema, errorsIn({ content }));
       expect(errorsIn({ content })).not.toEqual([]);
       for (const { code, message } of errorsIn({ content })) {
         expect([code, statusOfCode.get(code)]).toEqual([code, Number(status)]);
@@ -386,6 +415,21 @@ function expectAsDocumented(route: string, answer: Answer): void {
   if (!response) throw new Error(`${route} does not document its ${answer.status}: ${answer.text}`);
   expect(faultsOf(document, response.content[JSON_TYPE]!.schema, answer.json)).toEqual([]);
   if (answer.status !== 200) expect(errorsIn(response).map(({ code }) => code)).toContain(answer.code);
+  expectHeadersAsDocumented(response, answer);
+}
+
+/** Every header that depends on the operation or the status is documented, and has a value that fits. */
+function expectHeadersAsDocumented({ headers }: Response, answer: Answer): void {
+  const names = Object.keys(headers);
+  expect(answer.headers.get('x-request-id')).toMatch(/^[\w.-]{1,64}$/);
+  for (const name of ['Location', 'WWW-Authenticate', 'Retry-After', 'ETag'])
+    if (answer.headers.has(name)) expect(names).toContain(name);
+  for (const [name, reference] of Object.entries(headers)) {
+    const { schema } = headerOf(document, reference);
+    const text = answer.headers.get(name);
+    const value = schema.type === 'integer' && text !== null ? Number(text) : text;
+    if (value !== null) expect(faultsOf(document, schema, value, name)).toEqual([]);
+  }
 }
 
 /** A field of the document in the reference's notation. */
@@ -410,7 +454,8 @@ function expectFields(route: string, found: [string, ReferenceField][], expected
   }
 }
 
-function expectErrorSchema(schema: Schema): void {
+/** The envelope of a failure, with the codes that the response can have as an enum. */
+function expectErrorSchema(schema: Schema, shown: { code: number }[]): void {
   const { required, properties = {} } = resolve(document, schema);
   expect([required, Object.keys(properties), properties.status?.enum]).toEqual([
     ['status', 'error'],
@@ -423,6 +468,7 @@ function expectErrorSchema(schema: Schema): void {
     'integer',
     'string',
   ]);
+  expect(error.properties?.code?.enum).toEqual(shown.map(({ code }) => code));
 }
 
 describe('what the server answers is what the document says', () => {
@@ -459,6 +505,12 @@ describe('what the server answers is what the document says', () => {
     expectAsDocumented(`POST ${path}`, answer);
   });
 
+  it('of a refusal for want of a token', async () => {
+    const answer = await app.client.get('/v1/user/info');
+    expect([answer.code, answer.headers.get('www-authenticate')]).toEqual([1003, 'Bearer']);
+    expectAsDocumented('GET /v1/user/info', answer);
+  });
+
   it('of mails asked for', async () => {
     const { mail } = registration();
     await post('/v1/user/register/verify/mail', { mail, app_id: 'pluto' });
@@ -470,9 +522,10 @@ describe('what the server answers is what the document says', () => {
     await post('/v1/token/refresh', { refresh_token: account.tokens.refresh_token, app_id: 'pluto' });
   });
 
-  it('of the public key', () => get('/v1/token/publickey'));
-
-  it('of the key set', () => get('/.well-known/jwks.json'));
+  it.each(['/v1/token/publickey', '/.well-known/jwks.json'])('of the keys at %s', async (path) => {
+    const { headers } = await get(path);
+    expect(headers.get('etag')).not.toBeNull();
+  });
 
   it('of a token that is verified', () =>
     ask('GET /v1/token/access/verify', `/v1/token/access/verify?token=${tokens.access_token}`));

@@ -8,10 +8,13 @@ const WELL_KNOWN = '/.well-known/';
 /** What scripts of other origins may read of a response. */
 export const EXPOSED_HEADERS = ['x-request-id', 'retry-after', 'etag'];
 
-/** Whether a request is for a document readable from any origin: keys and server metadata. */
-function isPublicDocument(request: FastifyRequest): boolean {
-  const path = routePathOf(request);
+/** Whether a path is that of a document readable from any origin: keys and server metadata. */
+export function isPublicDocumentPath(path: string): boolean {
   return PUBLIC_DOCUMENTS.includes(path) || path.startsWith(WELL_KNOWN);
+}
+
+function isPublicDocument(request: FastifyRequest): boolean {
+  return isPublicDocumentPath(routePathOf(request));
 }
 
 /**

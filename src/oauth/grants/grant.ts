@@ -16,8 +16,9 @@ export interface Grant {
   issue(request: TokenRequest): Promise<TokenPair>;
 }
 
-const MAX_LENGTH = 8192;
-const DEVICE_ID_MAX = 255;
+/** In characters; empty parameters count as omitted. */
+export const PARAMETER_MAX = 8192;
+export const DEVICE_ID_MAX = 255;
 
 /** The parameters of a token request, validated when a grant reads them. */
 export class TokenParameters {
@@ -31,7 +32,7 @@ export class TokenParameters {
   }
 
   /** An empty parameter counts as omitted (RFC 6749 section 3.2). */
-  optional(name: string, max = MAX_LENGTH): string | undefined {
+  optional(name: string, max = PARAMETER_MAX): string | undefined {
     const value = this.given[name];
     if (value === undefined || value === null || value === '') return undefined;
     if (!isOpaque(value, max)) throw badRequest([`${name} must be a string of at most ${max} characters`]);
