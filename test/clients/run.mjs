@@ -1,6 +1,6 @@
 // Generates clients from docs/openapi.json, compiles them, and lets each register, confirm, sign in, read its
 // profile, refresh and delete its account on a real server.
-//   node test/clients/run.mjs [typescript go java python]
+//   node test/clients/run.mjs [typescript go java kotlin python]
 // Without names: TypeScript, and every other whose tools are installed; it says which ran.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { go } from './go.mjs';
 import { java } from './java.mjs';
+import { kotlin } from './kotlin.mjs';
 import { python } from './python.mjs';
 import { startServer } from './server.mjs';
 import { typescript } from './typescript.mjs';
 
-const clients = { typescript, go, java, python };
+const clients = { typescript, go, java, kotlin, python };
 const asked = process.argv.slice(2);
 const names = asked.length > 0 ? asked : Object.keys(clients);
 const results = [];
