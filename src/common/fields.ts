@@ -43,7 +43,7 @@ interface FieldOptions {
 /** As `isOpaque` and `isLine` check; a line also has something other than blanks. */
 const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
 const OPAQUE = `^[^${CONTROLS}]*$`;
-const LINE = `^[^${CONTROLS}]*[^${CONTROLS}\\s][^${CONTROLS}]*$`;
+export const LINE = `^[^${CONTROLS}]*[^${CONTROLS}\\s][^${CONTROLS}]*$`;
 /** As `isIdentifier` checks. */
 export const IDENTIFIER = '^[!-~]*$';
 

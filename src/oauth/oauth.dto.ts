@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Allow } from 'class-validator';
 import { PLUTO } from '../applications/pluto-names.js';
-import { Field, ListField } from '../common/fields.js';
+import { Field, LINE, ListField } from '../common/fields.js';
 import { isLine, PASSWORD_MAX_BYTES } from '../common/text-checks.js';
 import { DEVICE_ID_MAX, PARAMETER_MAX } from './grants/grant.js';
 import { EXAMPLE_CLIENT, EXAMPLE_OPAQUE, EXAMPLE_VERIFIER } from './examples.js';
@@ -104,7 +104,7 @@ export class ClientApplicationsDto {
     max: APPLICATIONS_MAX,
     mustBe: 'the name of an application (1 to 100 characters)',
     accepts: (value) => isLine(value, 100),
-    items: { type: 'string' },
+    items: { type: 'string', minLength: 1, maxLength: 100, pattern: LINE },
     example: [PLUTO.application],
   })
   app_ids: string[];

@@ -127,6 +127,7 @@ interface Combination {
 /** Which fields of a body depend on each other, by the class: decorators of fields cannot say it. */
 const COMBINATIONS: Record<string, Combination> = {
   VerificationMailDto: { oneRequired: ['mail', 'user_id'] },
+  ReauthenticateDto: { oneRequired: ['password', 'type'] },
   BindDto: { oneRequired: ['mail', 'id_token', 'code'] },
   UpdateUserInfoDto: { minProperties: 1 },
 };
