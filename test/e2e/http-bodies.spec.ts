@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { registration, signedIn } from '../support/accounts.js';
+import { addAccount, registration, signedIn } from '../support/accounts.js';
 import { firstAdministrator } from '../support/administration.js';
 import { expectFailure as expectRefusal } from '../support/expectations.js';
 import { app, expectFailure, LIBRARY_TEXT, sendRaw, useServer } from '../support/raw-http.js';
@@ -153,7 +153,11 @@ describe('the message of a refused body', () => {
   });
 
   it.each([
-    ['name', `\u0000${'a'.repeat(61)}`, '1 to 60 characters without control characters'],
+    [
+      'name',
+      `\u0000${'a'.repeat(61)}`,
+      '1 to 60 characters without control characters, not all of them invisible',
+    ],
     ['user_id', 'a\nb c', '1 to 100 characters of A-Z a-z 0-9 _ -'],
     ['password', 'a\u0000', 'at least 8 characters and at most 1024 bytes long'],
   ])('says what %s must be if that is not the only fault', async (field, value, mustBe) => {
@@ -265,20 +269,83 @@ describe('a body that is not UTF-8', () => {
     expectRefusal(answer, 400, 1001, 'Bad Request: the body must be UTF-8');
   });
 
-  it.each(['utf-16', 'UTF-16LE', 'iso-8859-1', '"latin1"'])(
-    'is refused when it says so: %s',
+  it('matches no password that has the replacement character there', async () => {
+    const password = 'pass\ufffdword of Ann';
+    const { user_id: account } = await addAccount(app, { password });
+    const attempt = (typed: string) => JSON.stringify({ account, password: typed, app_id: 'pluto' });
+    const wrong = await latin1(attempt('pass\u00ffword of Ann'), 'application/json');
+    expectRefusal(wrong, 400, 1001, 'Bad Request: the body must be UTF-8');
+    const right = await app.client.post('/v1/user/login/account', attempt(password));
+    expect(right.status).toBe(200);
+  });
+
+  it.each(['/web/login', '/web/password/forgot'])('is refused as the form of a page: %s', async (path) => {
+    for (const text of ['account=ann&password=pass%FFword', 'account=ann&password=pass\u00ffword']) {
+      const answer = await latin1(text, 'application/x-www-form-urlencoded', path);
+      expectRefusal(answer, 400, 1001, 'Bad Request: the body must be UTF-8');
+    }
+    const answer = await latin1('account=ann', 'application/x-www-form-urlencoded; charset=gbk', path);
+    expectRefusal(answer, 415, 1008, 'Unsupported content type: the charset must be UTF-8');
+  });
+
+  it.each([
+    ...['utf-16', 'UTF-16LE', 'utf-32', 'utf-7', 'iso-8859-1', '"latin1"', 'utf-8-bom', 'utf', ''],
+    ...['utf-8; charset=utf-16', '"utf-8" ; charset = gbk'],
+  ])('is refused when it says so: %j', async (charset) => {
+    const answer = await latin1(login('password'), `application/json; charset=${charset}`);
+    expectRefusal(answer, 415, 1008, 'Unsupported content type: the charset must be UTF-8');
+  });
+
+  it.each(['utf-8', 'UTF8', '"utf-8"', ' utf-8 ; x=y', 'us-ascii'])(
+    'is accepted when it only may be otherwise: %j',
     async (charset) => {
-      const answer = await latin1(login('password'), `application/json; charset=${charset}`);
-      expectRefusal(answer, 415, 1008, 'Unsupported content type: the charset must be UTF-8');
+      expectRefusal(await latin1(login('password'), `application/json; charset=${charset}`), 403, 3001);
     },
   );
-
-  it.each(['utf-8', 'UTF8', '"utf-8"'])('is accepted when it only may be otherwise: %s', async (charset) => {
-    expectRefusal(await latin1(login('password'), `application/json; charset=${charset}`), 403, 3001);
-  });
 });
 
-it('a request with two Host headers is refused', async () => {
-  const answer = await sendRaw(app, `GET /v1/healthcheck HTTP/1.1\r\n${CLOSE}host: y\r\n\r\n`);
-  expect(answer).toMatch(/^HTTP\/1\.1 400 .*the header Host must not be repeated/s);
+describe('the header Host', () => {
+  const ask = (head: string) =>
+    sendRaw(app, `GET /v1/healthcheck HTTP/1.1\r\nConnection: close\r\n${head}\r\n`);
+
+  it.each([
+    'Host: x\r\nhost: y\r\n',
+    'Host: x\r\nHost: x\r\n',
+    'HOST: x\r\nX-Other: y\r\nHost:\r\n',
+    'Host: x\r\nHost: y\r\nHost: z\r\n',
+  ])('is refused with 1001 more than once: %j', async (head) => {
+    expect(await ask(head)).toMatch(/^HTTP\/1\.1 400 .*"code":1001,.*the header Host must not be repeated/s);
+  });
+
+  it.each([
+    'x, y',
+    'x y',
+    'x/y',
+    'user@x',
+    'x:y',
+    'x:80:80',
+    '[::1',
+    'x?y',
+    'x#y',
+    'x\\y',
+    'http://x',
+    'ü.example',
+  ])('is refused with 1001 if it is no host: %j', async (host) => {
+    expect(await ask(`Host: ${host}\r\n`)).toMatch(
+      /^HTTP\/1\.1 400 .*"code":1001,.*the header Host must be a host, or a host and a port/s,
+    );
+  });
+
+  it.each([
+    '',
+    'x',
+    'x:',
+    'accounts.example.com:8443',
+    '127.0.0.1:8010',
+    '[::1]:8010',
+    'xn--bcher-kva.example',
+    'a_b',
+  ])('is accepted as a host and a port: %j', async (host) => {
+    expect(await ask(`Host: ${host}\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
+  });
 });

@@ -90,15 +90,26 @@ describe('the request id', () => {
     await proxied.close();
   });
 
-  it.each<Record<string, string>>([{}, { TRUST_PROXY: '192.0.2.1' }])(
-    'is not taken from anybody else: %j',
+  it.each<Record<string, string>>([{}, { TRUST_PROXY: '192.0.2.1' }, { TRUST_PROXY: '10.0.0.0/8,::1' }])(
+    'is not taken from anybody else, whatever address is claimed: %j',
     async (env) => {
       const stranger = await startTestApp({ env });
-      const answer = await stranger.client.get('/v1/nothing', { headers: { 'x-request-id': 'proxy-7.a_B' } });
-      expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+      for (const claimed of ['192.0.2.1', '10.0.0.1', '::1']) {
+        const headers = { 'x-request-id': 'proxy-7.a_B', 'x-forwarded-for': claimed };
+        const answer = await stranger.client.get('/v1/nothing', { headers });
+        expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+      }
       await stranger.close();
     },
   );
+
+  it('is taken from a proxy within a trusted network', async () => {
+    const proxied = await startTestApp({ env: { TRUST_PROXY: '10.0.0.0/8,127.0.0.0/8' } });
+    const headers = { 'x-request-id': 'edge-1', 'x-forwarded-for': '203.0.113.9' };
+    const answer = await proxied.client.get('/v1/nothing', { headers });
+    expect(answer.headers.get('x-request-id')).toBe('edge-1');
+    await proxied.close();
+  });
 
   it('is on an error page, for support', async () => {
     jest.spyOn(app.app.get(MailVerificationService), 'look').mockRejectedValue(new Error('boom'));

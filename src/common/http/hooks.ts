@@ -24,7 +24,9 @@ const HEADERS = {
 const DOCS_HEADERS = { ...HEADERS, 'content-security-policy': DOCS_CSP };
 const HSTS = 'max-age=31536000';
 /** US-ASCII is a part of UTF-8. */
-const UTF8_NAMES = new Set(['utf-8', 'utf8', 'us-ascii']);
+const FOREIGN_CHARSET = /;\s*charset\s*=(?!\s*"?(?:utf-?8|us-ascii)"?\s*(?:;|$))/i;
+/** RFC 3986 section 3.2.2, without the comma, which would join two hosts. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+;=-]*)(?::\d*)?$/i;
 /** Methods whose body Fastify does not read. */
 const BODILESS = new Set(['GET', 'HEAD']);
 
@@ -96,8 +98,9 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply, isHttps: boole
 
 /** RFC 9112 section 3.2: Node's own answer to none would be empty, and of several it takes the first. */
 function hostFault({ headers, raw }: FastifyRequest): Error | undefined {
-  if (headers.host === undefined && raw.httpVersion === '1.1')
-    return badRequest(['the header Host is required']);
+  if (headers.host === undefined)
+    return raw.httpVersion === '1.1' ? badRequest(['the header Host is required']) : undefined;
+  if (!HOST.test(headers.host)) return badRequest(['the header Host must be a host, or a host and a port']);
   return countHosts(raw.rawHeaders) < 2 ? undefined : badRequest(['the header Host must not be repeated']);
 }
 
@@ -136,8 +139,7 @@ function contentCodingFault({ headers }: FastifyRequest, reply: FastifyReply): E
 /** The API accepts JSON, the pages accept forms: no foreign page can post a form to the API. */
 function contentTypeFault(request: FastifyRequest): Error | undefined {
   const contentType = request.headers['content-type'];
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType ?? '')?.[1]?.toLowerCase();
-  if (charset !== undefined && !UTF8_NAMES.has(charset))
+  if (contentType && FOREIGN_CHARSET.test(contentType))
     return new PlutoError('unsupportedContentType', {
       message: 'Unsupported content type: the charset must be UTF-8',
     });
