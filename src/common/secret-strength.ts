@@ -3,8 +3,8 @@ import { loadWhenNeeded } from './load-when-needed.js';
 
 /** RFC 6749 section 10.10 and RFC 6819 section 5.1.4.2.2. */
 const BITS_MIN = 128;
-/** By chance a random secret has a word, or a sequence of three characters, in it. */
-const BITS_BY_CHANCE = 12;
+/** By chance a random secret has words and sequences in it; still nobody can guess what is left. */
+const BITS_BY_CHANCE = 20;
 const WORD_MIN = 4;
 const WORD_MAX = 16;
 /** The bits of a character that goes on from those before it: `1234`, `aaaa`. */
@@ -20,8 +20,13 @@ const classes: [characters: RegExp, size: number][] = [
   [/[0-9]/, 10],
   [/[a-z]/, 26],
   [/[A-Z]/, 26],
-  [/[^0-9A-Za-z]/, 33],
+  [/[-_+/=]/, 3],
+  [/[^0-9A-Za-z_+/=-]/, 28],
 ];
+
+/** Both kinds of letters: of random base64, 22 characters have no digit once in fifty times. */
+const LETTERS = 52;
+const BASE64 = 64;
 
 /** A secret for documents. */
 export const EXAMPLE_SECRET = 'Vq7xM2pLz9TfWc4nKj8HsR6bYd';
@@ -57,9 +62,8 @@ function strengthOf(secret: string): number {
 function bitsPerCharacter(secret: string): number {
   const [, single] = alphabets.find(([characters]) => characters.test(secret)) ?? [];
   if (single !== undefined) return Math.log2(single);
-  return Math.log2(
-    classes.reduce((size, [characters, count]) => size + (characters.test(secret) ? count : 0), 0),
-  );
+  const size = classes.reduce((sum, [characters, count]) => sum + (characters.test(secret) ? count : 0), 0);
+  return Math.log2(size >= LETTERS ? Math.max(size, BASE64) : size);
 }
 
 /** The length of the longest common word or password there; 0 for none. */
