@@ -20,6 +20,7 @@ import {
 } from './authorization-request.js';
 import { ClientsService } from './clients.service.js';
 import type { OAuthClient } from './oauth-client.entity.js';
+import { issuerOf } from './issuer.js';
 import { isCodeChallenge } from './pkce.js';
 import { isRegisteredRedirectUri, redirectWith } from './redirect-uri.js';
 
@@ -72,10 +73,10 @@ export class AuthorizationService {
     const application = await this.findApplication(parameters);
     const accessTokenTtlSeconds = clampLifeTime(parameters.lifeTime, this.settings.accessTokenTtlSeconds);
     if (responseType !== 'code' && responseType !== 'token')
-      return refused(back, 'unsupported_response_type', 'badRequest');
-    if (!application) return refused(back, 'invalid_request', 'applicationNotExist');
+      return this.refused(back, 'unsupported_response_type', 'badRequest');
+    if (!application) return this.refused(back, 'invalid_request', 'applicationNotExist');
     if (accessTokenTtlSeconds === null || !isPkceSound(parameters))
-      return refused(back, 'invalid_request', 'badRequest');
+      return this.refused(back, 'invalid_request', 'badRequest');
     return {
       client,
       application,
@@ -123,7 +124,7 @@ export class AuthorizationService {
 
   /** @returns the URL to redirect the browser to when the user declines */
   deny(request: AuthorizationRequest): string {
-    return refused(request, 'access_denied', 'forbidden').refusedAt;
+    return this.refused(request, 'access_denied', 'forbidden').refusedAt;
   }
 
   private async grantCode(
@@ -131,7 +132,7 @@ export class AuthorizationService {
     session: PageSession,
     shown: string[],
   ): Promise<string> {
-    const { client, application, redirectUri, state, codeChallenge, accessTokenTtlSeconds } = request;
+    const { client, application, redirectUri, codeChallenge, accessTokenTtlSeconds } = request;
     const code = await this.transactions.run(async (manager) => {
       await this.lock(manager, client, session);
       return this.codes.issue(manager, {
@@ -145,15 +146,16 @@ export class AuthorizationService {
         accessTokenTtlSeconds,
       });
     });
-    return redirectWith(redirectUri, 'query', { code, state });
+    return this.returnTo(request, { code });
   }
 
   private async grantToken(
-    { client, application, redirectUri, state, accessTokenTtlSeconds }: AuthorizationRequest,
+    request: AuthorizationRequest,
     session: PageSession,
     shown: string[],
     caller: Caller,
   ): Promise<string> {
+    const { client, application, accessTokenTtlSeconds } = request;
     const opened = await this.transactions.runFor(caller, async (manager) => {
       await this.lock(manager, client, session);
       return this.tokens.openSession(manager, {
@@ -166,13 +168,23 @@ export class AuthorizationService {
       });
     });
     const { accessToken, accessTokenExpiresAt, scopes } = await this.tokens.sign(opened);
-    return redirectWith(redirectUri, 'fragment', {
+    return this.returnTo(request, {
       access_token: accessToken,
       token_type: 'Bearer',
       expires_in: String(accessTokenExpiresAt - nowSeconds()),
       scopes: scopes.join(' '),
-      state,
     });
+  }
+
+  private refused(back: Return, error: Refusal, key: ErrorKey): RefusedRequest {
+    const error_code = String(errorCatalogue[key].code);
+    return { refusedAt: this.returnTo(back, { error, error_code }) };
+  }
+
+  /** RFC 9207: a client that uses several servers sees by `iss` which of them answers, also with an error. */
+  private returnTo({ redirectUri, responseType, state }: Return, answer: Record<string, string>): string {
+    const place = responseType === ('token' satisfies ResponseType) ? 'fragment' : 'query';
+    return redirectWith(redirectUri, place, { ...answer, state, iss: issuerOf(this.settings) });
   }
 
   private async clientOf({ clientId = '' }: AuthorizationParameters): Promise<OAuthClient> {
@@ -195,14 +207,4 @@ export class AuthorizationService {
 function isPkceSound({ codeChallenge, codeChallengeMethod, responseType }: AuthorizationParameters): boolean {
   if (codeChallenge === undefined) return codeChallengeMethod === undefined;
   return responseType === 'code' && codeChallengeMethod === 'S256' && isCodeChallenge(codeChallenge);
-}
-
-function refused(
-  { redirectUri, responseType, state }: Return,
-  error: Refusal,
-  key: ErrorKey,
-): RefusedRequest {
-  const place = responseType === ('token' satisfies ResponseType) ? 'fragment' : 'query';
-  const error_code = String(errorCatalogue[key].code);
-  return { refusedAt: redirectWith(redirectUri, place, { error, error_code, state }) };
 }

@@ -40,7 +40,7 @@ export class AuthorizeController {
   @Page({
     summary: 'Oauth authorize page',
     description: 'OAuth authorization page',
-    redirects: 'to the login page and back, or to the client with `error` and `error_code`',
+    redirects: 'to the login page and back, or to the client with `error`, `error_code` and `iss`',
     refusals: {
       400: 'a parameter is malformed',
       403: 'unknown client or another redirect URI than registered',
@@ -64,7 +64,7 @@ export class AuthorizeController {
     description: 'Process OAuth authorization',
     answer: AuthorizedDto,
     redirects:
-      'to the client with `code`, with `access_token` in the fragment, or with `error` and `error_code`; or to the login page',
+      'to the client with `iss` (RFC 9207) and `code`, `access_token` in the fragment, or `error` and `error_code`; or to the login page',
     errors: ['invalidClient', 'invalidRedirectUri', 'forbidden', 'invalidAccessToken'],
   })
   async decide(

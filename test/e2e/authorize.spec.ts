@@ -22,6 +22,7 @@ import {
   EVIL,
   expectNoWay,
   fragment,
+  ISSUER,
   open,
   type Parameters,
   PATH,
@@ -160,7 +161,7 @@ describe('POST /web/authorize', () => {
 
   it('returns state byte for byte, and omits it if it was not sent', async () => {
     const { location } = await decide('allow');
-    expect(location.split('&state=')[1]).toBe(encodeURIComponent(STATE));
+    expect(/&state=([^&]*)/.exec(location)?.[1]).toBe(encodeURIComponent(STATE));
     expect(query(await decide('allow', { state: undefined }))).toEqual({ code: expect.any(String) });
   });
 
@@ -171,6 +172,17 @@ describe('POST /web/authorize', () => {
     const change = { client_id: key, redirect_uri: REGISTERED[key] };
     expect((await decide('allow', change)).location).toMatch(location);
   });
+
+  it.each(['code', 'token'])(
+    'says whose answer it is, whatever the request says: %s',
+    async (response_type) => {
+      const answers = [await decide('allow', { response_type }), await decide('deny', { response_type })];
+      const forged = { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' };
+      answers.push(await reader.get(address({ response_type, app_id: 'unknown', iss: 'x' }), forged));
+      const iss = `iss=${encodeURIComponent(ISSUER)}`;
+      for (const { location } of answers) expect(location.match(/iss=[^&]*/g)).toEqual([iss]);
+    },
+  );
 
   it('reports a denial to the client', async () => {
     const before = await countGrants();

@@ -280,6 +280,8 @@ describe('POST /v1/user/login/google/mobile', () => {
       ['a name with a zero', 'Grace\0', 'Grace'],
       ['the handle instead of blanks', ' \u3000 ', null],
       ['the handle instead of an empty name', '', null],
+      ['the handle instead of an invisible name', '\u200b\u2800', null],
+      ['a name that begins with a mark', '\u200fسلام', '\u200fسلام'],
       ['the handle where there is no name', undefined, null],
       ['the handle instead of a number', 7, null],
       ['the handle instead of a list', ['Grace'], null],

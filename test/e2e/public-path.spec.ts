@@ -96,6 +96,7 @@ describe('behind a proxy that removes the path of PUBLIC_URL', () => {
     expect(decided.status).toBe(302);
     const back = new URL(decided.location);
     expect(back.origin + back.pathname).toBe(client.redirectUri);
+    expect(back.searchParams.get('iss')).toBe(`${proxy.origin}${BASE}/oauth2`);
     const tokens = await getTokens(app, client, {
       grant_type: 'authorization_code',
       code: back.searchParams.get('code')!,

@@ -11,6 +11,7 @@ import { addUser } from './users.js';
 
 export const PATH = '/web/authorize';
 export const BACK = 'https://client.example/back';
+export const ISSUER = 'http://pluto.test/oauth2';
 export const STATE = 'a b+c%20&d=é"<>';
 export const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 export const EVIL = `"'><script>alert(1)</script>&amp;{{x}}`;
@@ -72,17 +73,24 @@ export function open(change: Parameters = {}, by = reader): Promise<PageAnswer> 
   return by.get(address(change));
 }
 
-/** What the client reads where the browser comes back. */
+/** What the client reads where the browser comes back; it knows by `iss` that this server answers. */
 export function query({ status, location }: PageAnswer): Record<string, string> {
   expect(status).toBe(302);
-  return Object.fromEntries(new URL(location).searchParams);
+  return fromIssuer(new URL(location).searchParams);
 }
 
 export function fragment({ status, location }: PageAnswer): Record<string, string> {
   expect(status).toBe(302);
   expect(new URL(location).search).toBe('');
-  return Object.fromEntries(new URLSearchParams(new URL(location).hash.slice(1)));
+  return fromIssuer(new URLSearchParams(new URL(location).hash.slice(1)));
 }
+
+function fromIssuer(parameters: URLSearchParams): Record<string, string> {
+  expect(parameters.getAll('iss')).toEqual([ISSUER]);
+  parameters.delete('iss');
+  return Object.fromEntries(parameters);
+}
+
 export const countGrants = async () => [
   await app.dataSource.manager.count(AuthorizationCode),
   await app.dataSource.manager.count(Session),
