@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AdministratorAccountsService } from '../auth/administrator-accounts.service.js';
 import { tidyMail } from '../common/mail-addresses.js';
-import { isHandle, isLine, isMailbox, passwordFault } from '../common/text-checks.js';
+import { isHandle, isMailbox, isName, passwordFault } from '../common/text-checks.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
 
@@ -77,6 +77,7 @@ function readHandle(text: string): string {
 }
 
 function readName(text: string): string {
-  if (!isLine(text, 60)) throw new InvalidArgumentError('It must be 1 to 60 characters.');
+  if (!isName(text, 60))
+    throw new InvalidArgumentError('It must be 1 to 60 characters, not all of them invisible.');
   return text.trim();
 }

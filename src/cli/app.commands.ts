@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { isLine } from '../common/text-checks.js';
+import { isName } from '../common/text-checks.js';
 import { ApplicationsService } from '../applications/applications.service.js';
 import { formatTime, print, printTable } from './output.js';
 import type { WithServices } from './with-services.js';
@@ -38,6 +38,7 @@ async function list(applications: ApplicationsService): Promise<void> {
 }
 
 function readName(text: string): string {
-  if (!isLine(text, 100)) throw new InvalidArgumentError('It must be 1 to 100 characters.');
+  if (!isName(text, 100))
+    throw new InvalidArgumentError('It must be 1 to 100 characters, not all of them invisible.');
   return text;
 }

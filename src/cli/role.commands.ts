@@ -1,6 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { InvalidArgumentError, type Command } from 'commander';
-import { isLine, isScopeName } from '../common/text-checks.js';
+import { isName, isScopeName } from '../common/text-checks.js';
 import { ApplicationsService } from '../applications/applications.service.js';
 import { DefaultRoleService } from '../rbac/default-role.service.js';
 import { RolesService } from '../rbac/roles.service.js';
@@ -125,13 +125,16 @@ async function assign(
 }
 
 function readRoleName(text: string): string {
-  if (!isLine(text, 60)) throw new InvalidArgumentError('It must be 1 to 60 characters.');
+  if (!isName(text, 60))
+    throw new InvalidArgumentError('It must be 1 to 60 characters, not all of them invisible.');
   return text;
 }
 
 function readScopeName(text: string): string {
   const name = text.trim();
   if (!isScopeName(name))
-    throw new InvalidArgumentError('It must be 1 to 60 characters without whitespace or commas.');
+    throw new InvalidArgumentError(
+      'It must be 1 to 60 characters without whitespace or commas, not all of them invisible.',
+    );
   return name;
 }

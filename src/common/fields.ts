@@ -15,6 +15,7 @@ import {
   isLine,
   isMail,
   isMailbox,
+  isName,
   isOpaque,
   isScopeName,
   withoutControls,
@@ -70,8 +71,8 @@ const rules = {
   },
   userName: {
     tidy: trimmed,
-    mustBe: '1 to 60 characters without control characters',
-    accepts: (value) => isLine(value, 60),
+    mustBe: '1 to 60 characters without control characters, not all of them invisible',
+    accepts: (value) => isName(value, 60),
     api: { type: String, minLength: 1, maxLength: 60, pattern: LINE, example: 'Ann' },
   },
   newPassword: {
@@ -167,19 +168,19 @@ const rules = {
   },
   newAppName: {
     tidy: trimmed,
-    mustBe: '1 to 100 characters without control characters',
-    accepts: (value) => isLine(value, 100),
+    mustBe: '1 to 100 characters without control characters, not all of them invisible',
+    accepts: (value) => isName(value, 100),
     api: { type: String, minLength: 1, maxLength: 100, pattern: LINE, example: 'org.example.app' },
   },
   roleName: {
     tidy: trimmed,
-    mustBe: '1 to 60 characters without control characters',
-    accepts: (value) => isLine(value, 60),
+    mustBe: '1 to 60 characters without control characters, not all of them invisible',
+    accepts: (value) => isName(value, 60),
     api: { type: String, minLength: 1, maxLength: 60, pattern: LINE, example: 'editor' },
   },
   scopeName: {
     tidy: trimmed,
-    mustBe: '1 to 60 characters without whitespace, commas or control characters',
+    mustBe: '1 to 60 characters without whitespace, commas or control characters, not all of them invisible',
     accepts: isScopeName,
     api: {
       type: String,

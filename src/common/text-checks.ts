@@ -9,6 +9,12 @@ export const PASSWORD_MIN_CHARACTERS = 8;
 export const PASSWORD_MAX_BYTES = 1024;
 /** Control characters, and Unicode's line and paragraph separators. */
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]/u;
+/**
+ * What shows nothing: formats and bidirectional marks, blanks, what renderers leave out unless they support
+ * it (UAX 44, Default_Ignorable_Code_Point), and letters that are blank, such as an empty Braille pattern.
+ */
+const INVISIBLE =
+  /[\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]|\u2800|\u{13441}|\u{13442}|\u{16fe4}|\u{1d159}/gu;
 /** Half a surrogate pair cannot be encoded in UTF-8, so it would be stored and hashed as something else. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 export const INT32_MAX = 2 ** 31 - 1;
@@ -62,13 +68,18 @@ export function isLine(value: unknown, max: number): value is string {
   return trimmed.length > 0 && [...trimmed].length <= max && comparisonKey(trimmed).length <= 3 * max;
 }
 
+/** A line that people can see, for names that are given to something. */
+export function isName(value: unknown, max: number): value is string {
+  return isLine(value, max) && value.replace(INVISIBLE, '') !== '';
+}
+
 export function isId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) <= INT32_MAX;
 }
 
 /** Requests list scopes in one string, separated by commas or whitespace, so a name may contain neither. */
 export function isScopeName(value: unknown): boolean {
-  return isLine(value, 60) && !/[\s,]/.test(value);
+  return isName(value, 60) && !/[\s,]/.test(value);
 }
 
 export function isIllFormed(value: unknown): boolean {

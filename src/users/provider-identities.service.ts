@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
 import { PlutoError } from '../common/errors.js';
-import { isLine } from '../common/text-checks.js';
+import { isLine, isName } from '../common/text-checks.js';
 import { mailKey } from '../common/mail-addresses.js';
 import { nowSeconds } from '../common/time.js';
 import { isForeignKeyViolation, violatedUniqueKey } from '../database/constraints.js';
@@ -220,7 +220,10 @@ function generateHandle(): string {
   return `user-${letters.join('')}`;
 }
 
-/** What fits of a name: no control characters and half surrogates, cut at its maximum; `''` for nothing. */
+/**
+ * What fits of a name: no control characters and half surrogates, cut at its maximum; `''` if nothing can be
+ * seen of it.
+ */
 function fittingName(name: string): string {
   const clean = name
     .replace(/[\p{Cc}\p{Surrogate}\u2028\u2029]+/gu, ' ')
@@ -232,7 +235,7 @@ function fittingName(name: string): string {
     if (!isLine(fitting + segment, NAME_MAX)) break;
     fitting += segment;
   }
-  return fitting.trim();
+  return isName(fitting, NAME_MAX) ? fitting.trim() : '';
 }
 
 function fittingAvatarUrl(url: string): string {
