@@ -240,7 +240,7 @@ function verdict(looks) {
     faults.push(`the memory grew from ${early.megabytes} to ${late.megabytes} MB`);
   for (const line of output
     .split('\n')
-    .filter((text) => /"level":(50|60)/.test(text))
+    .filter((text) => /"level":"(error|fatal)"/.test(text))
     .slice(0, 5))
     faults.push(line);
   console.log(

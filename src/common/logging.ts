@@ -11,6 +11,8 @@ export function createLog(level: string, format: LogFormat, destination?: Destin
   return pino(
     {
       level,
+      formatters: { level: (word) => ({ level: word }) },
+      timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: serializeError },
     },
     stream ?? pino.destination(1),
@@ -52,7 +54,7 @@ const CHATTY_CONTEXTS = new Set([
   'RoutesResolver',
 ]);
 
-/** Nest logs a start failure before it throws it, and `start` reports it again. */
+/** Nest logs a failure to start, or to listen, before it throws it; `start` reports it. */
 const REPORTED_BY_THE_START = new Set(['ExceptionHandler', 'NestApplication']);
 
 /** Forwards the log of Nest and the services to the structured log. */

@@ -135,7 +135,7 @@ describe('Housekeeping', () => {
     passSeconds(1);
     expect(await upkeep()).toBe(true);
     expect(await counts()).toEqual([0, 0, 0, 0, 0, 0, 0, 1]);
-    expect(app.log()).not.toContain('"level":50');
+    expect(app.log()).not.toContain('"level":"error"');
   });
 
   it('deletes expired registrations, and remembers that they contested a mail', async () => {
@@ -303,6 +303,6 @@ describe('Housekeeping of several instances', () => {
     expect(await count(Session)).toBe(logins.length + 1);
     // Deadlocks are retried silently, so the statements themselves are checked.
     for (const spy of failed) expect(spy).not.toHaveBeenCalled();
-    for (const place of [app, other]) expect(place.log()).not.toContain('"level":50');
+    for (const place of [app, other]) expect(place.log()).not.toContain('"level":"error"');
   });
 });

@@ -109,7 +109,7 @@ function expectUnavailable(answer: Answer, provider: Provider): void {
 /** The error lines in the log after the given length. */
 function errorsSince(length: number): string[] {
   const lines = app.log().slice(length).trim().split('\n');
-  return lines.filter((line) => line.includes('"level":50'));
+  return lines.filter((line) => line.includes('"level":"error"'));
 }
 
 /** Neither what was sent, by people and to providers, nor what providers have answered, marked `SPOILT`. */

@@ -171,7 +171,7 @@ describe('POST /v1/token/refresh', () => {
         .log()
         .slice(before)
         .split('\n')
-        .filter((line) => line.includes('"level":40'));
+        .filter((line) => line.includes('"level":"warn"'));
       expect(warnings.map((line) => JSON.parse(line) as unknown)).toEqual([
         expect.objectContaining({
           msg: 'refresh token was reused: session ended',

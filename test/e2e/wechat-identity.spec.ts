@@ -27,7 +27,7 @@ describe('the union id of WeChat', () => {
 
   function warnings(): string[] {
     const lines = app.log().slice(start).split('\n');
-    return lines.filter((line) => line.includes('"level":40') && line.includes('has two accounts'));
+    return lines.filter((line) => line.includes('"level":"warn"') && line.includes('has two accounts'));
   }
 
   /** The account that each step led to: one letter for each account, in order of creation. */

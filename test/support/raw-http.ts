@@ -23,7 +23,10 @@ export function expectPage(answer: Answer, status: number): void {
 
 interface LogLine {
   msg: string;
-  level: number;
+  level: string;
+  time: string;
+  address?: string;
+  application?: string;
   requestId?: string;
   route?: string;
   method?: string;

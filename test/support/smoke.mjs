@@ -43,7 +43,7 @@ try {
   await post(url, '/v1/token/access/verify', { token });
   child.kill('SIGTERM');
   assert.deepEqual(await exited, [0, null]);
-  assert.doesNotMatch(output, /"level":[456]0/);
+  assert.doesNotMatch(output, /"level":"(warn|error|fatal)"/);
   console.log(`the server answers on Node ${execFileSync(node, ['--version']).toString().trim()}`);
 } catch (error) {
   console.error(output);

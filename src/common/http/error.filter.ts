@@ -5,7 +5,7 @@ import { chooseLanguage } from '../languages.js';
 import { storageFault } from '../storage-fault.js';
 import { Views, type ErrorReason } from '../views/views.js';
 import { RouteIndex } from './route-index.js';
-import { isForPage, pathOf, prefersHtml } from './requests.js';
+import { isForPage, isProbe, pathOf, prefersHtml } from './requests.js';
 
 const pageReasons: Record<number, ErrorReason> = {
   403: 'forbidden',
@@ -44,7 +44,7 @@ export class ErrorFilter implements ExceptionFilter {
     const classified = this.classify(thrown);
     const allowed = this.methodsInstead(classified, request);
     const error = allowed.length > 0 ? new PlutoError('methodNotAllowed') : classified;
-    if (error.status >= 500) this.report(error, request.id);
+    if (error.status >= 500) this.report(error, request);
     if (reply.sent) return;
     void reply.status(error.status).header('cache-control', 'no-store');
     if (allowed.length > 0) void reply.header('allow', allowed.join(', '));
@@ -58,9 +58,11 @@ export class ErrorFilter implements ExceptionFilter {
     }
   }
 
-  private report(error: PlutoError, requestId: string): void {
+  private report(error: PlutoError, request: FastifyRequest): void {
+    const { id: requestId } = request;
     // Logged once when the database becomes unreachable, and once when it answers again.
     if ((error.cause as { code?: unknown } | undefined)?.code === DATABASE_AWAY) return;
+    if (error.key === 'serviceUnavailable' && isProbe(request)) return this.reportNotReady(error, requestId);
     const fault = storageFault(error.cause);
     if (fault !== null) this.logger.error({ msg: `disk error: ${fault}`, requestId });
     const err = error.cause ?? error;
@@ -69,6 +71,11 @@ export class ErrorFilter implements ExceptionFilter {
       err,
       requestId,
     });
+  }
+
+  /** A probe that finds the server not ready is answered as it should be; during a stop there is no cause. */
+  private reportNotReady({ cause }: PlutoError, requestId: string): void {
+    if (cause instanceof Error) this.logger.warn({ msg: 'not ready', reason: cause.message, requestId });
   }
 
   /** The methods of the path, if the error is that it does not have this method. */

@@ -3,10 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Principal } from '../access.js';
 import { PlutoError } from '../errors.js';
 import { dropBody } from './ignored-body.js';
 import { badRequest } from '../validation.pipe.js';
-import { isForPage, pathOf } from './requests.js';
+import { addressOf, isForPage, isProbe, pathOf } from './requests.js';
 import type { InFlightRequests } from './in-flight-requests.js';
 
 const PAGE_CSP =
@@ -149,12 +150,18 @@ function contentTypeFault(request: FastifyRequest): Error | undefined {
   return type === refused ? new PlutoError('unsupportedContentType') : undefined;
 }
 
-/** One line per request, with the route's pattern instead of the URL, which may contain a token. */
+/**
+ * One line per request, with the route's pattern instead of the URL, which may contain a token. Supervisors
+ * and load balancers ask every few seconds, so their probes are logged for debugging only.
+ */
 function logAccess(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
-  log.info(
+  const application = applicationOf(request);
+  log[isProbe(request) ? 'debug' : 'info'](
     {
       context: 'Http',
       requestId: request.id,
+      address: addressOf(request),
+      ...(application !== undefined && { application }),
       method: request.method,
       route: request.routeOptions.url ?? '(none)',
       status: reply.statusCode,
@@ -162,4 +169,11 @@ function logAccess(log: Logger, request: FastifyRequest, reply: FastifyReply): v
     },
     'request',
   );
+}
+
+/** The application of the access token, or the one that the body names to sign in or register. */
+function applicationOf({ user, body }: FastifyRequest & { user?: Principal }): string | undefined {
+  if (user) return user.applicationName;
+  const named = (body as { app_id?: unknown } | null | undefined)?.app_id;
+  return typeof named === 'string' && /^[\x20-\x7e]{1,100}$/.test(named) ? named : undefined;
 }

@@ -32,6 +32,13 @@ export function isForPage(request: FastifyRequest): boolean {
   return path !== '/v1' && !path.startsWith('/v1/');
 }
 
+const PROBES = new Set(['/health/live', '/health/ready', '/v1/healthcheck', '/metrics']);
+
+/** Whether a supervisor, a load balancer or Prometheus asks for the state of the server. */
+export function isProbe({ routeOptions }: FastifyRequest): boolean {
+  return PROBES.has(routeOptions.url ?? '');
+}
+
 /** The path of the request's route pattern, however the URL is spelled. */
 export function routePathOf(request: FastifyRequest): string {
   const route = request.routeOptions.url;
