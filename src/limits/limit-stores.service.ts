@@ -24,7 +24,7 @@ export interface Counter {
 export class LimitStores implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Limits');
   private redis: Redis | null = null;
-  private isUnreachable = false;
+  private isGone = false;
   private warnedAt = -Infinity;
 
   constructor(private readonly settings: Settings) {}
@@ -35,9 +35,14 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
     if (redisUrl === undefined || !rateLimit) return;
     this.redis = await connect(redisUrl);
     this.redis.on('ready', () => this.logReachable());
-    this.redis.on('error', (error: Error) => this.warnUnreachable(error));
+    this.redis.on('error', (error: Error) => this.warn(error));
     const signal = AbortSignal.timeout(START_PATIENCE_MS);
-    await once(this.redis, 'ready', { signal }).catch((error: Error) => this.warnUnreachable(error));
+    await once(this.redis, 'ready', { signal }).catch((error: Error) => this.warn(error));
+  }
+
+  /** Whether Redis counts now; null if it is not used. */
+  get isShared(): boolean | null {
+    return this.redis === null ? null : this.redis.status === 'ready';
   }
 
   onApplicationShutdown(): void {
@@ -67,31 +72,38 @@ export class LimitStores implements OnModuleInit, OnApplicationShutdown {
       return await counted;
     } catch (error) {
       if (error instanceof RateLimiterRes) throw error;
-      this.warnUnreachable(error as Error);
+      this.warn(error as Error);
       return inProcess();
     }
   }
 
-  private isReady(): boolean {
-    return this.redis?.status === 'ready';
-  }
-
-  private warnUnreachable(error: Error): void {
-    if (this.isUnreachable) return;
+  private warn(error: Error): void {
+    if (this.isGone) return;
     const now = performance.now();
     // A reachable Redis that fails to count gives no sign of recovery, so the warning is repeated at
     // intervals.
-    const isGone = !this.isReady();
+    const isGone = !this.isShared;
     if (!isGone && now < this.warnedAt + WARN_INTERVAL_MS) return;
     this.warnedAt = now;
-    this.isUnreachable = isGone;
-    this.logger.warn({ msg: 'Redis is unreachable: each process counts limits alone', err: error });
+    this.isGone = isGone;
+    this.logger.warn({ msg: `${faultOf(error, isGone)}: each process counts limits alone`, err: error });
   }
 
   private logReachable(): void {
-    if (this.isUnreachable) this.logger.log('Redis is reachable again: limits are shared');
-    this.isUnreachable = false;
+    if (this.isGone) this.logger.log('Redis is reachable again: limits are shared');
+    this.isGone = false;
   }
+}
+
+function faultOf({ name, message }: Error, isGone: boolean): string {
+  if (isRedisRefusal(message)) return 'Redis refuses the user or password of REDIS_URL';
+  if (!isGone || name === 'ReplyError') return 'Redis answers with an error';
+  return 'Redis is unreachable';
+}
+
+/** Whether Redis answers, but with a refusal of the credentials; also how Redis before version 6 says so. */
+export function isRedisRefusal(message: string): boolean {
+  return /^(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|without any password/i.test(message);
 }
 
 async function connect(url: string): Promise<Redis> {

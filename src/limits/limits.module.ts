@@ -7,6 +7,6 @@ import { Limits } from './limits.service.js';
 @Global()
 @Module({
   providers: [LimitStores, Limits, { provide: APP_GUARD, useClass: AddressLimitGuard }],
-  exports: [Limits],
+  exports: [Limits, LimitStores],
 })
 export class LimitsModule {}

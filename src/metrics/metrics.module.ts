@@ -11,6 +11,7 @@ import { MetricsController } from './metrics.controller.js';
 import { MetricsRegistry } from './metrics.registry.js';
 import { MetricsServer } from './metrics.server.js';
 import { PoolMetrics } from './pool-metrics.js';
+import { RedisMetrics } from './redis-metrics.js';
 import { SecurityMetrics } from './security-metrics.js';
 
 /**
@@ -32,6 +33,7 @@ export class MetricsModule {
         MetricsRegistry,
         MetricsServer,
         PoolMetrics,
+        RedisMetrics,
         SecurityMetrics,
       ],
     };

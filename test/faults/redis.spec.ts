@@ -8,6 +8,7 @@ import { freePort, ServerProcess } from '../support/server-process.js';
 import { RedisServer } from './support/redis-server.js';
 
 const TRIES = 6;
+const SECRET_KEY = 'a secret key for the instances of the tests';
 
 let redis: RedisServer;
 let folder: string;
@@ -26,13 +27,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Each on an embedded database of its own, since the limits are what they share. */
+let folders = 0;
+/** An embedded database for each server: Redis, and the key under which limits are hashed, are what they share. */
+const ownData = () => join(folder, `data-${++folders}`);
+
 async function start(): Promise<ServerProcess> {
-  const port = await freePort();
   return ServerProcess.start(folder, {
-    PORT: port,
-    DATA_DIR: join(folder, `data-${port}`),
-    SECRET_KEY: 'a secret key for the processes of the tests',
+    PORT: await freePort(),
+    DATA_DIR: ownData(),
+    SECRET_KEY,
     REDIS_URL: redis.url,
     RATE_LIMITS: `mail-recipient=${TRIES}/60, mail-address=100000/60`,
     ADMIN_PASSWORD: 'the password of the administrator',
@@ -103,17 +106,45 @@ describe('limits with Redis', () => {
     await redis.start();
   });
 
-  it('log no password of Redis', async () => {
+  it.each([
+    ['a wrong password', ':hunter2-redis@'],
+    ['an unknown user', 'someone:hunter2-redis@'],
+    ['no password', ''],
+  ])('say that Redis refuses %s, which is not logged, and count alone', async (_what, credentials) => {
+    const closed = await RedisServer.start('sesame');
+    const METRICS_PORT = await freePort();
     const server = await ServerProcess.start(folder, {
       PORT: await freePort(),
-      DATA_DIR: join(folder, 'data'),
-      REDIS_URL: redis.url.replace('//', '//someone:hunter2-redis@'),
+      METRICS_PORT,
+      DATA_DIR: ownData(),
+      REDIS_URL: closed.url.replace(/\/\/.*@/, `//${credentials}`),
     });
-    await server.ready();
-    await eventually(() => server.output.includes('Redis is unreachable'), 'the refusal');
-    expect(server.output).not.toContain('hunter2');
+    const client = await server.ready();
+    expect(countOf(server, 'Redis refuses the user or password of REDIS_URL')).toBe(1);
+    expect(server.output).not.toMatch(/unreachable|hunter2|sesame/);
+    expect(await ask(client, 'reader@example.com')).toBe(0);
+    expect(await redisUp(METRICS_PORT)).toBe('0');
     await server.kill('SIGTERM');
+    await closed.close();
   });
+
+  it('have a metric of Redis, and none without Redis', async () => {
+    const METRICS_PORT = await freePort();
+    const env = { PORT: await freePort(), METRICS_PORT, DATA_DIR: ownData() };
+    const shared = await ServerProcess.start(folder, { ...env, REDIS_URL: redis.url });
+    await shared.ready();
+    expect(await redisUp(METRICS_PORT)).toBe('1');
+    await shared.kill('SIGTERM');
+    const alone = await ServerProcess.start(folder, env);
+    await alone.ready();
+    expect(await redisUp(METRICS_PORT)).toBeUndefined();
+    await alone.kill('SIGTERM');
+  });
+
+  async function redisUp(port: string): Promise<string | undefined> {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return /^pluto_redis_up (\d)$/m.exec(text)?.[1];
+  }
 
   async function slowestOf(work: () => Promise<unknown>): Promise<number> {
     const began = performance.now();

@@ -12,20 +12,25 @@ export class RedisServer {
   private child: ChildProcess | null = null;
   private readonly folder = mkdtempSync(join(tmpdir(), 'pluto-redis-'));
 
-  private constructor(private readonly port: string) {}
+  private constructor(
+    private readonly port: string,
+    private readonly password: string,
+  ) {}
 
-  static async start(): Promise<RedisServer> {
-    const server = new RedisServer(await freePort());
+  static async start(password = ''): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), password);
     await server.start();
     return server;
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    const credentials = this.password && `:${this.password}@`;
+    return `redis://${credentials}127.0.0.1:${this.port}`;
   }
 
   async start(): Promise<void> {
     const settings = ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--dir', this.folder];
+    if (this.password) settings.push('--requirepass', this.password);
     this.child = spawn('redis-server', settings, { stdio: 'ignore' });
     await eventually(() => this.ask((redis) => redis.ping().then(() => true)).catch(() => false), 'Redis');
   }
