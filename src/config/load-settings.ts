@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { InvalidSettings } from './invalid-settings.js';
+import { misspeltSettings } from './misspelt-settings.js';
 import { Settings } from './settings.js';
 
 const REMOVED = {
@@ -15,10 +16,11 @@ export function loadSettings(): Settings {
   return Settings.load(readEnvironment());
 }
 
-/** @returns one line for each setting of an earlier version that is still set */
-export function removedSettings(): string[] {
+/** @returns one line for each variable that is ignored: misspelt, or a setting of an earlier version */
+export function ignoredSettings(): string[] {
   const env = readEnvironment();
-  return Object.entries(REMOVED).flatMap(([name, advice]) => (env[name] ? [`${name} ${advice}`] : []));
+  const removed = Object.entries(REMOVED).filter(([name]) => env[name]);
+  return [...removed.map(([name, advice]) => `${name} ${advice}`), ...misspeltSettings(env)];
 }
 
 function readEnvironment(): NodeJS.Dict<string> {

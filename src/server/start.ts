@@ -1,6 +1,6 @@
 import { createLog } from '../common/logging.js';
 import { InvalidSettings } from '../config/invalid-settings.js';
-import { loadSettings, removedSettings } from '../config/load-settings.js';
+import { ignoredSettings, loadSettings } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { serve } from './serve.js';
 import { startFault } from './start-fault.js';
@@ -8,7 +8,7 @@ import { startFault } from './start-fault.js';
 /** Loads the settings and runs the server; exits the process on failure. */
 export async function start(): Promise<void> {
   try {
-    for (const line of removedSettings()) process.stderr.write(`${line}\n`);
+    for (const line of ignoredSettings()) process.stderr.write(`${line}\n`);
     await run(loadSettings());
   } catch (error) {
     if (!(error instanceof InvalidSettings)) throw error;
