@@ -31,8 +31,11 @@ async function start(env: Record<string, string> = {}, options: TestAppOptions =
 }
 
 /** A server with a separate port for metrics. */
-async function startWithPort(options: TestAppOptions = {}): Promise<{ app: TestApp; metrics: Client }> {
-  const app = await start({ METRICS_PORT: '0' }, options);
+async function startWithPort(
+  options: TestAppOptions = {},
+  env: Record<string, string> = {},
+): Promise<{ app: TestApp; metrics: Client }> {
+  const app = await start({ ...env, METRICS_PORT: '0' }, options);
   const port = await app.app.get(MetricsServer).listen();
   return { app, metrics: new Client(`http://127.0.0.1:${port}`) };
 }
@@ -344,7 +347,8 @@ describe('the exposition', () => {
 
 describe('deploy/prometheus-alerts.yml and docs/operations.md', () => {
   it('name existing metrics and labels', async () => {
-    const { app, metrics } = await startWithPort();
+    const unreachable = `redis://127.0.0.1:${await freePort()}`;
+    const { app, metrics } = await startWithPort({}, { REDIS_URL: unreachable, RATE_LIMIT: 'true' });
     await app.client.get('/health/live');
     const isCounted = (one: Exposition) => one.sum('pluto_http_requests_total') > 0;
     const { families, samples } = await scrapeAnew(metrics, isCounted);
