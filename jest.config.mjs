@@ -47,7 +47,7 @@ export const project = {
 const pure = [
   'browser/',
   'contract/(access|openapi|table-owners)',
-  'e2e/(bench|common-passwords|http|npm-start|pipelining|start)',
+  'e2e/(backup|bench|common-passwords|http|npm-start|pipelining|start)',
   'unit/(?!compound-statement|avatars|batched-read|database|hot-statements)',
 ];
 const pureSpecs = `/test/(${pure.join('|')})`;

@@ -16,6 +16,10 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+export function printJson(document: unknown): void {
+  print(JSON.stringify(document));
+}
+
 /** Unix seconds as ISO 8601 in UTC, without the fraction. */
 export function formatTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');

@@ -3,6 +3,7 @@ import { packageVersion } from '../common/package-version.js';
 import { addAdminCommands } from './admin.commands.js';
 import { addAppleCommands } from './apple.commands.js';
 import { addAppCommands } from './app.commands.js';
+import { addBackupCommands } from './backup.commands.js';
 import { addKeysCommands } from './keys.commands.js';
 import { addMailCommands } from './mail.commands.js';
 import { addRoleCommands } from './role.commands.js';
@@ -20,5 +21,6 @@ export function buildProgram(withServices: WithServices): Command {
   addKeysCommands(program, withServices);
   addMailCommands(program, withServices);
   addAppleCommands(program, withServices);
+  addBackupCommands(program);
   return program;
 }

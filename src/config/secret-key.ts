@@ -1,15 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { syncPath } from '../common/durable-files.js';
 import { InvalidSettings } from './invalid-settings.js';
 import { type Settings } from './settings.js';
 
@@ -79,21 +71,12 @@ function createKey(path: string): void {
   const temporary = `${path}.${randomBytes(8).toString('hex')}`;
   try {
     writeFileSync(temporary, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
-    sync(temporary);
+    syncPath(temporary);
     linkSync(temporary, path);
-    sync(dirname(path));
+    syncPath(dirname(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
     rmSync(temporary, { force: true });
-  }
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings.js';
 import { createApp } from './configure-app.js';
 import { endFirstStart, refuseLostDatabase } from '../database/sqlite/lost-database.js';
 import { lockForServer } from '../database/sqlite/server-lock.js';
+import { completeRestore } from '../database/sqlite/staged-restore.js';
 import { Housekeeping } from '../housekeeping/housekeeping.service.js';
 import { MailWorker } from '../mail/mail.worker.js';
 import { whenToldToStop } from './stop-signals.js';
@@ -19,8 +20,9 @@ import { SigningKeysService } from '../token/signing-keys.service.js';
 /** Runs the server in this process until a signal arrives. */
 export async function serve(settings: Settings, log: Logger): Promise<void> {
   prepareDataDirectory(settings.dataDir);
-  refuseLostDatabase(settings);
   lockForServer(settings);
+  completeRestore(settings);
+  refuseLostDatabase(settings);
   refuseLostSecretKey(settings);
   const app = await createApp(settings, log);
   const administrator = await app.get(FirstStartService).prepare();

@@ -3,7 +3,7 @@ import { InvalidSettings } from '../config/invalid-settings.js';
 import { secretKeyFile } from '../config/secret-key.js';
 import type { Settings } from '../config/settings.js';
 import { isTransactionConflict } from '../database/database-error.js';
-import { countInFile } from '../database/sqlite/count-in-file.js';
+import { inSqliteFile, tablesOf } from '../database/sqlite/sqlite-file.js';
 
 /**
  * Refuses to generate a new secret next to a database whose signing keys were encrypted under a lost one.
@@ -27,12 +27,13 @@ export function refuseLostSecretKey({
 }
 
 function holdsSigningKeys(path: string): boolean {
-  const statements = [
-    "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'signing_keys'",
-    'SELECT COUNT(*) AS n FROM signing_keys',
-  ];
   try {
-    return countInFile(path, statements) > 0;
+    return inSqliteFile(
+      path,
+      (connection) =>
+        tablesOf(connection).includes('signing_keys') &&
+        connection.prepare('SELECT 1 FROM signing_keys LIMIT 1').get() !== undefined,
+    );
   } catch (error) {
     // Another process has the file, so it has a secret as well.
     if (isTransactionConflict(error)) return false;

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
 import { Test } from '@nestjs/testing';
-import ts from 'typescript';
+import { packageDirectory } from '../../src/common/package-directory.js';
 import { ConfigModule } from '../../src/config/config.module.js';
 import { resolveSecretKey, SecretKey } from '../../src/config/secret-key.js';
 import { InvalidSettings, Settings } from '../../src/config/settings.js';
@@ -38,7 +38,7 @@ describe('resolveSecretKey', () => {
   );
 
   it('gives the same key to processes that start concurrently', async () => {
-    const script = compileForNode();
+    const script = writeRacer();
     const dataDir = join(directory, 'data');
     const startAt = String(Date.now() + 1500);
     const run = promisify(execFile);
@@ -75,23 +75,12 @@ describe('ConfigModule', () => {
   });
 });
 
-/**
- * Compiles secret-key.ts and what it imports, as Node 20 cannot run TypeScript; answers the script of a
- * racer.
- */
-function compileForNode(): string {
-  const compiled = join(directory, 'compiled');
-  mkdirSync(compiled);
-  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
-  for (const name of ['invalid-settings', 'secret-key']) {
-    const source = readFileSync(`src/config/${name}.ts`, 'utf8');
-    writeFileSync(join(compiled, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
-  }
-  writeFileSync(join(compiled, 'package.json'), '{ "type": "module" }');
-  const script = join(compiled, 'racer.js');
+/** The script of a process that resolves the key at a given time. */
+function writeRacer(): string {
+  const script = join(directory, 'racer.mjs');
   writeFileSync(
     script,
-    `import { resolveSecretKey } from './secret-key.js';
+    `import { resolveSecretKey } from '${join(packageDirectory, 'dist/src/config/secret-key.js')}';
      const [dataDir, startAt] = process.argv.slice(2);
      while (Date.now() < Number(startAt));
      process.stdout.write(resolveSecretKey({ dataDir }));`,

@@ -4,7 +4,8 @@ import { InvalidSettings } from '../../config/invalid-settings.js';
 import { SECRET_KEY_FILE } from '../../config/secret-key.js';
 import type { Settings } from '../../config/settings.js';
 import { isTransactionConflict } from '../database-error.js';
-import { countInFile } from './count-in-file.js';
+import { inSqliteFile, tablesOf } from './sqlite-file.js';
+import { isRestorePending } from './staged-restore.js';
 
 type DatabaseLocation = Pick<Settings, 'database' | 'dataDir'>;
 
@@ -48,8 +49,13 @@ export function refuseLostDatabase(
  * Refuses to create a database: only the server does that. Call it before anything is written or connected.
  * @throws InvalidSettings
  */
-export function refuseMissingDatabase({ database }: Pick<Settings, 'database'>): void {
-  if (database.kind !== 'sqlite' || findTables(database.path) !== false) return;
+export function refuseMissingDatabase({ database, dataDir }: DatabaseLocation): void {
+  if (database.kind !== 'sqlite') return;
+  if (isRestorePending(dataDir))
+    throw new InvalidSettings([
+      `DATA_DIR ${dataDir} holds a restore that was interrupted: start the server, or restore again, to complete it`,
+    ]);
+  if (findTables(database.path) !== false) return;
   const fault = existsSync(database.path) ? 'holds no tables' : 'does not exist';
   throw new InvalidSettings([
     `DATABASE_URL: the database ${database.path} ${fault}. Only the server creates it: start it once, or run ` +
@@ -80,7 +86,7 @@ function findTables(path: string): boolean | null {
   if (bytes === undefined) return false;
   if (bytes > PAGE_BYTES) return true;
   try {
-    return countInFile(path, ['SELECT COUNT(*) AS n FROM sqlite_master']) > 0;
+    return inSqliteFile(path, (connection) => tablesOf(connection).length > 0);
   } catch (error) {
     if (isTransactionConflict(error)) return null;
     throw error;

@@ -25,10 +25,26 @@ export function lockForServer({ database }: Pick<Settings, 'database'>): void {
   if (database.kind === 'sqlite') held.push(lock(database.path));
 }
 
+/**
+ * Keeps servers away from a SQLite file that is about to be replaced.
+ * @returns releases the lock
+ * @throws ServerRunning
+ */
+export function lockAgainstServers(path: string): () => void {
+  const connection = lock(path);
+  return () => {
+    // libsql closes the file only when the connection is collected.
+    connection.exec('ROLLBACK');
+    connection.close();
+  };
+}
+
 function lock(path: string): SqliteConnection {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const connection = new SqliteConnection(`${path}.lock`);
   try {
+    // Otherwise the transaction would create a journal file.
+    connection.pragma('journal_mode = MEMORY');
     connection.pragma(`busy_timeout = ${PATIENCE_MS}`);
     connection.exec('BEGIN EXCLUSIVE');
     return connection;
