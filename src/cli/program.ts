@@ -4,6 +4,7 @@ import { addAdminCommands } from './admin.commands.js';
 import { addAppleCommands } from './apple.commands.js';
 import { addAppCommands } from './app.commands.js';
 import { addBackupCommands } from './backup.commands.js';
+import { addDoctorCommand } from './doctor.command.js';
 import { addKeysCommands } from './keys.commands.js';
 import { addMailCommands } from './mail.commands.js';
 import { addRoleCommands } from './role.commands.js';
@@ -22,5 +23,6 @@ export function buildProgram(withServices: WithServices): Command {
   addMailCommands(program, withServices);
   addAppleCommands(program, withServices);
   addBackupCommands(program);
+  addDoctorCommand(program);
   return program;
 }

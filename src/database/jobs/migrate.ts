@@ -25,15 +25,30 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
 
 /** Whether this database has pending migrations. Changes nothing. */
 export async function pendingMigrations(dataSource: DataSource): Promise<boolean> {
+  const done = await doneMigrations(dataSource);
+  return dataSource.migrations.some((migration) => !done?.has(nameOf(migration)));
+}
+
+/** Whether Pluto has ever migrated this database. Changes nothing. */
+export async function isPlutoDatabase(dataSource: DataSource): Promise<boolean> {
+  const done = await doneMigrations(dataSource);
+  return dataSource.migrations.some((migration) => done?.has(nameOf(migration)));
+}
+
+/** The names of the migrations that were run, also by later versions; null before the first one. */
+async function doneMigrations(dataSource: DataSource): Promise<Set<string> | null> {
   const runner = dataSource.createQueryRunner();
   try {
-    if (!(await runner.hasTable('migrations'))) return dataSource.migrations.length > 0;
+    if (!(await runner.hasTable('migrations'))) return null;
     const rows = (await runner.query('SELECT name FROM migrations')) as { name: string }[];
-    const done = new Set(rows.map(({ name }) => name));
-    return dataSource.migrations.some((migration) => !done.has(migration.name ?? migration.constructor.name));
+    return new Set(rows.map(({ name }) => name));
   } finally {
     await runner.release();
   }
+}
+
+function nameOf({ name, constructor }: DataSource['migrations'][number]): string {
+  return name ?? constructor.name;
 }
 
 const alterCollation = 'ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
