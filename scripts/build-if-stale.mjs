@@ -3,7 +3,7 @@ import { execSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const settings = ['nest-cli.json', 'ormconfig.ts', 'package-lock.json', 'package.json'];
+const settings = ['ormconfig.ts', 'package-lock.json', 'package.json'];
 const compiler = ['tsconfig.json', 'tsconfig.build.json'];
 const sources = ['src', 'migrations', 'scripts/bundle.mjs', ...settings, ...compiler].filter(existsSync);
 const product = 'dist/pluto.js';
