@@ -1,3 +1,4 @@
+import { mailPartKey } from '../common/mail-addresses.js';
 import { comparisonKey } from '../common/text-keys.js';
 import type { PlutoDataSource } from '../database/pluto-data-source.js';
 
@@ -51,16 +52,19 @@ export interface MatchCounts {
 
 /** The accounts whose name, handle or mail begins with a text. */
 export class UserSearch {
-  /** The comparison key of the text: texts with equal keys match the same accounts. */
+  /** The comparison keys of the text: texts with equal keys match the same accounts. */
   readonly key: string;
   private readonly range: Range;
+  private readonly mailRange: Range;
 
   constructor(
     private readonly dataSource: PlutoDataSource,
     text: string,
   ) {
-    this.key = comparisonKey(text);
-    this.range = [this.key, this.key + LAST_CHARACTER];
+    const keys = [comparisonKey(text), mailPartKey(text)] as const;
+    this.key = keys.join('\n');
+    this.range = rangeOf(keys[0]);
+    this.mailRange = rangeOf(keys[1]);
   }
 
   async count(): Promise<MatchCounts> {
@@ -108,10 +112,15 @@ export class UserSearch {
     return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
   }
 
-  /** Repeats the range for each pair of placeholders. */
+  /** Repeats the range of the column for each pair of placeholders. */
   private read<Row>(sql: string, ...more: number[]): Promise<Row[]> {
-    const places = sql.split('BETWEEN ? AND ?').length - 1;
-    const ranges = Array.from({ length: places }, () => this.range).flat();
-    return this.dataSource.read<Row>(sql, [...ranges, ...more]);
+    const ranges = Array.from(sql.matchAll(/(\w+) BETWEEN \? AND \?/g), ([, column]) =>
+      column === 'mail_key' ? this.mailRange : this.range,
+    );
+    return this.dataSource.read<Row>(sql, [...ranges.flat(), ...more]);
   }
+}
+
+function rangeOf(key: string): Range {
+  return [key, key + LAST_CHARACTER];
 }

@@ -175,6 +175,23 @@ describe('GET /v1/user/search', () => {
       expect(found).not.toContain(sameElsewhere);
     });
 
+    it.each([
+      ['ida@bücher.example', 'ida@xn--bcher-kva.example', 'IDA@XN--BCHER-KVA.exam', 'ida@bü'],
+      ['ina@xn--bcher-kva.example', 'ina@bücher.example', 'ina@BU\u0308CHER.ex', 'ina@xn--bcher-kva.'],
+      ['ira@mail.例え.jp', 'ira@mail.xn--r8jz45g.jp', 'ira@mail.例え。j', 'ira@mail.xn--r8jz45g'],
+      ['iva@φως.example', 'iva@xn--3xahj.example', 'iva@φως.example'],
+    ])('finds a mail in both spellings of its domain: %s', async (mail, ...texts) => {
+      const found = await addUser(app, { identities: [mailIdentity(mail)] });
+      for (const text of [mail, ...texts])
+        expect([text, await idsFound(text), (await search(text)).body.total]).toEqual([text, [found], 1]);
+    });
+
+    it('distinguishes domains that are two', async () => {
+      await addUser(app, { identities: [mailIdentity('isa@faß.example')] });
+      expect(await idsFound('isa@fass.example')).toEqual([]);
+      expect(await idsFound('isa@xn--fa-hia.example')).toHaveLength(1);
+    });
+
     it('finds by the mail of a provider too', async () => {
       const bound = await addUser(app, {
         identities: [

@@ -1,4 +1,4 @@
-import { deliveryAddress, mailKey, tidyMail } from '../../src/common/mail-addresses.js';
+import { deliveryAddress, mailKey, mailPartKey, tidyMail } from '../../src/common/mail-addresses.js';
 import { isMail } from '../../src/common/text-checks.js';
 
 describe('mailKey', () => {
@@ -29,6 +29,43 @@ describe('mailKey', () => {
     'exists for %j, too, which somebody may type at a login',
     (typed) => expect(mailKey(typed)).toBe(mailKey(mailKey(typed))),
   );
+});
+
+describe('mailPartKey', () => {
+  it.each([
+    'ann@bücher.example',
+    'ANN@XN--BCHER-KVA.EXAMPLE',
+    'ann@例え。jp',
+    'ann@FA\u1e9e.example',
+    'ann@φως.example',
+    'ann@a.b.xn--fa-hia.example',
+    'ann@127.example',
+    'ａｎｎ＠ｅｘａｍｐｌｅ．com',
+    'Ann.Σ@example.com',
+    'admin@localhost',
+  ])('of the whole address is its key: %s', (mail) => expect(mailPartKey(mail)).toBe(mailKey(mail)));
+
+  it.each([
+    ['ann', 'ann'],
+    ['ann@', 'ann@'],
+    ['ann@xn--bcher-kva', 'ann@bücher'],
+    ['ann@xn--bcher-kva.', 'ann@bücher.'],
+    ['ann@XN--BCHER-KVA.exam', 'ann@bücher.exam'],
+    ['ann@bü', 'ann@bü'],
+    ['ann@BU\u0308cher.EX', 'ann@bücher.ex'],
+    ['@mail.xn--bcher-kva.example', '@mail.bücher.example'],
+    ['mail.xn--bcher-kva.ex', 'mail.bücher.ex'],
+    ['xn--bcher-kva', 'bücher'],
+    ['cher.example', 'cher.example'],
+    ['ann@例え。j', 'ann@例え.j'],
+    ['ann@1', 'ann@1'],
+    ['ann@0x1f.2', 'ann@0x1f.2'],
+    ['ann@xn--', 'ann@xn--'],
+    ['ann@xn--bcher-kv', 'ann@xn--bcher-kv'],
+    ['ann@%_*', 'ann@%_*'],
+    ['Ann-XN--bcher-kva', 'ann-xn--bcher-kva'],
+    ['', ''],
+  ])('is found in keys: %j is %j', (part, key) => expect(mailPartKey(part)).toBe(key));
 });
 
 describe('isMail', () => {
