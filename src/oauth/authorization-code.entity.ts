@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo, SetNullOnDelete } from '../database/belongs-to.js';
 import { nullableUnixTime, unixTime } from '../database/columns.js';
+import type { SignedInBy } from '../token/session.entity.js';
 
 /** A user's consent, until the client fetches its tokens (RFC 6749 section 4.1.2). */
 @Entity('authorization_codes')
@@ -42,6 +43,14 @@ export class AuthorizationCode {
    */
   @Column({ name: 'page_session_id', type: 'integer', nullable: true })
   pageSessionId: number | null;
+
+  /** How the person had signed in to the page session; `''` if unknown. */
+  @Column({ name: 'signed_in_by', type: 'varchar', length: 16, default: '' })
+  signedInBy: SignedInBy | '';
+
+  /** When that was; 0 if unknown. */
+  @Column({ ...unixTime, name: 'authenticated_at', default: 0 })
+  authenticatedAt: number;
 
   @BelongsTo({
     entity: 'Application',

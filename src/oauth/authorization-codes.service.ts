@@ -14,6 +14,8 @@ export type NewCode = Pick<
   | 'clientId'
   | 'userId'
   | 'pageSessionId'
+  | 'signedInBy'
+  | 'authenticatedAt'
   | 'applicationId'
   | 'redirectUri'
   | 'scopes'

@@ -139,6 +139,8 @@ export class AuthorizationService {
         clientId: client.id,
         userId: session.userId,
         pageSessionId: session.id,
+        signedInBy: session.signedInBy,
+        authenticatedAt: session.createdAt,
         applicationId: application.id,
         redirectUri,
         scopes: shown,
@@ -164,6 +166,8 @@ export class AuthorizationService {
         client: { key: client.key, requested: shown, ceiling: shown, accessTokenTtlSeconds },
         deviceId: undefined,
         caller,
+        signedInBy: session.signedInBy,
+        authenticatedAt: session.createdAt,
         isRefreshable: false,
       });
     });

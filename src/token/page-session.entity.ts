@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { BelongsTo } from '../database/belongs-to.js';
 import { unixTime } from '../database/columns.js';
+import type { SignedInBy } from './session.entity.js';
 
 /** A browser's session on the hosted pages, for one application; the API does not accept its token. */
 @Entity('page_sessions')
@@ -27,6 +28,11 @@ export class PageSession {
   @Column({ name: 'application_id', type: 'integer' })
   applicationId: number;
 
+  /** `''` if unknown: of a session from before this was recorded. */
+  @Column({ name: 'signed_in_by', type: 'varchar', length: 16, default: '' })
+  signedInBy: SignedInBy | '';
+
+  /** When the person signed in. */
   @Column({ ...unixTime, name: 'created_at' })
   createdAt: number;
 

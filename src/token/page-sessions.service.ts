@@ -21,7 +21,7 @@ export class PageSessionsService {
    */
   async open(
     manager: EntityManager,
-    { userId, applicationId }: { userId: number; applicationId: number },
+    { userId, applicationId, signedInBy }: Pick<PageSession, 'userId' | 'applicationId' | 'signedInBy'>,
     replaced = '',
   ): Promise<string> {
     await manager.delete(PageSession, { tokenHash: sha256(replaced) });
@@ -31,6 +31,7 @@ export class PageSessionsService {
       tokenHash: sha256(token),
       userId,
       applicationId,
+      signedInBy,
       createdAt: now,
       expiresAt: now + this.settings.pageSessionTtlSeconds,
     });

@@ -48,7 +48,7 @@ export class Session {
   @Column({ name: 'user_agent', type: 'varchar', length: 255, default: '' })
   userAgent: string;
 
-  /** `''` if unknown: of a session from before this was recorded, or that came from the hosted pages. */
+  /** `''` if unknown: of a session from before this was recorded. */
   @Column({ name: 'signed_in_by', type: 'varchar', length: 16, default: '' })
   signedInBy: SignedInBy | '';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
+import { In, IsNull, LessThanOrEqual, Not, type EntityManager } from 'typeorm';
 import { nowSeconds } from '../common/time.js';
 import { BatchedRead } from '../database/batched-read.js';
 import { PlutoDataSource } from '../database/pluto-data-source.js';
@@ -23,6 +23,7 @@ export type NewSession = Pick<
   | 'scopes'
   | 'grantedScopes'
   | 'signedInBy'
+  | 'authenticatedAt'
 >;
 
 /** What a request needs of its token's session. */
@@ -87,7 +88,7 @@ export class SessionsService {
       session.address,
       session.userAgent,
       session.signedInBy,
-      session.signedInBy === '' ? 0 : now,
+      session.authenticatedAt,
       now,
       now,
     ]);
@@ -134,16 +135,17 @@ export class SessionsService {
   }
 
   /**
-   * Ends the account's sessions that were opened in one way, except one, and all its page sessions, of which
-   * it is not known how they were opened.
+   * Ends the account's sessions that were opened in one way, except one, and its page sessions that were, or
+   * of which it is not known.
    */
   async endSignedInBy(
     manager: EntityManager,
     { userId, signedInBy }: Pick<Session, 'userId' | 'signedInBy'>,
     exceptId: string,
   ): Promise<void> {
+    // Page sessions first: an exchange of a code of theirs that is under way is over then.
+    await manager.delete(PageSession, { userId, signedInBy: In([signedInBy, '']) });
     await manager.delete(Session, { userId, signedInBy, id: Not(exceptId) });
-    await manager.delete(PageSession, { userId });
   }
 
   /** @returns whether this call ended it */

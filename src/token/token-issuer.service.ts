@@ -29,8 +29,10 @@ export interface Login {
   client?: ClientGrant;
   deviceId: string | undefined;
   caller: Caller;
-  /** How the person signed in just now; omitted if that was earlier, on the hosted pages. */
-  signedInBy?: SignedInBy;
+  /** `''` if unknown. */
+  signedInBy: SignedInBy | '';
+  /** When the person signed in, in seconds since the epoch, 0 if unknown; omitted for just now. */
+  authenticatedAt?: number;
   /** False if the refresh token is not handed out: then the session ends with its access token. */
   isRefreshable?: boolean;
 }
@@ -84,7 +86,8 @@ export class TokenIssuerService {
       client,
       deviceId = '',
       caller,
-      signedInBy = '',
+      signedInBy,
+      authenticatedAt = nowSeconds(),
       isRefreshable = true,
     } = login;
     const scopes = await this.grants.scopesFor(
@@ -106,6 +109,7 @@ export class TokenIssuerService {
       address: caller.address,
       userAgent: caller.userAgent,
       signedInBy,
+      authenticatedAt,
       scopes,
     });
     const refreshToken = randomToken();

@@ -102,7 +102,7 @@ export async function signIn(
   if (role !== undefined) await giveRole(app, userId, shop, role);
   const value = await app.app
     .get(PageSessionsService)
-    .open(app.dataSource.manager, { userId, applicationId: shop.id });
+    .open(app.dataSource.manager, { userId, applicationId: shop.id, signedInBy: 'password' });
   await page.context().addCookies([{ name: 'access_token', value, domain: '127.0.0.1', path: '/web' }]);
   return handle;
 }

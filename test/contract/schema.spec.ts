@@ -5,6 +5,7 @@ import { dataSourceOptions, type DatabaseSettings } from '../../src/database/dat
 import { pendingMigrations, runMigrations } from '../../src/database/jobs/migrate.js';
 import { PlutoDataSource } from '../../src/database/pluto-data-source.js';
 import { entities } from '../../src/entities.js';
+import { AuthorizationCode } from '../../src/oauth/authorization-code.entity.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 type MigrationClass = new () => MigrationInterface;
@@ -189,6 +190,44 @@ describe('the migration of the applications of clients', () => {
       [2, 1],
       [3, 1],
     ]);
+  });
+});
+
+describe('the migration of sign-ins to pages', () => {
+  it('keeps page sessions and codes, of which it is not known how they came to be, up and down', async () => {
+    const at = migrations.findIndex(({ name }) => name.startsWith('RecordPageSignIn'));
+    const before = await open(migrations.slice(0, at));
+    await runMigrations(before);
+    for (const statement of [
+      "INSERT INTO applications (id, name, name_key, created_at) VALUES (1, 'x', 'x', 0)",
+      `INSERT INTO users (id, application_id, handle, handle_key, name, name_key, avatar_url, created_at, updated_at)
+       VALUES (1, 1, 'ann', 'ann', 'x', 'x', '', 0, 0)`,
+      `INSERT INTO oauth_clients (id, client_key, secret_hash, redirect_uri, status, created_at)
+       VALUES (1, 'desk', 'x', 'x', 'approved', 0)`,
+      `INSERT INTO page_sessions (id, token_hash, user_id, application_id, created_at, expires_at)
+       VALUES (7, 'x', 1, 1, 0, 9)`,
+      `INSERT INTO authorization_codes (id, code_hash, client_id, user_id, page_session_id, application_id,
+         redirect_uri, scopes, access_token_ttl_seconds, created_at, expires_at)
+       VALUES (8, 'x', 1, 1, 7, 1, 'x', '[]', 60, 0, 9)`,
+    ])
+      await before.query(statement);
+    const read = async (source: PlutoDataSource) => [
+      ...(await source.query<object[]>('SELECT * FROM page_sessions')),
+      ...(await source.query<object[]>('SELECT * FROM authorization_codes')),
+    ];
+    const [session, code] = await read(before);
+    expect(code).toMatchObject({ id: 8, page_session_id: 7 });
+
+    const after = await open(migrations.slice(0, at + 1));
+    await runMigrations(after);
+    const unknown = { signed_in_by: '' };
+    const [migratedSession, migratedCode] = await read(after);
+    expect(migratedSession).toEqual({ ...session, ...unknown });
+    expect(migratedCode).toEqual({ ...code, ...unknown, authenticated_at: expect.anything() });
+    expect(await after.manager.findOneBy(AuthorizationCode, { id: 8 })).toMatchObject({ authenticatedAt: 0 });
+
+    await after.undoLastMigration();
+    expect(await read(after)).toEqual([session, code]);
   });
 });
 

@@ -248,7 +248,7 @@ describe('POST /web/authorize', () => {
     const other = await addApplication(app, { name: 'org.example.other', roles: { one: ['a', 'b'] } });
     const id = await addUser(app, { applicationId: other.id });
     const by = new Browser(app.url);
-    const owner = { userId: id, applicationId: other.id };
+    const owner = { userId: id, applicationId: other.id, signedInBy: 'password' as const };
     by.plant('access_token', await app.app.get(PageSessionsService).open(app.dataSource.manager, owner));
     const page = await open({ app_id: other.name, response_type: 'token' }, by);
     expect(shownScopes(page)).toEqual(['a']);
@@ -322,7 +322,7 @@ describe('POST /web/authorize', () => {
     const { browser } = await signedIn();
     const form = (await open({}, browser)).forms[0]!;
     const other = await addUser(app, { applicationId: shop.id });
-    const owner = { userId: other, applicationId: shop.id };
+    const owner = { userId: other, applicationId: shop.id, signedInBy: 'password' as const };
     const token = await app.app.get(PageSessionsService).open(app.dataSource.manager, owner);
     browser.plant('access_token', token);
     const before = await countGrants();

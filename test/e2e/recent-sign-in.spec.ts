@@ -219,7 +219,7 @@ describe('POST /v1/user/unbinding', () => {
     const pages = app.app.get(PageSessionsService);
     const token = await app.app
       .get(Transactions)
-      .run((manager) => pages.open(manager, { userId: ann.id, applicationId: lax.id }));
+      .run((manager) => pages.open(manager, { userId: ann.id, applicationId: lax.id, signedInBy: '' }));
     expect(await pages.find(token)).not.toBeNull();
     expectOk(await app.client.post('/v1/user/unbinding', { type: 'google' }, { token: ann.token }), {});
     expect(await pages.find(token)).toBeNull();

@@ -45,7 +45,7 @@ export async function signedIn(role?: string): Promise<{ userId: number; browser
   const name = `Ann ${nextNumber()}`;
   const id = await addUser(app, { applicationId: shop.id, name });
   if (role !== undefined) await giveRole(app, id, shop, role);
-  const owner = { userId: id, applicationId: shop.id };
+  const owner = { userId: id, applicationId: shop.id, signedInBy: 'password' as const };
   const token = await app.app.get(PageSessionsService).open(app.dataSource.manager, owner);
   const browser = new Browser(app.url);
   browser.plant('access_token', token);

@@ -13,10 +13,11 @@ export async function openSession(
   const application = await app.get(ApplicationsService).getByName(applicationName);
   const caller = { ...NOBODYS_REQUEST, userAgent: '', language: 'en', acceptLanguage: undefined } as const;
   const issuer = app.get(TokenIssuerService);
-  const session = await app
-    .get(Transactions)
-    .runFor(null, (manager) =>
-      issuer.openSession(manager, { userId, application, deviceId: undefined, caller }),
-    );
+  const session = await app.get(Transactions).runFor(null, (manager) =>
+    issuer.openSession(manager, {
+      ...{ userId, application, deviceId: undefined, caller },
+      ...{ signedInBy: '', authenticatedAt: 0 },
+    }),
+  );
   return issuer.sign(session);
 }

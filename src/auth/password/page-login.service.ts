@@ -22,7 +22,8 @@ export class PageLoginService {
     const { userId, application } = proof;
     return this.transactions.runFor(credentials.caller, async (manager) => {
       await this.logins.authenticate(manager, proof);
-      return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
+      const session = { userId, applicationId: application.id, signedInBy: 'password' as const };
+      return this.pageSessions.open(manager, session, replaced);
     });
   }
 }

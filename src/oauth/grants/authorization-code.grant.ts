@@ -45,7 +45,7 @@ export class AuthorizationCodeGrant implements Grant {
   ): Promise<TokenGrant | null> {
     if (code.pageSessionId === null) throw new PlutoError('authorizationCodeNotFound');
     if (code.expiresAt <= nowSeconds()) throw new PlutoError('authorizationCodeExpired');
-    const { userId, scopes, accessTokenTtlSeconds } = code;
+    const { userId, scopes, accessTokenTtlSeconds, signedInBy, authenticatedAt } = code;
     const application = await this.applications.getById(code.applicationId);
     return this.transactions.runFor(caller, async (manager) => {
       await this.clients.lockApproved(manager, client);
@@ -56,6 +56,8 @@ export class AuthorizationCodeGrant implements Grant {
         client: { key: client.key, requested: scopes, ceiling: scopes, accessTokenTtlSeconds },
         deviceId: parameters.deviceId,
         caller,
+        signedInBy,
+        authenticatedAt,
       });
       await this.codes.noteSession(manager, code, session.sessionId);
       return session;

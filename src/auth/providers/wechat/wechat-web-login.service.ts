@@ -119,7 +119,8 @@ export class WechatWebLoginService {
     const { application, person } = await this.identify(state, code, context);
     const pageToken = await this.transactions.runFor(context, async (manager) => {
       const userId = await this.logins.authenticate(manager, application, 'wechat', { person, identifiers });
-      return this.pageSessions.open(manager, { userId, applicationId: application.id }, replaced);
+      const session = { userId, applicationId: application.id, signedInBy: 'wechat' as const };
+      return this.pageSessions.open(manager, session, replaced);
     });
     return { pageToken, application };
   }
