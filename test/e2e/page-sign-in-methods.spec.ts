@@ -114,6 +114,21 @@ describe("a client's session", () => {
   });
 });
 
+describe('a session by WeChat on the web', () => {
+  it('came in by the binding of that name, as one by the app', async () => {
+    wechat.scanAs(wechat.person({ nickname: 'Wei' }));
+    const path = pathTo('/v1/user/login/wechat/web', { app_id: shop.name });
+    const { authorize_url } = (await app.client.get(path)).body as { authorize_url: string };
+    const { headers } = await fetch(authorize_url, { redirect: 'manual' });
+    const { pathname, search } = new URL(headers.get('location')!);
+    const { access_token } = (await app.client.get(pathname + search)).body as { access_token: string };
+    const info = await app.client.get('/v1/user/info', { token: access_token });
+    const { signedInBy } = await sessionOf(access_token);
+    expect(info.body).toMatchObject({ bindings: [{ login_type: signedInBy }] });
+    expect(signedInBy).toBe('wechat');
+  });
+});
+
 describe('POST /v1/user/unbinding', () => {
   /** Somebody who signs in by mail and Google. */
   async function owner(): Promise<{ id: number; token: string }> {
