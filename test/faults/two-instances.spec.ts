@@ -224,7 +224,7 @@ describe('two instances on one MariaDB', () => {
       const number = nextNumber();
       const client = {
         key: `client${number}`,
-        secret: `a-secret-of-${number}`,
+        secret: 'yO9QkXG2sV_0dT7rLwB3-A',
         redirect_uri: 'https://client.example/back',
       };
       const answers = await twins.race(TIMES, (one) => as(admin.token).post(one, '/v1/oauth/client', client));

@@ -10,7 +10,9 @@ export function harvest(world: World, route: string, request: FuzzRequest, answe
   if (answer.status === 200 && isHtml && request.method === 'GET') harvestForms(world, request, answer);
   if (answer.status === 302) harvestRedirect(world, request, answer.headers);
   if (answer.status !== 200 || isHtml || answer.text === '') return;
-  const { body } = JSON.parse(answer.text) as { body: Fields };
+  // A key set has no envelope.
+  const { body } = JSON.parse(answer.text) as { body?: Fields };
+  if (body === undefined) return;
   const sent = sentFields(request);
   harvestTokens(world, route, request, body, sent);
   harvesters[route]?.(world, { body, sent, request });
