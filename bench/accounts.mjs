@@ -1,4 +1,5 @@
 // Thousands of accounts, inserted directly: copies of the first administrator's row with other names.
+import { addingSearchParts } from '../dist/src/users/search-index.service.js';
 import { connect } from './database.mjs';
 
 /** The password of the administrator and of every copy. */
@@ -38,6 +39,7 @@ export async function addAccounts(databaseUrl, count, onProgress = () => undefin
     const [identity] = await database.all(`SELECT * FROM identities WHERE user_id = ${user.id} LIMIT 1`);
     const [{ last }] = await database.all('SELECT MAX(id) AS last FROM users');
     const first = Number(last) + 1;
+    const isSearchable = await hasSearchParts(database);
     for (let from = first; from < first + count; from += ROWS_PER_TRANSACTION) {
       const to = Math.min(from + ROWS_PER_TRANSACTION, first + count);
       await database.run('BEGIN');
@@ -54,6 +56,7 @@ export async function addAccounts(databaseUrl, count, onProgress = () => undefin
           numbers.map((one) => identityOf(identity, one)),
         );
       }
+      if (isSearchable) await addParts(database, from, to - 1);
       await database.run('COMMIT');
       onProgress(to - first);
     }
@@ -62,6 +65,19 @@ export async function addAccounts(databaseUrl, count, onProgress = () => undefin
   } finally {
     await database.close();
   }
+}
+
+/** Another build may be older than the search by parts. */
+function hasSearchParts(database) {
+  return database.run('SELECT 1 FROM search_parts LIMIT 1').then(
+    () => true,
+    () => false,
+  );
+}
+
+async function addParts(database, from, to) {
+  const { sql, parameters } = addingSearchParts(from, to);
+  await database.run(sql, parameters);
 }
 
 function userOf(user, id) {

@@ -30,6 +30,8 @@ export const scenarios = {
 
 /** The administrators' search, one request after the other. */
 export const searches = {
+  'search, part of a mail': ({ firstNumber }) => ({ name: accountOf(firstNumber).mail.slice(2) }),
+  'search, domain of all': () => ({ name: '@example.com' }),
   'search, exact mail': ({ firstNumber }) => ({ name: accountOf(firstNumber).mail }),
   'search, 3 letters': () => ({ name: 'abc' }),
   'search, 2 letters': () => ({ name: 'ab' }),

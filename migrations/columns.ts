@@ -75,6 +75,8 @@ export interface TableDescription {
   columns: TableColumnOptions[];
   indices?: TableIndexOptions[];
   foreignKeys?: TableForeignKeyOptions[];
+  /** On SQLite, stored in the order of the primary key, like every table of MySQL. */
+  withoutRowid?: boolean;
 }
 
 /**

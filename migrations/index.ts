@@ -10,6 +10,7 @@ import { CreateLoginFailures1795996800000 } from './1795996800000-create-login-f
 import { ClientApplications1796083200000 } from './1796083200000-client-applications.js';
 import { MarkChosenHandles1796169600000 } from './1796169600000-mark-chosen-handles.js';
 import { ProtectSignIn1796256000000 } from './1796256000000-protect-sign-in.js';
+import { IndexSearch1796300000000 } from './1796300000000-index-search.js';
 import { RecordPageSignIn1796400000000 } from './1796400000000-record-page-sign-in.js';
 
 /** All migrations, oldest first. */
@@ -26,5 +27,6 @@ export const migrations = [
   ClientApplications1796083200000,
   MarkChosenHandles1796169600000,
   ProtectSignIn1796256000000,
+  IndexSearch1796300000000,
   RecordPageSignIn1796400000000,
 ];

@@ -24,6 +24,7 @@ import { Session } from './token/session.entity.js';
 import { SigningKey } from './token/signing-key.entity.js';
 import { Identity } from './users/identity.entity.js';
 import { ProviderSubject } from './users/provider-subject.entity.js';
+import { SearchPart } from './users/search-part.entity.js';
 import { User } from './users/user.entity.js';
 
 /** Every table of Pluto. */
@@ -38,6 +39,7 @@ export const entities = [
   UserRole,
   Identity,
   ProviderSubject,
+  SearchPart,
   AppleGrant,
   KnownDevice,
   LoginFailure,

@@ -11,6 +11,7 @@ import { OutboxService } from '../mail/outbox.service.js';
 import { AccountsService, type MailAccount, type NewAccount } from './accounts.service.js';
 import { Identity } from './identity.entity.js';
 import { PendingMailsService } from './pending-mails.service.js';
+import { SearchIndex } from './search-index.service.js';
 import { User } from './user.entity.js';
 
 export interface NewMailAccount extends NewAccount {
@@ -25,6 +26,7 @@ export class MailIdentitiesService {
     private readonly accounts: AccountsService,
     private readonly pending: PendingMailsService,
     private readonly outbox: OutboxService,
+    private readonly searchIndex: SearchIndex,
   ) {}
 
   /** The confirmed identity of a mail. */
@@ -114,6 +116,7 @@ export class MailIdentitiesService {
       throw error;
     }
     const identity = await manager.findOneByOrFail(Identity, { id });
+    await this.searchIndex.refresh(manager, identity.userId);
     await this.pending.endAll(manager, identity.applicationId, pendingKey);
     return true;
   }
@@ -124,7 +127,7 @@ export class MailIdentitiesService {
    */
   async change(
     manager: EntityManager,
-    { id, applicationId, subjectKey }: Identity,
+    { id, userId, applicationId, subjectKey }: Identity,
     mail: string,
   ): Promise<void> {
     const key = mailKey(mail);
@@ -137,6 +140,7 @@ export class MailIdentitiesService {
       if (isUniqueViolation(error, 'uq_identities_subject')) throw new RetryTransaction();
       throw error;
     }
+    await this.searchIndex.refresh(manager, userId);
     await this.pending.endAll(manager, applicationId, key);
   }
 
@@ -145,6 +149,7 @@ export class MailIdentitiesService {
     if (!identity.isVerified && (await this.pending.remove(manager, identity))) return;
     await manager.delete(Identity, { id: identity.id });
     await this.outbox.withdraw(manager, identity.userId, ['verify-mail', 'password-reset']);
+    await this.searchIndex.refresh(manager, identity.userId);
   }
 
   /** @throws PlutoError userIdExists */

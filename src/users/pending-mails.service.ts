@@ -10,6 +10,7 @@ import { SecurityEvents } from '../events/security-events.js';
 import { OutboxService } from '../mail/outbox.service.js';
 import type { MailAccount, NewAccount } from './accounts.service.js';
 import { Identity } from './identity.entity.js';
+import { SearchIndex } from './search-index.service.js';
 import { User } from './user.entity.js';
 
 export interface PendingMail {
@@ -34,6 +35,7 @@ export class PendingMailsService {
     private readonly dataSource: PlutoDataSource,
     private readonly outbox: OutboxService,
     private readonly events: SecurityEvents,
+    private readonly searchIndex: SearchIndex,
   ) {}
 
   /** As `insert`. It is in time to be ended by a concurrent confirmation of the mail, or begins again. */
@@ -50,12 +52,12 @@ export class PendingMailsService {
   }
 
   /** Adds a pending mail to an account without a mail. */
-  insert(
+  async insert(
     manager: EntityManager,
     { id: userId, applicationId }: User,
     { mail, until, searchKey }: PendingMail,
   ): Promise<Identity> {
-    return manager.save(Identity, {
+    const identity = await manager.save(Identity, {
       userId,
       applicationId,
       loginType: 'mail' as const,
@@ -69,6 +71,8 @@ export class PendingMailsService {
       isContested: false,
       createdAt: nowSeconds(),
     });
+    await this.searchIndex.refresh(manager, userId);
+    return identity;
   }
 
   /** Gives a pending mail a new lifetime. @returns false if it was confirmed or removed meanwhile */
@@ -112,6 +116,7 @@ export class PendingMailsService {
     if (!found || found.identity.pendingKey !== mailKey(mail)) return null;
     if (found.user.passwordHash === null || found.user.passwordHash !== passwordHash) return null;
     await manager.update(User, { id: found.user.id }, { name, nameKey: comparisonKey(name) });
+    await this.searchIndex.refresh(manager, found.user.id);
     return { ...found, user: { ...found.user, name } };
   }
 
@@ -138,6 +143,7 @@ export class PendingMailsService {
     await manager.update(Identity, rivalsOf(identity), { isContested: true });
     // Their links are gone with the identity.
     await this.outbox.withdraw(manager, identity.userId, ['verify-mail', 'password-reset']);
+    await this.searchIndex.refresh(manager, identity.userId);
     return true;
   }
 

@@ -13,6 +13,7 @@ import { Limits } from '../limits/limits.service.js';
 import { AvatarsService } from './avatars.service.js';
 import { PendingMailsService } from './pending-mails.service.js';
 import { ProfileQuery, type Profile } from './profile.query.js';
+import { SearchIndex } from './search-index.service.js';
 import { User } from './user.entity.js';
 
 export interface ProfileChange {
@@ -33,6 +34,7 @@ export class ProfileService {
     private readonly avatars: AvatarsService,
     private readonly limits: Limits,
     private readonly pending: PendingMailsService,
+    private readonly searchIndex: SearchIndex,
   ) {
     this.profiles = new ProfileQuery(dataSource);
   }
@@ -139,6 +141,7 @@ export class ProfileService {
     const renaming =
       handle === undefined ? {} : { handle, handleKey: comparisonKey(handle), isHandleUpdated: true };
     await this.rename(manager, before, { ...change, ...renaming, updatedAt: nowSeconds() });
+    if (change.nameKey !== undefined || handle !== undefined) await this.searchIndex.refresh(manager, userId);
     const { avatarFile } = before;
     if (avatarFile !== null && 'avatarFile' in change) {
       afterCommit(manager, () => this.avatars.discard(avatarFile));

@@ -12,6 +12,7 @@ import { AccountsService } from './accounts.service.js';
 import { parseAvatar } from './avatar-input.js';
 import { Identity, type ProviderType } from './identity.entity.js';
 import { ProviderSubject } from './provider-subject.entity.js';
+import { SearchIndex } from './search-index.service.js';
 
 /** A provider's claims about a person; `''` for missing ones. */
 export interface IdentityClaims {
@@ -40,6 +41,7 @@ export class ProviderIdentitiesService {
   constructor(
     private readonly accounts: AccountsService,
     private readonly events: SecurityEvents,
+    private readonly searchIndex: SearchIndex,
   ) {}
 
   /**
@@ -82,8 +84,9 @@ export class ProviderIdentitiesService {
     return this.firstIdentity(manager, await this.findSubjects(manager, place, person), person);
   }
 
-  async remove(manager: EntityManager, { id }: Identity): Promise<void> {
+  async remove(manager: EntityManager, { id, userId }: Identity): Promise<void> {
     await manager.delete(Identity, { id });
+    await this.searchIndex.refresh(manager, userId);
   }
 
   private findSubjects(
@@ -113,6 +116,7 @@ export class ProviderIdentitiesService {
     // A provider's identity is always confirmed: without a mail this only checks that it still exists.
     const { affected } = await manager.update(Identity, { id, userId }, { isVerified: true, ...changes });
     if (!isLocked || affected !== 1) throw new RetryTransaction();
+    if (mail !== '' && mailKey(mail) !== identity.mailKey) await this.searchIndex.refresh(manager, userId);
   }
 
   /** Stores subjects that are new: the openid of another app, or a union id not sent before. */
@@ -179,6 +183,7 @@ export class ProviderIdentitiesService {
       createdAt: nowSeconds(),
     });
     await this.insertSubjects(manager, identity, subjects);
+    await this.searchIndex.refresh(manager, userId);
     return identity;
   }
 

@@ -58,7 +58,11 @@ export class FoundUserDto {
 }
 
 export class FoundUsersDto {
-  @ApiProperty({ type: [FoundUserDto], description: 'Oldest first' })
+  @ApiProperty({
+    type: [FoundUserDto],
+    description:
+      'Those with the text anywhere in their name, handle or a mail, whatever its case; sorted by what follows it there',
+  })
   users: FoundUserDto[];
 
   @ApiProperty({ type: 'integer', description: 'How many users match in all', example: 1 })

@@ -7,7 +7,7 @@ import { UserGrantsService, type HeldRole } from '../rbac/user-grants.service.js
 import { ApplicationsService } from '../applications/applications.service.js';
 import { CountCache } from './count-cache.js';
 import { Identity } from './identity.entity.js';
-import { UserSearch, type MatchCounts } from './user-search.query.js';
+import { UserSearch } from './user-search.query.js';
 import { countUsers, type UserCounts } from './user-summary.query.js';
 import { User } from './user.entity.js';
 
@@ -26,7 +26,7 @@ export interface UserSummary extends Omit<UserCounts, 'applications'> {
 /** Lets administrators find and count accounts. */
 @Injectable()
 export class UserDirectoryService {
-  private readonly matchCounts = new CountCache<MatchCounts>();
+  private readonly matchCounts = new CountCache<{ total: number }>();
   private readonly userCounts = new CountCache<UserCounts>();
 
   constructor(
@@ -36,8 +36,8 @@ export class UserDirectoryService {
   ) {}
 
   /**
-   * Accounts whose name, handle or mail begins with the text, ignoring case: matches by name first, then by
-   * handle, then by mail, each sorted by the matching field, so that exact matches come first.
+   * Accounts in whose name, handle or mails the text occurs, ignoring case; sorted by what follows it there,
+   * so that those that end with it come first, then by age.
    * @returns the page and the total, which may be ten seconds old if it is `CACHED_FROM` or more
    */
   async search(
@@ -45,8 +45,11 @@ export class UserDirectoryService {
     page: { limit: number; offset: number },
   ): Promise<{ users: FoundUser[]; total: number }> {
     const matches = new UserSearch(this.dataSource, text);
-    const counts = await this.matchCounts.get(matches.key, () => matches.count());
-    return { users: await this.load(await matches.readPage(counts, page)), total: counts.total };
+    const { total } = await this.matchCounts.get(matches.key, async () => ({ total: await matches.count() }));
+    // Accounts may have been created since they were counted: no page exceeds the total.
+    const limit = Math.min(page.limit, total - page.offset);
+    const ids = limit > 0 ? await matches.readPage({ ...page, limit }) : [];
+    return { users: await this.load(ids), total };
   }
 
   /** Counts accounts without loading them. From `CACHED_FROM` on the counts may be ten seconds old. */

@@ -9,6 +9,7 @@ import { MailIdentitiesService } from './mail-identities.service.js';
 import { PendingMailsService } from './pending-mails.service.js';
 import { ProfileService } from './profile.service.js';
 import { ProviderIdentitiesService } from './provider-identities.service.js';
+import { SearchIndex } from './search-index.service.js';
 import { UserAdministrationController } from './user-administration.controller.js';
 import { UserDirectoryService } from './user-directory.service.js';
 import { UserRoleController } from './user-role.controller.js';
@@ -26,6 +27,7 @@ import { UserController } from './user.controller.js';
     PendingMailsService,
     ProfileService,
     ProviderIdentitiesService,
+    SearchIndex,
     UserDirectoryService,
     UserRoleAssignmentService,
   ],
@@ -39,7 +41,13 @@ import { UserController } from './user.controller.js';
   ],
 })
 export class UsersModule {
-  constructor(steps: HousekeepingSteps, avatars: AvatarsService, deletions: AccountDeletionService) {
+  constructor(
+    steps: HousekeepingSteps,
+    avatars: AvatarsService,
+    deletions: AccountDeletionService,
+    searchIndex: SearchIndex,
+  ) {
+    steps.register({ name: 'search index', run: (signal) => searchIndex.repair(signal) });
     steps.registerLocal(
       { name: 'avatars', run: () => avatars.sweep() },
       { name: 'mail files', run: () => deletions.removeOrphanedMailFiles() },

@@ -8,6 +8,7 @@ import {
 } from '../../src/users/identity.entity.js';
 import { ProviderSubject } from '../../src/users/provider-subject.entity.js';
 import { User } from '../../src/users/user.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { signedIn } from '../support/accounts.js';
 import { firstAdministrator } from '../support/administration.js';
 import { openSession } from '../support/sessions.js';
@@ -489,3 +490,5 @@ describe('pluto', () => {
     ]);
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

@@ -3,6 +3,7 @@ import { Identity } from '../../src/users/identity.entity.js';
 import { ProviderSubject } from '../../src/users/provider-subject.entity.js';
 import { User } from '../../src/users/user.entity.js';
 import { Session } from '../../src/token/session.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { login as loginByPassword, addAccount, registration, type Tokens } from '../support/accounts.js';
 import { addAdministrator } from '../support/administration.js';
 import { startTestApp, type TestApp } from '../support/app.js';
@@ -465,3 +466,5 @@ describe('POST /v1/user/login/google/mobile', () => {
     for (const secret of secrets) expect(app.log()).not.toContain(secret);
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

@@ -2,6 +2,7 @@ import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { MailWorker } from '../../src/mail/mail.worker.js';
 import { User } from '../../src/users/user.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { login, registration } from '../support/accounts.js';
 import { firstAdministrator } from '../support/administration.js';
 import { openSession } from '../support/sessions.js';
@@ -394,3 +395,5 @@ describe('pluto', () => {
     expect(outcome).toMatchObject({ code: 1, stdout: '', stderr: `pluto has no account ${mail}\n` });
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

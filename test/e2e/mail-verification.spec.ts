@@ -1,3 +1,4 @@
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { login, registerVerified } from '../support/accounts.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
 import { expectFailure, expectOk, expectPage } from '../support/expectations.js';
@@ -228,3 +229,5 @@ describe('POST /web/mail/verify/{token}', () => {
     });
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

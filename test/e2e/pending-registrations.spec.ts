@@ -2,6 +2,7 @@ import { In } from 'typeorm';
 import { Housekeeping } from '../../src/housekeeping/housekeeping.service.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { login, registration, signedIn, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { freezeClock, passSeconds, thawClock } from '../support/clock.js';
@@ -308,3 +309,5 @@ describe('SKIP_REGISTER_VERIFY_MAIL=true', () => {
     }
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

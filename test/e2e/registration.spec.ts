@@ -2,6 +2,7 @@ import { In } from 'typeorm';
 import { Mail } from '../../src/mail/mail.entity.js';
 import { Identity } from '../../src/users/identity.entity.js';
 import { User } from '../../src/users/user.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { login, registerVerified, registration, type TestAccount } from '../support/accounts.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { nextNumber } from '../support/client.js';
@@ -386,3 +387,5 @@ describe('POST /v1/user/register with SKIP_REGISTER_VERIFY_MAIL=true', () => {
     expect([won.code, lost.code]).toEqual([0, 3001]);
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

@@ -60,7 +60,7 @@ async function removeUser(id: number): Promise<void> {
 async function countsDuring(work: () => Promise<unknown>): Promise<number> {
   const read = jest.spyOn(app.dataSource as PlutoDataSource, 'read');
   await work();
-  const counts = read.mock.calls.filter(([sql]) => sql.includes('COUNT(*)')).length;
+  const counts = read.mock.calls.filter(([sql]) => sql.includes('COUNT(')).length;
   read.mockRestore();
   return counts;
 }
@@ -118,12 +118,12 @@ describe('GET /v1/user/search, where 10,000 accounts or more match', () => {
     const names = ['Crowd 9998', 'Crowd 9999', 'Other', 'Other', 'Other'];
     expect(await lastPage()).toEqual({ total: TOTAL, names });
     const id = await addUser(app, { name: 'Crowd 99999' });
-    expect(await lastPage()).toEqual({ total: TOTAL, names });
+    expect(await lastPage()).toEqual({ total: TOTAL, names: names.toSpliced(2, 1, 'Crowd 99999') });
     expect(await search('crowd', 100, TOTAL)).toEqual({ total: TOTAL, names: [] });
     passTheirTime();
     expect(await search('crowd', 100, TOTAL)).toEqual({ total: TOTAL + 1, names: ['Other'] });
     await removeUser(id);
-    expect(await search('crowd', 100, TOTAL)).toEqual({ total: TOTAL + 1, names: ['Other'] });
+    expect(await search('crowd', 100, TOTAL)).toEqual({ total: TOTAL + 1, names: [] });
     expect(await search('crowd', 100, TOTAL + 1)).toEqual({ total: TOTAL + 1, names: [] });
   });
 });

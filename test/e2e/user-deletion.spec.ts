@@ -2,6 +2,7 @@ import { Mail } from '../../src/mail/mail.entity.js';
 import { Application } from '../../src/applications/application.entity.js';
 import { UserRole } from '../../src/rbac/user-role.entity.js';
 import { User } from '../../src/users/user.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { login, signedIn, type TestAccount } from '../support/accounts.js';
 import { ADMIN } from '../support/app.js';
 import { giveRole } from '../support/applications.js';
@@ -102,7 +103,7 @@ describe('POST /v1/user/delete', () => {
     const { token, id } = await signedInEverywhere(account);
     const texts = Object.values(account).map((text) => text.toLowerCase());
     expect(Object.keys(await findTraces({ id, texts })).sort()).toEqual(
-      ['identities', 'known_devices', 'mails', 'sessions', 'user_roles', 'users'].sort(),
+      ['identities', 'known_devices', 'mails', 'search_parts', 'sessions', 'user_roles', 'users'].sort(),
     );
     const avatar = await avatarOf(token);
 
@@ -198,3 +199,5 @@ describe('POST /v1/user/delete', () => {
     expect(await manager.countBy(UserRole, { applicationId, roleId })).toBe(1);
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

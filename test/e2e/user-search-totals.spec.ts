@@ -53,7 +53,7 @@ afterEach(() => jest.restoreAllMocks());
 /** Matches of the text, found by a plain scan. */
 function countOf(text: string): number {
   return samples.filter(({ name, handle, mails }) =>
-    [name.toLowerCase(), handle, ...mails].some((key) => key.startsWith(text)),
+    [name.toLowerCase(), handle, ...mails].some((key) => key.includes(text)),
   ).length;
 }
 
@@ -76,7 +76,7 @@ async function pagesOf(name: string): Promise<number[]> {
 }
 
 describe('GET /v1/user/search with many matches', () => {
-  it.each(['m', 'mani', 'manifold', 'o', 'other', 'mani1', 'manifold 1', 'other639', 'nobody'])(
+  it.each(['mani', 'manifold', 'fold', '@two', 'other', 'mani1', 'manifold 1', 'other639', 'nobody'])(
     'counts each account once: %s',
     async (text) => {
       expect(await totalOf(text)).toBe(countOf(text));
@@ -84,7 +84,7 @@ describe('GET /v1/user/search with many matches', () => {
     },
   );
 
-  it.each(['mani', 'o'])('has each account on one page: %s', async (text) => {
+  it.each(['mani', 'th'])('has each account on one page: %s', async (text) => {
     const ids = await pagesOf(text);
     expect(ids).toHaveLength(countOf(text));
     expect(new Set(ids).size).toBe(ids.length);
@@ -94,13 +94,13 @@ describe('GET /v1/user/search with many matches', () => {
     const read = jest.spyOn(app.dataSource as PlutoDataSource, 'read');
     await totalOf('mani');
     expectOk(await admin.get('/v1/user/summary'));
-    const counts = read.mock.calls.filter(([sql]) => sql.includes('COUNT(*)'));
-    expect(counts).toHaveLength(3);
+    const counts = read.mock.calls.filter(([sql]) => sql.includes('COUNT('));
+    expect(counts).toHaveLength(2);
     for (const [sql, parameters] of counts) {
       const plan = await app.dataSource.query<{ detail: string }[]>(`EXPLAIN QUERY PLAN ${sql}`, parameters);
       const steps = plan.map(({ detail }) => detail).filter((detail) => /^(SCAN|SEARCH) [a-z]/.test(detail));
       expect(steps.length).toBeGreaterThan(0);
-      for (const step of steps) expect(step).toMatch(/USING COVERING INDEX|^SCAN matching$/);
+      for (const step of steps) expect(step).toMatch(/USING (COVERING INDEX|PRIMARY KEY)/);
     }
   });
 });

@@ -1,4 +1,5 @@
 import { User } from '../../src/users/user.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { addAccount, registration, signedIn } from '../support/accounts.js';
 import { addApplication, giveRole } from '../support/applications.js';
 import { nextNumber } from '../support/client.js';
@@ -170,3 +171,5 @@ describe('PUT /v1/user/info', () => {
     expectFailure(await app.client.put('/v1/user/info', { name: 'Ann' }), 401, 1003);
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

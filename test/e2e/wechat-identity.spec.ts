@@ -1,5 +1,6 @@
 import { Identity } from '../../src/users/identity.entity.js';
 import { ProviderSubject } from '../../src/users/provider-subject.entity.js';
+import { expectSearchIndexIsExact } from '../support/search-index.js';
 import { type Answer } from '../support/client.js';
 import { countByCode } from '../support/expectations.js';
 import type { Fields } from '../support/provider-server.js';
@@ -164,3 +165,5 @@ describe('concurrent logins of one person', () => {
     expect([ann!.size, ben!.size, await countAccounts()]).toEqual([1, 1, 2]);
   });
 });
+
+it('leaves the search index exact', () => expectSearchIndexIsExact(app));

@@ -4,6 +4,8 @@ import { nowSeconds } from '../../src/common/time.js';
 import { PLUTO } from '../../src/applications/pluto-names.js';
 import { ApplicationsService } from '../../src/applications/applications.service.js';
 import { Identity, type LoginType } from '../../src/users/identity.entity.js';
+import { execute } from '../../src/database/sql-statement.js';
+import { addingSearchParts } from '../../src/users/search-index.service.js';
 import { User } from '../../src/users/user.entity.js';
 import type { TestApp } from './app.js';
 import { nextNumber } from './client.js';
@@ -52,6 +54,7 @@ export async function addUser({ app, dataSource }: TestApp, change: NewUser): Pr
         isVerified,
         createdAt,
       });
+    await execute(manager, addingSearchParts(id, id));
     return id;
   });
 }
@@ -90,6 +93,8 @@ export async function addUsers(
         };
       });
       await manager.insert(Identity, identities);
+      const ids = identities.map(({ userId }) => userId);
+      await execute(manager, addingSearchParts(Math.min(...ids), Math.max(...ids)));
     }
   });
 }
