@@ -290,3 +290,25 @@ describe('deploy/prometheus-alerts.yml', () => {
     }
   });
 });
+
+describe('the flags of Node', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
+  const flags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+
+  it('are those of npm start in the image and under systemd', () => {
+    expect(flags.length).toBeGreaterThan(0);
+    expect(read('Dockerfile')).toContain(
+      `CMD ["node", ${flags.map((flag) => `"${flag}"`).join(', ')}, "dist/pluto.js"]`,
+    );
+    expect(read('deploy/pluto@.service')).toContain(
+      `ExecStart=/usr/bin/node ${flags.join(' ')} dist/pluto.js\n`,
+    );
+  });
+});
+
+it('docs/operations.md names only settings that exist in its example of two machines', () => {
+  const [, example = ''] = /# \/etc\/pluto\.env\n([^]*?)```/.exec(read('docs/operations.md')) ?? [];
+  const named = [...example.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+  expect(named.length).toBeGreaterThan(5);
+  expect(settingNames).toEqual(expect.arrayContaining(named));
+});
