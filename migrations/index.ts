@@ -12,6 +12,7 @@ import { MarkChosenHandles1796169600000 } from './1796169600000-mark-chosen-hand
 import { ProtectSignIn1796256000000 } from './1796256000000-protect-sign-in.js';
 import { IndexSearch1796300000000 } from './1796300000000-index-search.js';
 import { RecordPageSignIn1796400000000 } from './1796400000000-record-page-sign-in.js';
+import { DescribePageSessions1796500000000 } from './1796500000000-describe-page-sessions.js';
 
 /** All migrations, oldest first. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   ProtectSignIn1796256000000,
   IndexSearch1796300000000,
   RecordPageSignIn1796400000000,
+  DescribePageSessions1796500000000,
 ];

@@ -21,6 +21,9 @@ export const eventTraits: Record<SecurityEventType, EventTraits> = {
   // By the owner or by a thief of the token.
   'refresh.reused': personal,
   'password.reset': ownersAct,
+  'password.changed': personal,
+  // Also with nothing but a token of the session.
+  'session.ended': ownersAct,
   'mail.changed': ownersAct,
   'mail.confirmed': ownersAct,
   'mail.bound': personal,

@@ -30,6 +30,8 @@ import { SecurityNotices } from './notices/security-notices.service.js';
 import { MailVerificationService } from './registration/mail-verification.service.js';
 import { OneTimeTokensService } from './links/one-time-tokens.service.js';
 import { PageLoginService } from './password/page-login.service.js';
+import { PasswordChangeController } from './password/password-change.controller.js';
+import { PasswordChangeService } from './password/password-change.service.js';
 import { PasswordHashParameters } from './password/password-hash-parameters.js';
 import { PasswordHasher } from './password/password-hasher.service.js';
 import { PasswordLoginService } from './password/password-login.service.js';
@@ -54,6 +56,7 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     ProviderLoginController,
     BindingsController,
     MailChangeController,
+    PasswordChangeController,
     ReauthenticationController,
   ],
   providers: [
@@ -81,6 +84,7 @@ import { WechatWebLoginService } from './providers/wechat/wechat-web-login.servi
     NoticeLimit,
     OneTimeTokensService,
     PageLoginService,
+    PasswordChangeService,
     PasswordHashParameters,
     PasswordHasher,
     PasswordLoginService,

@@ -156,6 +156,11 @@ const rules = {
     accepts: (value) => ['mail', 'google', 'apple', 'wechat'].includes(value as string),
     api: { type: String, enum: ['mail', 'google', 'apple', 'wechat'], example: 'google' },
   },
+  sessionId: {
+    mustBe: 'a session id of 1 to 64 printable ASCII characters without spaces',
+    accepts: (value) => isIdentifier(value, 1, 64),
+    api: { type: String, minLength: 1, maxLength: 64, pattern: IDENTIFIER, example: 'page-7' },
+  },
   scopes: {
     mustBe: 'scope names separated by commas or spaces, at most 4096 characters',
     accepts: (value) => value === '' || isOpaque(value, 4096),

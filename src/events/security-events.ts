@@ -11,6 +11,9 @@ export interface SecurityEventDetails {
   'login.failed': { method: LoginMethod; reason: 'credentials' | 'unverified' };
   'refresh.reused': { session: string };
   'password.reset': Record<never, never>;
+  'password.changed': Record<never, never>;
+  /** By its owner: the id, or `others` for all but the one that asked. */
+  'session.ended': { session: string };
   /** The step of a change to another address: asked for, confirmed, or stopped or undone by its owner. */
   'mail.changed': { step: 'requested' | 'confirmed' | 'stopped' | 'undone' };
   'mail.confirmed': Record<never, never>;

@@ -163,6 +163,11 @@ const OPERATION_IDS: Record<string, string> = {
   MailChangeUndo_show: 'showMailChangeUndoPage',
   MailChangeUndo_undo: 'submitMailChangeUndoPage',
   Reauthentication_reauthenticate: 'reauthenticate',
+  PasswordChange_change: 'changePassword',
+  AccountSessions_logout: 'logout',
+  AccountSessions_list: 'listSessions',
+  AccountSessions_end: 'endSession',
+  AccountSessions_endOthers: 'endOtherSessions',
   Audit_list: 'listAuditEvents',
 };
 

@@ -15,13 +15,13 @@ interface BearingRequest {
 export class AccessTokenStrategy extends PassportStrategy(Strategy, ACCESS_TOKEN_STRATEGY) {
   constructor(private readonly accessTokens: AccessTokensService) {
     super({
-      jwtFromRequest: tokenFromHeader,
+      jwtFromRequest: (request: BearingRequest) => tokenFromHeader(request.headers.authorization),
       secretOrKeyProvider: (_request, _token, done) => done(new Error('passport-jwt is given no keys')),
     });
   }
 
   override authenticate(request: BearingRequest): void {
-    const token = tokenFromHeader(request);
+    const token = tokenFromHeader(request.headers.authorization);
     if (token === null) return this.fail(401);
     this.validate(token).then(
       (principal) => this.success(principal),
@@ -36,6 +36,6 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy, ACCESS_TOKEN
 }
 
 /** Reads `Authorization: Bearer <jwt>`; clients of the earlier servers send the scheme `jwt`. */
-function tokenFromHeader(request: BearingRequest): string | null {
-  return /^(?:bearer|jwt) +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
+export function tokenFromHeader(authorization: string | undefined): string | null {
+  return /^(?:bearer|jwt) +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? null;
 }

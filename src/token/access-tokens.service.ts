@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { errors, jwtVerify } from 'jose';
+import { compactVerify, errors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Principal } from '../common/access.js';
 import { sha256 } from '../common/crypto.js';
@@ -100,6 +100,21 @@ export class AccessTokensService {
   }
 
   /**
+   * The session of a token that may have expired.
+   * @returns null for a token that Pluto has not signed with a key that it still has, and for a client's own
+   */
+  async sessionOf(token: string): Promise<string | null> {
+    try {
+      const { payload } = await compactVerify(token, this.keyOf, { algorithms: [ALGORITHM] });
+      const { sid } = readAccessClaims(JSON.parse(new TextDecoder().decode(payload)) as object);
+      return sid === '' ? null : sid;
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      return null;
+    }
+  }
+
+  /**
    * The principal of a token whose signature, type and expiry were verified.
    * @throws PlutoError invalidAccessToken if its session has ended | userNotExist for a client's own token
    */
@@ -125,6 +140,8 @@ export class AccessTokensService {
     return scopes.filter((name) => found.role?.scopes.includes(name));
   }
 
+  private readonly keyOf = ({ kid }: { kid?: string }) => this.keys.verificationKey(kid);
+
   private ended(sessionId: string): PlutoError {
     this.endedSessions.set(sessionId, true);
     return new PlutoError('invalidAccessToken');
@@ -143,12 +160,11 @@ export class AccessTokensService {
     const hash = sha256(token);
     const known = await this.verified.recall(hash);
     if (known) return known;
-    const keyOf = ({ kid }: { kid?: string }) => this.keys.verificationKey(kid);
-    const { payload, protectedHeader } = await jwtVerify(token, keyOf, { algorithms: [ALGORITHM] }).catch(
-      (error: unknown) => {
-        throw tokenError(error);
-      },
-    );
+    const { payload, protectedHeader } = await jwtVerify(token, this.keyOf, {
+      algorithms: [ALGORITHM],
+    }).catch((error: unknown) => {
+      throw tokenError(error);
+    });
     const claims = readAccessClaims(payload);
     this.verified.remember(hash, { claims, kid: protectedHeader.kid ?? '' });
     return claims;

@@ -32,6 +32,13 @@ export class PageSession {
   @Column({ name: 'signed_in_by', type: 'varchar', length: 16, default: '' })
   signedInBy: SignedInBy | '';
 
+  /** At the sign-in; `''` of a session from before this was recorded. */
+  @Column({ type: 'varchar', length: 64, default: '' })
+  address: string;
+
+  @Column({ name: 'user_agent', type: 'varchar', length: 255, default: '' })
+  userAgent: string;
+
   /** When the person signed in. */
   @Column({ ...unixTime, name: 'created_at' })
   createdAt: number;

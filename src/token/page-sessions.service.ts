@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, LessThanOrEqual, type EntityManager } from 'typeorm';
+import { DataSource, LessThanOrEqual, MoreThan, type EntityManager } from 'typeorm';
 import { randomToken, sha256 } from '../common/crypto.js';
 import { nowSeconds } from '../common/time.js';
 import { Settings } from '../config/settings.js';
 import { Purge } from '../database/jobs/purge.js';
 import { PageSession } from './page-session.entity.js';
+
+export type NewPageSession = Pick<PageSession, 'userId' | 'applicationId' | 'signedInBy'> &
+  Partial<Pick<PageSession, 'address' | 'userAgent'>>;
 
 /** Manages the sessions of browsers on the hosted pages. */
 @Injectable()
@@ -19,19 +22,13 @@ export class PageSessionsService {
    * @param replaced token of the browser's previous session, which ends; `''` for none
    * @returns the token for the browser's cookie; only its hash is stored
    */
-  async open(
-    manager: EntityManager,
-    { userId, applicationId, signedInBy }: Pick<PageSession, 'userId' | 'applicationId' | 'signedInBy'>,
-    replaced = '',
-  ): Promise<string> {
+  async open(manager: EntityManager, session: NewPageSession, replaced = ''): Promise<string> {
     await manager.delete(PageSession, { tokenHash: sha256(replaced) });
     const token = randomToken();
     const now = nowSeconds();
     await manager.insert(PageSession, {
       tokenHash: sha256(token),
-      userId,
-      applicationId,
-      signedInBy,
+      ...session,
       createdAt: now,
       expiresAt: now + this.settings.pageSessionTtlSeconds,
     });
@@ -47,6 +44,21 @@ export class PageSessionsService {
   /** Locks a session until the end of the transaction. @returns whether it exists */
   async lock(manager: EntityManager, { id, userId }: PageSession): Promise<boolean> {
     const { affected } = await manager.update(PageSession, { id }, { userId });
+    return affected === 1;
+  }
+
+  /** Those of an account that have not expired, newest first. */
+  findOf(userId: number, { now, limit }: { now: number; limit: number }): Promise<PageSession[]> {
+    return this.dataSource.manager.find(PageSession, {
+      where: { userId, expiresAt: MoreThan(now) },
+      order: { createdAt: 'DESC', id: 'DESC' },
+      take: limit,
+    });
+  }
+
+  /** @returns whether the account had that session */
+  async endOf(manager: EntityManager, userId: number, id: number): Promise<boolean> {
+    const { affected } = await manager.delete(PageSession, { id, userId });
     return affected === 1;
   }
 

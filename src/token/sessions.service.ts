@@ -148,6 +148,36 @@ export class SessionsService {
     await manager.delete(Session, { userId, signedInBy, id: Not(exceptId) });
   }
 
+  /** Those of an account that have not expired, newest use first. */
+  findOf(userId: number, { now, limit }: { now: number; limit: number }): Promise<Session[]> {
+    return this.dataSource
+      .createQueryBuilder(Session, 'session')
+      .innerJoin(
+        RefreshToken,
+        'newest',
+        'newest.sessionId = session.id AND newest.usedAt IS NULL AND newest.expiresAt > :now',
+        { now },
+      )
+      .where('session.userId = :userId', { userId })
+      .orderBy('session.lastUsedAt', 'DESC')
+      .addOrderBy('session.id')
+      .limit(limit)
+      .getMany();
+  }
+
+  /** @returns whether the account had that session */
+  async endOf(manager: EntityManager, userId: number, id: string): Promise<boolean> {
+    const { affected } = await manager.delete(Session, { id, userId });
+    return affected === 1;
+  }
+
+  /** Ends the account's sessions except one, including page sessions. @returns how many */
+  async endOthersOf(manager: EntityManager, userId: number, exceptId: string): Promise<number> {
+    const pages = await manager.delete(PageSession, { userId });
+    const others = await manager.delete(Session, { userId, id: Not(exceptId) });
+    return (pages.affected ?? 0) + (others.affected ?? 0);
+  }
+
   /** @returns whether this call ended it */
   async end(manager: EntityManager, id: string): Promise<boolean> {
     const { affected } = await manager.delete(Session, { id });

@@ -3,7 +3,7 @@ import { Field } from '../common/fields.js';
 import type { AccessClaims } from './access-claims.js';
 
 export const ACCESS_TOKEN_EXAMPLE = 'eyJhbGciOiJSUzI1NiJ9.eyJ0eXBlIjoiYWNjZXNzIn0.c2ln';
-const REFRESH_TOKEN_EXAMPLE = 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M';
+export const REFRESH_TOKEN_EXAMPLE = 'Jq0s3kZ5v0cU9nF2m1bq7uYwXg4hT6eR8aKpLdVzQ_M';
 
 export class RefreshDto {
   @Field('token', { description: 'Refresh token', example: REFRESH_TOKEN_EXAMPLE })

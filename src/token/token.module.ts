@@ -5,6 +5,8 @@ import { HousekeepingSteps } from '../housekeeping/housekeeping-steps.js';
 import { RbacModule } from '../rbac/rbac.module.js';
 import { AccessTokenGuard } from './access-token.guard.js';
 import { AccessTokenStrategy } from './access-token.strategy.js';
+import { AccountSessions } from './account-sessions.service.js';
+import { AccountSessionsController } from './account-sessions.controller.js';
 import { AccessTokensService } from './access-tokens.service.js';
 import { KeyRotationService } from './key-rotation.service.js';
 import { KeySetController } from './key-set.controller.js';
@@ -21,10 +23,11 @@ import { VerifiedTokens } from './verified-tokens.js';
 
 @Module({
   imports: [RbacModule, PassportModule],
-  controllers: [TokenController, KeySetController],
+  controllers: [TokenController, KeySetController, AccountSessionsController],
   providers: [
     AccessTokenStrategy,
     AccessTokensService,
+    AccountSessions,
     KeyRotationService,
     PageSessionsService,
     RefreshService,

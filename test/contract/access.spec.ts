@@ -58,6 +58,11 @@ const accessTable: Record<string, Access> = {
   'POST /v1/user/unbinding': 'accessToken',
   'POST /v1/user/mail/change': 'accessToken',
   'POST /v1/user/reauthenticate': 'accessToken',
+  'POST /v1/user/password/change': 'accessToken',
+  'POST /v1/user/logout': 'public',
+  'GET /v1/user/session/list': 'accessToken',
+  'POST /v1/user/session/end': 'accessToken',
+  'POST /v1/user/session/end-others': 'accessToken',
 
   'GET /v1/user/search': 'admin',
   'GET /v1/user/summary': 'admin',

@@ -596,6 +596,12 @@ export const operationsBeyondReference = [
   'POST /web/mail/change/undo/{token}',
   // Before changes to the ways to sign in, where an application asks for it.
   'POST /v1/user/reauthenticate',
+  // An app signs out; people see where they are signed in, end that, and change their password.
+  'POST /v1/user/logout',
+  'GET /v1/user/session/list',
+  'POST /v1/user/session/end',
+  'POST /v1/user/session/end-others',
+  'POST /v1/user/password/change',
   // Which applications a client may get tokens of its own for.
   'PUT /v1/oauth/client/application',
   // Where standard JWT libraries look for keys.

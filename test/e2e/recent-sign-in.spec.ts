@@ -70,6 +70,15 @@ const changes: [string, (owner: Owner) => Promise<Answer>][] = [
     ({ token }) =>
       app.client.post('/v1/user/mail/change', { mail: `new${nextNumber()}@example.com` }, { token }),
   ],
+  [
+    'a change of the password',
+    ({ token, password }) =>
+      app.client.post(
+        '/v1/user/password/change',
+        { old_password: password, new_password: password },
+        { token },
+      ),
+  ],
   ['unbinding', ({ token }) => app.client.post('/v1/user/unbinding', { type: 'google' }, { token })],
   ['deletion', ({ token }) => app.client.post('/v1/user/delete', undefined, { token })],
 ];

@@ -17,6 +17,7 @@ const told: { [Type in SecurityEventType]?: Told<Type> } = {
   'mail.unbound': ({ formerMail }) =>
     formerMail === undefined ? null : { kind: 'bindingRemoved', method: 'mail' },
   'provider.unbound': ({ detail }) => ({ kind: 'bindingRemoved', method: detail.provider }),
+  'password.changed': () => ({ kind: 'passwordChanged', method: '' }),
   'password.reset': () => ({ kind: 'passwordChanged', method: '' }),
   'refresh.reused': () => ({ kind: 'sessionStolen', method: '' }),
   'mail.changed': ({ detail }) => (detail.step === 'confirmed' ? { kind: 'mailChanged', method: '' } : null),

@@ -20,10 +20,11 @@ export class PageLoginService {
   async login(credentials: Credentials, replaced: string): Promise<string> {
     const proof = await this.logins.prove(credentials);
     const { userId, application } = proof;
+    const { address, userAgent } = credentials.caller;
+    const session = { userId, applicationId: application.id, signedInBy: 'password' as const };
     return this.transactions.runFor(credentials.caller, async (manager) => {
       await this.logins.authenticate(manager, proof);
-      const session = { userId, applicationId: application.id, signedInBy: 'password' as const };
-      return this.pageSessions.open(manager, session, replaced);
+      return this.pageSessions.open(manager, { ...session, address, userAgent }, replaced);
     });
   }
 }

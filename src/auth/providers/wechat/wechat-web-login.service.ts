@@ -112,14 +112,21 @@ export class WechatWebLoginService {
     stateText: string,
     code: string | undefined,
     { secret, replaced, identifiers }: { secret: string; replaced: string; identifiers: string[] },
-    context: RequestContext,
+    caller: Caller,
   ): Promise<{ pageToken: string; application: Application }> {
     const state = this.open(stateText);
     if (state.returnHash !== returnHashOf(inBrowser(secret))) throw staleState();
-    const { application, person } = await this.identify(state, code, context);
-    const pageToken = await this.transactions.runFor(context, async (manager) => {
+    const { application, person } = await this.identify(state, code, caller);
+    const { address, userAgent } = caller;
+    const pageToken = await this.transactions.runFor(caller, async (manager) => {
       const userId = await this.logins.authenticate(manager, application, 'wechat', { person, identifiers });
-      const session = { userId, applicationId: application.id, signedInBy: 'wechat' as const };
+      const session = {
+        userId,
+        applicationId: application.id,
+        signedInBy: 'wechat' as const,
+        address,
+        userAgent,
+      };
       return this.pageSessions.open(manager, session, replaced);
     });
     return { pageToken, application };

@@ -39,6 +39,12 @@ const harvesters: Record<string, (world: World, success: Success) => void> = {
     if (typeof sent.user_id === 'string' && scene.account && scene.authorization === tokenOf(scene))
       scene.account.user_id = sent.user_id;
   },
+  'GET /v1/user/session/list': (world, { body, request: { scene } }) => {
+    const { account } = scene;
+    if (!account || scene.authorization !== tokenOf(scene)) return;
+    const other = (body.sessions as { id: string; current: boolean }[]).find(({ current }) => !current);
+    if (other) world.keep(world.endable, { account, id: other.id });
+  },
   'GET /v1/user/login/wechat/web': (world, { body }) => {
     if (typeof body.state === 'string') world.keep(world.wechatStates, body.state);
   },

@@ -38,6 +38,24 @@ export const userScenes: Record<string, SceneMaker> = {
     const { password } = scene.account ?? {};
     return { ...scene, fields: { password, type: undefined, id_token: undefined, code: undefined } };
   },
+  'POST /v1/user/password/change': (world, at) => {
+    const scene = asUser(world, at);
+    return { ...scene, fields: { old_password: scene.account?.password, new_password: PASSWORD } };
+  },
+  'POST /v1/user/logout': (world, at) => ({
+    fields: { refresh_token: again(at) < 0.8 ? world.fresh() : take(world.mortals)?.refreshToken },
+  }),
+  'GET /v1/user/session/list': (world, at) => asUser(world, at),
+  'POST /v1/user/session/end': (world, at) => {
+    const ended = take(world.endable);
+    if (!ended) return asUser(world, at, { id: 'page-1' });
+    const { account, id } = ended;
+    return { fields: { id }, account, authorization: bearer(account.accessToken) };
+  },
+  'POST /v1/user/session/end-others': (world) => {
+    const mortal = world.mortals.at(-1);
+    return { fields: {}, authorization: bearer(mortal?.accessToken ?? 'nobody') };
+  },
   'PUT /v1/user/info': (world, at) => {
     const user_id = again(at) < 0.3 ? world.fresh() : undefined;
     const avatar = pick(['', 'https://fuzz.example/a.png', PNG, `data:image/png;base64,${PNG}`], again(at));

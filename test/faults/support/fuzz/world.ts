@@ -51,6 +51,8 @@ export class World {
   readonly sessions: Session[] = [];
   /** Accounts that came by a provider: the ones that are deleted. */
   readonly mortals: Session[] = [];
+  /** Sessions that another session of their account may end. */
+  readonly endable: { account: KnownAccount; id: string }[] = [];
   /** Who has a second way to sign in. */
   readonly bound: KnownAccount[] = [];
   readonly clients: TestOAuthClient[] = [];
