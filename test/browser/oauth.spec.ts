@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { addAccount } from '../support/accounts.js';
+import { ISSUER } from '../support/authorizations.js';
 import { describeInChromium } from '../support/chromium.js';
 import { addClient, exchangeOf, getTokens, makePkce } from '../support/oauth.js';
 import { decodeToken } from '../support/tokens.js';
@@ -99,7 +100,7 @@ describeInChromium('a client in a browser', () => {
       expect(await page.getByRole('listitem').allInnerTexts()).toEqual(['shop.buy']);
       await press(page, 'Allow');
       const { code = '', ...rest } = await backAtClient(page);
-      expect(rest).toEqual({ state: STATE });
+      expect(rest).toEqual({ state: STATE, iss: ISSUER });
       const tokens = await getTokens(app, desk, exchangeOf(desk, code, { code_verifier: verifier }));
       expect(decodeToken(tokens.access_token)).toMatchObject({ claims: { scopes: ['shop.buy'] } });
     });
@@ -114,6 +115,7 @@ describeInChromium('a client in a browser', () => {
         error: 'access_denied',
         error_code: '1002',
         state: STATE,
+        iss: ISSUER,
       });
     });
   });
@@ -130,6 +132,7 @@ describeInChromium('a client in a browser', () => {
         expires_in: expect.stringMatching(/^\d+$/),
         scopes: 'shop.read',
         state: STATE,
+        iss: ISSUER,
       });
     });
   });
