@@ -6,6 +6,8 @@ const WIDE_AT = /[\uff20\ufe6b]/gu;
 /** These end a host name or are decoded in it by node's URL parser, and are in no domain. */
 const NO_DOMAIN = /[\s/\\?#%:@[\]]/u;
 
+/** Of a domain in lower case. */
+const ENCODED_LABEL = /(?:^|\.)xn--/u;
 /** These separate labels (UTS 46 section 4). */
 const DOTS = /[.\u3002\uff0e\uff61]/u;
 /** A label in the form of DNS (RFC 5890 section 2.3.2.1). */
@@ -64,5 +66,11 @@ function labelKey(label: string): string {
 function asciiDomain(domain: string): string | null {
   if (NO_DOMAIN.test(domain)) return null;
   // Mapped to `ss` before revision 31 of UTS 46, as in the ICU of older versions of Node.
-  return domainToASCII(domain.replaceAll('\u1e9e', 'ß')) || null;
+  const ascii = domainToASCII(domain.replaceAll('\u1e9e', 'ß'));
+  return ascii === '' || hasMalformedLabel(ascii) ? null : ascii;
+}
+
+/** Node 24 accepts what does not decode, and leaves it as it is (RFC 5891 section 5.3). */
+function hasMalformedLabel(ascii: string): boolean {
+  return ascii.includes('xn--') && ENCODED_LABEL.test(domainToUnicode(ascii) || ascii);
 }
