@@ -110,7 +110,7 @@ function checkSecretKey({ secretKey, dataDir }: Settings, keys: SealedSigningKey
     );
   if (keys.length === 0) return failed('secret_key', 'there is no signing key', 'start the server once');
   return opensSigningKeys(new SecretKey(secret), keys)
-    ? ok('secret_key', `${source} opens all ${keys.length} signing keys`)
+    ? ok('secret_key', `${source} opens the signing keys (${keys.length})`)
     : failed(
         'secret_key',
         `${source} does not open the signing keys`,
